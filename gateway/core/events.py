@@ -1,0 +1,199 @@
+"""Audit events: what happened, in the past tense, one frozen class each.
+
+The ledger stores an event's `name` and its fields; sessions and approvals that staff see are derived from
+them. Statement text is kept here (the ledger is access-controlled); logs only ever carry its hash.
+Every event is documented in docs/events.md, which a test keeps true.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+REGISTRY: "dict[str, type[Event]]" = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Base of all events. `session` is empty for what belongs to no session; `actor` is a principal's id."""
+
+    name: ClassVar[str] = ""
+    session: str = ""
+    actor: str = ""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # dataclass(slots=True) makes each class twice; the second, final one wins here.
+        if cls.name:
+            REGISTRY[cls.name] = cls
+
+    def body(self) -> dict[str, Any]:
+        """The fields of this event that are its own, ready for JSON."""
+        own = asdict(self)
+        own.pop("session")
+        own.pop("actor")
+        return own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStarted(Event):
+    """The gateway opened its doors, with this configuration."""
+
+    name: ClassVar[str] = "gateway.started"
+    version: str
+    config_sha256: str
+    recovered: int = 0
+    """Sessions found open from before: ended as `crash`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayStopped(Event):
+    """The gateway closed its doors in order."""
+
+    name: ClassVar[str] = "gateway.stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigReloaded(Event):
+    """A new configuration took effect, or was refused and the old one kept."""
+
+    name: ClassVar[str] = "config.reloaded"
+    ok: bool
+    config_sha256: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedIn(Event):
+    """A person proved who they are."""
+
+    name: ClassVar[str] = "identity.accepted"
+    person: str
+    method: str
+    address: str
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInRefused(Event):
+    """Somebody did not prove who they are, or may not enter."""
+
+    name: ClassVar[str] = "identity.refused"
+    reason: str
+    address: str
+    login: str = ""
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOpened(Event):
+    """A person entered a session with a target. Durable before the target hears of them."""
+
+    name: ClassVar[str] = "session.opened"
+    person: str
+    groups: list[str]
+    target: str
+    kind: str
+    login: str
+    address: str
+    client: str
+    labels: dict[str, str] = field(default_factory=dict)
+    recording: str = ""
+    """Key of the recording among the blobs."""
+    imported_from: str = ""
+    """Set where a recording was brought in from elsewhere: it was not made by this gateway."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEnded(Event):
+    """A session is over; nothing of it follows."""
+
+    name: ClassVar[str] = "session.ended"
+    outcome: str
+    """`exit N`, `signal NAME`, `blocked`, `denied`, `disconnected`, `ended`, `fault` or `crash`."""
+    bytes_shown: int = 0
+    bytes_sent: int = 0
+    masked: dict[str, int] = field(default_factory=dict)
+    commands: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationAdmitted(Event):
+    """An operation was let through. Durable before the target sees a byte of it."""
+
+    name: ClassVar[str] = "operation.admitted"
+    verb: str
+    text: str
+    sha256: str
+    rule: str
+    revision: str
+    masks: list[str] = field(default_factory=list)
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationDenied(Event):
+    """An operation was stopped: blocked by policy, denied, expired, withdrawn, or failed closed."""
+
+    name: ClassVar[str] = "operation.denied"
+    verb: str
+    text: str
+    sha256: str
+    rule: str
+    revision: str
+    state: str
+    reason: str
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationHeld(Event):
+    """An operation waits for a human."""
+
+    name: ClassVar[str] = "operation.held"
+    request: str
+    verb: str
+    text: str
+    sha256: str
+    rule: str
+    revision: str
+    approvers: list[str]
+    count: int
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalGiven(Event):
+    """One person granted or denied a held operation."""
+
+    name: ClassVar[str] = "approval.given"
+    request: str
+    granted: bool
+    reason: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordingViewed(Event):
+    """Somebody opened a recording: looking is logged too."""
+
+    name: ClassVar[str] = "recording.viewed"
+    person: str
+    how: str
+    """`replay` or `export <format>`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCreated(Event):
+    """An API token was made. Only its hash is kept."""
+
+    name: ClassVar[str] = "token.created"
+    token: str
+    person: str
+    roles: list[str]
+    expires_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRevoked(Event):
+    """An API token was ended before its time."""
+
+    name: ClassVar[str] = "token.revoked"
+    token: str

@@ -1,0 +1,55 @@
+"""Who asks, from where, for which target: the parties of one session."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person the gateway has identified. `id` never changes; `name` is for display."""
+
+    id: str
+    name: str
+    groups: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    method: str = ""
+    """How they proved who they are, for the audit: "ssh-key SHA256:...", "token t-7QF2"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The network end a person came from."""
+
+    address: str
+    port: int = 0
+    client: str = ""
+    """What the client program says it is. Never trusted, only shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A machine or database in the inventory. `options` belong to the adapter of its kind."""
+
+    name: str
+    kind: str
+    host: str
+    port: int
+    user: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation of one person with one target: one recording, one Gate."""
+
+    id: str
+    principal: Principal
+    target: Target
+    peer: Peer
+    started_at: datetime
+    login: str = ""
+    """The account on the target that this session uses."""

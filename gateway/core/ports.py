@@ -1,0 +1,221 @@
+"""Ports: what the inner rooms need from the outside world, as Protocols.
+
+The book of record is the Ledger; the Bus only carries hints. Every implementation of a port passes the same
+contract tests (tests/contracts).
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from gateway.core.events import Event
+from gateway.core.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event as the ledger keeps it."""
+
+    seq: int
+    at: datetime
+    name: str
+    session: str
+    actor: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session as staff see it, derived from its events."""
+
+    id: str
+    person: str
+    target: str
+    kind: str
+    login: str
+    address: str
+    client: str
+    labels: Mapping[str, str]
+    recording: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    outcome: str = ""
+    commands: int = 0
+    blocked: int = 0
+    held: int = 0
+    masked: Mapping[str, int] | None = None
+    bytes_shown: int = 0
+    imported_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A held operation waiting for, or settled by, people."""
+
+    id: str
+    session: str
+    requester: str
+    target: str
+    verb: str
+    text: str
+    sha256: str
+    rule: str
+    reason: str
+    approvers: frozenset[str]
+    count: int
+    opened_at: datetime
+    expires_at: datetime
+    state: str = "held"
+    """`held`, `approved`, `denied`, `expired` or `withdrawn`."""
+    decisions: tuple["Decision", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One person's word on an Approval."""
+
+    by: str
+    granted: bool
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """An API token, without its secret."""
+
+    id: str
+    digest: str
+    person: str
+    roles: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked: bool = False
+
+
+class Ledger(Protocol):
+    """The book of record. Every write is durable when its call returns; a failed write raises `Fault`."""
+
+    async def append(self, event: Event) -> int:
+        """Keep an event (and what is derived from it) and return its sequence number."""
+        ...
+
+    async def entries(self, *, after: int = 0, session: str = "", limit: int = 500) -> Sequence[Entry]: ...
+
+    async def session(self, id: str) -> SessionRow | None: ...
+
+    async def sessions(
+        self, *, live: bool | None = None, person: str = "", target: str = "", limit: int = 200
+    ) -> Sequence[SessionRow]:
+        """Newest first."""
+        ...
+
+    async def find_sessions(self, prefix: str) -> Sequence[SessionRow]:
+        """The sessions whose id starts with `prefix`; at most ten."""
+        ...
+
+    async def open_approval(self, approval: Approval, event: Event) -> None: ...
+
+    async def approval(self, id: str) -> Approval | None: ...
+
+    async def approvals(self, *, state: str = "") -> Sequence[Approval]: ...
+
+    async def settle_approval(self, id: str, by: str, granted: bool, reason: str = "") -> bool:
+        """Compare-and-set. A grant counts once per person and settles when `count` people have granted; a denial
+        settles at once. False: it was settled already, has expired, or this person has spoken before."""
+        ...
+
+    async def close_approval(self, id: str, state: str) -> bool:
+        """Expire or withdraw. False: it was settled already."""
+        ...
+
+    async def add_token(self, token: TokenRow, event: Event) -> None: ...
+
+    async def token(self, id: str) -> TokenRow | None: ...
+
+    async def tokens(self) -> Sequence[TokenRow]: ...
+
+    async def revoke_token(self, id: str, event: Event) -> bool: ...
+
+    async def check(self) -> None:
+        """Raise `Fault` unless a write would succeed now."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something changed: look again. Topics: `session`, `recording`, `approval`, `config`."""
+
+    topic: str
+    key: str
+
+
+class Bus(Protocol):
+    """Carries hints, may lose them: whoever waits re-reads the ledger on a hint and every few seconds."""
+
+    async def publish(self, hint: Hint) -> None: ...
+
+    def subscribe(self, *topics: str) -> AbstractAsyncContextManager[AsyncIterator[Hint]]:
+        """Hints of these topics (all, when none is named) from the moment the context is entered. A slow
+        subscriber loses its oldest hints rather than holding up the publisher."""
+        ...
+
+
+class BlobWriter(Protocol):
+    """An object being written, append-only. Not safe for concurrent use."""
+
+    async def append(self, data: bytes) -> None:
+        """Hand `data` to the operating system: it survives a killed gateway when this returns."""
+        ...
+
+    async def sync(self) -> None:
+        """Make what was appended survive a power cut. A failed sync stays failed: never retried as success."""
+        ...
+
+    async def close(self) -> None:
+        """Sync and close."""
+        ...
+
+
+class Blobs(Protocol):
+    """Objects by key, such as recordings. Keys are `a-z0-9-/.` paths that the gateway makes itself."""
+
+    async def create(self, key: str) -> BlobWriter:
+        """Start a new object. Raises `Fault` if the key exists or there is no room."""
+        ...
+
+    async def read(self, key: str, offset: int = 0, limit: int = 1 << 20) -> bytes:
+        """Up to `limit` bytes from `offset`; empty at the end. Raises `KeyError` for an unknown key."""
+        ...
+
+    async def size(self, key: str) -> int: ...
+
+    async def keys(self, prefix: str = "") -> Sequence[str]: ...
+
+    async def check(self) -> None:
+        """Raise `Fault` unless a write would succeed now."""
+        ...
+
+
+class Secrets(Protocol):
+    """Fetches a target's credential when it is used."""
+
+    async def fetch(self, reference: Mapping[str, Any]) -> Secret:
+        """`{"env": NAME}`, `{"file": PATH}` or `{"command": [...]}`. Raises `Fault`; never names the value."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests can hold it still."""
+
+    def now(self) -> datetime:
+        """Wall time, UTC, aware."""
+        ...
+
+    def monotonic_us(self) -> int:
+        """Microseconds of a clock that never runs backwards."""
+        ...
