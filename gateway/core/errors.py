@@ -1,12 +1,12 @@
 """The six errors. Each carries one plain sentence that may be shown to the person it stops.
 
-    HoopError
-    |-- Refused         who are you, or you may not enter
-    |-- Denied          policy or an approver said no to an operation
-    |-- Unreachable     the target cannot be reached, or is not the machine we pinned
-    |-- Malformed       a peer broke its protocol
-    |-- Fault           one of our own organs failed: policy, ledger, recorder, masker. Nothing passes.
-    `-- Misconfigured   the configuration is wrong; says file, line and key
+HoopError
+|-- Refused         who are you, or you may not enter
+|-- Denied          policy or an approver said no to an operation
+|-- Unreachable     the target cannot be reached, or is not the machine we pinned
+|-- Malformed       a peer broke its protocol
+|-- Fault           one of our own organs failed: policy, ledger, recorder, masker. Nothing passes.
+`-- Misconfigured   the configuration is wrong; says file, line and key
 """
 
 from typing import Literal

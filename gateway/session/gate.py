@@ -1,0 +1,314 @@
+"""The Gate: one session's only way to its target and back.
+
+`admit` stands before everything that goes toward the target, `reveal` before everything that comes back. Their
+straight lines are the security property: judge, wait, write the ledger, return a Permit; mask, record, return
+what may be shown. Any fault ends the session; nothing passes a gate that has failed. It knows no protocol.
+Next in the reading path: `gateway/adapters/ssh/session.py`.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from gateway.core.errors import Denied, Fault, State
+from gateway.core.events import OperationAdmitted, OperationDenied, SessionEnded
+from gateway.core.frame import FrameKind
+from gateway.core.operation import Operation
+from gateway.core.people import Session
+from gateway.core.plain import sentence
+from gateway.core.ports import Bus, Hint, Ledger
+from gateway.core.shown import Answer, Shown, Stream
+from gateway.core.verdict import Deny, Hold, Verdict
+from gateway.session import words
+from gateway.session.approvals import Approvals, Notice
+from gateway.session.echo import EchoWitness
+from gateway.session.recorder import Recorder
+
+HOLD_BACK = 0.08
+"""Seconds that the possible beginning of a secret waits for its rest: below what a person notices."""
+
+_MINT = object()
+
+log = logging.getLogger("hoop.session")
+
+
+class Masker(Protocol):
+    """Masks one stream. Implemented by `gateway.masking`."""
+
+    def feed(self, data: bytes) -> bytes: ...
+    def release(self) -> bytes: ...
+    def finish(self) -> bytes: ...
+    @property
+    def held(self) -> int: ...
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The policy in force: a pure decision and the revision it is made by."""
+
+    decide: Callable[[Operation, Session], Verdict]
+    revision: str
+
+
+@dataclass(slots=True)
+class Permit:
+    """Proof that an operation was admitted. Only `Gate.admit` makes one."""
+
+    operation: Operation
+    masks: frozenset[str]
+    mint: object = None
+    maskers: dict[Stream, Masker] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.mint is not _MINT:
+            raise TypeError("a Permit comes from Gate.admit, nowhere else")
+
+
+@dataclass(frozen=True, slots=True)
+class Organs:
+    """What every Gate works with. `judge` is asked each time, so a new policy counts from the next operation."""
+
+    ledger: Ledger
+    bus: Bus
+    approvals: Approvals
+    judge: Callable[[], Judge]
+    masker: Callable[[frozenset[str]], Masker]
+
+
+class Gate:
+    """One session. Made by the Lobby, used by one adapter conversation, closed once."""
+
+    hold_back = HOLD_BACK
+
+    def __init__(
+        self,
+        session: Session,
+        recorder: Recorder,
+        organs: Organs,
+        *,
+        terminal: bool = False,
+        leave: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`terminal`: the person types at a terminal, so keys are echoed and lines end in CR LF. `leave` is called
+        when the session is over."""
+        self.session = session
+        self.ended = asyncio.Event()
+        self.ended_because = ""
+        self._recorder = recorder
+        self._organs = organs
+        self._echo = EchoWitness()
+        self._terminal = terminal
+        self._leave = leave
+        self._fault: Fault | None = None
+        self._closed = False
+        self._commands = 0
+        self._shown = 0
+        self._sent = 0
+        self._permits: list[Permit] = []
+
+    async def admit(self, operation: Operation, notice: Notice) -> Permit:
+        """Decide, wait if told to, write it down, and only then let it through. Raises `Denied` or `Fault`. While it
+        waits, `notice` gets finished sentences: the adapter shows them by way of `tell`."""
+        self._must_be_open()
+        judge = self._organs.judge()
+        verdict = await self._judged(judge, operation)
+        request = ""
+        if isinstance(verdict, Deny):
+            raise await self._deny(operation, judge, verdict.rule, "blocked", verdict.reason)
+        if isinstance(verdict, Hold):
+            request = await self._held(operation, judge, verdict, notice)
+        admitted = OperationAdmitted(
+            session=self.session.id,
+            actor=self.session.principal.id,
+            verb=operation.verb,
+            text=operation.text,
+            sha256=operation.sha256,
+            rule=verdict.rule,
+            revision=judge.revision,
+            masks=sorted(verdict.masks),
+            request=request,
+        )
+        await self._mark("command", operation, state="admitted", rule=verdict.rule, request=request)
+        try:
+            await self._organs.ledger.append(admitted)
+        except Fault as problem:
+            raise self._fail(words.NOT_AUDITED, problem) from problem
+        self._commands += 1
+        permit = Permit(operation, verdict.masks, _MINT)
+        self._permits.append(permit)
+        return permit
+
+    async def reveal(self, permit: Permit, answer: Answer) -> Shown:
+        """Mask and record an answer and return exactly what may be shown of it. Raises `Fault`."""
+        self._must_be_open()
+        is_echo = self._terminal and self._echo.answered(answer.data, self._recorder.now_us)
+        try:
+            masker = permit.maskers.get(answer.stream)
+            if masker is None:
+                masker = permit.maskers[answer.stream] = self._organs.masker(permit.masks)
+            data = masker.feed(answer.data)
+            if answer.last:
+                data += masker.finish()
+            elif answer.urgent or is_echo:
+                data += masker.release()
+        except Exception as problem:
+            raise self._fail(words.NOT_MASKED, problem) from problem
+        kind = FrameKind.OUTPUT if answer.stream is Stream.OUT else FrameKind.ERROR
+        frames = self._echo.take()
+        if data:
+            frames.append((kind, data))
+        await self._record(frames)
+        self._shown += len(data)
+        return Shown(data, masker.held, masker.counts)
+
+    async def tell(self, text: str) -> bytes:
+        """The gateway's own words to the person: made harmless, recorded, and returned with their line end."""
+        self._must_be_open()
+        data = sentence(text.removeprefix("hoop: ")).encode() + (b"\r\n" if self._terminal else b"\n")
+        await self._record([(FrameKind.ERROR, data)])
+        return data
+
+    async def observe(self, kind: FrameKind, data: bytes) -> None:
+        """Record what the person did. Typed keys are kept only once the target has echoed them; what is piped in
+        without a terminal is counted by the adapter, which marks its size and digest at the end."""
+        self._must_be_open()
+        if kind is not FrameKind.INPUT:
+            await self._record([*self._echo.take(), (kind, data)])
+            return
+        self._sent += len(data)
+        if self._terminal:
+            self._echo.settle(self._recorder.now_us)
+            self._echo.typed(data, self._recorder.now_us)
+            await self._record(self._echo.take())
+
+    def end(self, why: str) -> None:
+        """End the session from outside: the adapter sees `ended` and closes both sides."""
+        if not self.ended.is_set():
+            self.ended_because = why
+            self.ended.set()
+
+    async def close(self, outcome: str, exit: Mapping[str, Any]) -> None:
+        """The session is over. Everything is in the recording before the ledger says so. Later calls do nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._echo.finish()
+        last = [*self._echo.take(), (FrameKind.EXIT, json.dumps(dict(exit)).encode())]
+        ended = SessionEnded(
+            session=self.session.id,
+            actor=self.session.principal.id,
+            outcome=outcome,
+            bytes_shown=self._shown,
+            bytes_sent=self._sent,
+            masked=self._masked(),
+            commands=self._commands,
+        )
+        try:
+            try:
+                await self._recorder.close(last)
+            finally:
+                await self._organs.ledger.append(ended)
+        except Fault as problem:
+            # Nothing is left to stop. The next start finds the session open and ends it as a crash.
+            log.error("session %s could not be closed in order: %s", self.session.id, problem.sentence)
+        finally:
+            self._leave()
+            await self._organs.bus.publish(Hint("session", self.session.id))
+
+    def _must_be_open(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        if self._closed:
+            raise Fault(words.NOT_RECORDED)
+
+    async def _judged(self, judge: Judge, operation: Operation) -> Verdict:
+        try:
+            return judge.decide(operation, self.session)
+        except Exception as problem:
+            fault = self._fail(words.POLICY_FAILED, problem)
+            await self._audit_denial(
+                operation, judge.revision, "policy", "blocked", f"policy failed: {problem}", ""
+            )
+            raise fault from problem
+
+    async def _held(self, operation: Operation, judge: Judge, hold: Hold, notice: Notice) -> str:
+        async def speak(text: str) -> None:
+            await self.tell(text)
+            await notice(text)
+
+        try:
+            settled = await self._organs.approvals.wait(self.session, operation, hold, judge.revision, speak)
+        except Fault as problem:
+            raise self._fail(words.NOT_AUDITED, problem) from problem
+        if settled.state == "approved" and settled.sha256 == operation.sha256:
+            await notice(words.approved(settled))
+            return settled.id
+        spoken = {"denied": words.denied, "expired": words.expired}.get(settled.state, words.withdrawn)
+        state: State = (
+            "denied"
+            if settled.state == "denied"
+            else "expired"
+            if settled.state == "expired"
+            else "withdrawn"
+        )
+        raise await self._deny(operation, judge, hold.rule, state, spoken(settled), settled.id)
+
+    async def _deny(
+        self, operation: Operation, judge: Judge, rule: str, state: State, reason: str, request: str = ""
+    ) -> Denied:
+        await self._mark("command", operation, state=state, rule=rule, request=request)
+        await self._audit_denial(operation, judge.revision, rule, state, reason, request)
+        await self._organs.bus.publish(Hint("session", self.session.id))
+        spoken = words.blocked(rule, reason) if state == "blocked" else reason
+        return Denied(spoken, state=state, rule=rule, request=request)
+
+    async def _audit_denial(
+        self, operation: Operation, revision: str, rule: str, state: str, reason: str, request: str
+    ) -> None:
+        event = OperationDenied(
+            session=self.session.id,
+            actor=self.session.principal.id,
+            verb=operation.verb,
+            text=operation.text,
+            sha256=operation.sha256,
+            rule=rule,
+            revision=revision,
+            state=state,
+            reason=reason,
+            request=request,
+        )
+        try:
+            await self._organs.ledger.append(event)
+        except Fault as problem:
+            raise self._fail(words.NOT_AUDITED, problem) from problem
+
+    async def _mark(self, kind: str, operation: Operation, **facts: str) -> None:
+        text = operation.text or operation.verb
+        mark = {"kind": kind, "text": text, "verb": operation.verb, **{k: v for k, v in facts.items() if v}}
+        await self._record([(FrameKind.MARK, json.dumps(mark).encode())])
+
+    async def _record(self, frames: Iterable[tuple[FrameKind, bytes]]) -> None:
+        try:
+            await self._recorder.write(frames)
+        except Fault as problem:
+            raise self._fail(words.NOT_RECORDED, problem) from problem
+
+    def _fail(self, spoken: str, problem: Exception) -> Fault:
+        if self._fault is None:
+            self._fault = Fault(spoken)
+            self._fault.__cause__ = problem
+            self.end(spoken)
+        return self._fault
+
+    def _masked(self) -> dict[str, int]:
+        total: dict[str, int] = {}
+        for permit in self._permits:
+            for masker in permit.maskers.values():
+                for name, count in masker.counts.items():
+                    total[name] = total.get(name, 0) + count
+        return total

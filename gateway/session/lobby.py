@@ -1,0 +1,188 @@
+"""The Lobby: who are you, and which target do you want? Its answer is a Gate.
+
+Everybody comes through here, whatever their protocol. It does not judge operations: entering a session only
+means that there is a recording and an audit entry; the Gate then judges what is asked.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.core.errors import Fault, Refused
+from gateway.core.events import SessionOpened, SignedIn, SignInRefused
+from gateway.core.ids import new_session_id
+from gateway.core.people import Peer, Principal, Session, Target
+from gateway.core.plain import plain
+from gateway.core.ports import Blobs, Bus, Clock, Hint, Ledger
+from gateway.core.secret import Secret
+from gateway.recording.writer import RecordingWriter
+from gateway.session import words
+from gateway.session.gate import Gate, Organs
+from gateway.session.live import LiveSessions
+from gateway.session.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class SshKey:
+    """A public key whose private half the person has just proved to hold."""
+
+    openssh: str
+    fingerprint: str
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """An API token as presented."""
+
+    secret: Secret
+
+
+class Identities(Protocol):
+    """Knows people by what they present. None: not known, disabled, expired or revoked."""
+
+    async def by_ssh_key(self, openssh: str, fingerprint: str) -> Principal | None: ...
+    async def by_token(self, token: str) -> Principal | None: ...
+
+
+class Inventory(Protocol):
+    """Knows targets by name. Patterns are its business; a name has one target or none."""
+
+    def find(self, name: str) -> Target | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the Lobby needs from outside. `identities` and `inventory` are asked each time: reload is theirs."""
+
+    ledger: Ledger
+    blobs: Blobs
+    bus: Bus
+    clock: Clock
+    identities: Identities
+    inventory: Inventory
+
+
+class Lobby:
+    """Identifies people and opens sessions."""
+
+    def __init__(self, rooms: Rooms, organs: Organs, live: LiveSessions, *, max_sessions: int = 1000) -> None:
+        self._rooms = rooms
+        self._organs = organs
+        self._live = live
+        self._max_sessions = max_sessions
+
+    async def identify(self, credential: SshKey | BearerToken, peer: Peer) -> Principal:
+        """Who is this? Raises `Refused`. Sign-ins by key are audited either way; API calls only when refused,
+        because a screen makes several a second."""
+        if isinstance(credential, SshKey):
+            method, login = f"ssh-key {credential.fingerprint}", credential.login
+            principal = await self._rooms.identities.by_ssh_key(credential.openssh, credential.fingerprint)
+        else:
+            method, login = "token", ""
+            token = credential.secret.expose().decode("ascii", "replace")
+            principal = await self._rooms.identities.by_token(token)
+        if principal is None:
+            refused = SignInRefused(
+                reason=f"unknown {method}",
+                address=peer.address,
+                login=plain(login, 128),
+                client=plain(peer.client, 128),
+            )
+            await self._rooms.ledger.append(refused)
+            raise Refused("sign-in refused: this key or token is not known here")
+        if isinstance(credential, SshKey):
+            await self._rooms.ledger.append(
+                SignedIn(
+                    actor=principal.id,
+                    person=principal.name,
+                    method=method,
+                    address=peer.address,
+                    client=plain(peer.client, 128),
+                )
+            )
+        return principal
+
+    async def enter(
+        self,
+        principal: Principal,
+        target: str,
+        login: str,
+        peer: Peer,
+        about: Mapping[str, Any] | None = None,
+    ) -> Gate:
+        """Open a session: its recording exists and `session.opened` is durable when this returns. `about` goes into
+        the recording's header (pty, cols, rows, term, command). Raises `Refused` or `Fault`."""
+        found = self._rooms.inventory.find(target)
+        if found is None:
+            raise Refused(f'there is no target "{plain(target, 64)}" for you')
+        account = login or found.user
+        if account != found.user and account not in found.options.get("logins", ()):
+            raise Refused(f'the account "{plain(account, 64)}" is not offered on {found.name}')
+        if len(self._live) >= self._max_sessions:
+            raise Refused("too many sessions are open on this gateway - try again later")
+        session = Session(new_session_id(), principal, found, peer, self._rooms.clock.now(), account)
+        return await self._open(session, dict(about or {}))
+
+    async def _open(self, session: Session, about: Mapping[str, Any]) -> Gate:
+        key = f"{session.started_at:%Y/%m/%d}/{session.id}.hrec"
+        try:
+            recorder = Recorder(
+                session.id,
+                RecordingWriter(_meta(session, about)),
+                await self._rooms.blobs.create(key),
+                self._rooms.bus,
+                self._rooms.clock,
+            )
+            await recorder.start()
+        except Fault as problem:
+            raise Fault(
+                words.NOT_RECORDED.replace("ended - this session", "blocked - this session")
+            ) from problem
+        try:
+            await self._rooms.ledger.append(_opened(session, key))
+        except Fault as problem:
+            await recorder.close([])
+            raise Fault(words.NOT_AUDITED) from problem
+        gate = Gate(
+            session,
+            recorder,
+            self._organs,
+            terminal=bool(about.get("pty")),
+            leave=lambda: self._live.leave(session.id),
+        )
+        self._live.enter(gate)
+        await self._rooms.bus.publish(Hint("session", session.id))
+        return gate
+
+
+def _meta(session: Session, about: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **about,
+        "session": session.id,
+        "person": session.principal.name,
+        "groups": sorted(session.principal.groups),
+        "target": session.target.name,
+        "kind": session.target.kind,
+        "login": session.login,
+        "labels": dict(session.target.labels),
+        "address": session.peer.address,
+        "client": session.peer.client,
+        "started_at": session.started_at.isoformat(),
+    }
+
+
+def _opened(session: Session, key: str) -> SessionOpened:
+    return SessionOpened(
+        session=session.id,
+        actor=session.principal.id,
+        person=session.principal.name,
+        groups=sorted(session.principal.groups),
+        target=session.target.name,
+        kind=session.target.kind,
+        login=session.login,
+        address=session.peer.address,
+        client=session.peer.client,
+        labels=dict(session.target.labels),
+        recording=key,
+    )

@@ -1,0 +1,63 @@
+"""The sentences a person meets in their own client.
+
+Each stands alone, starts with one of the fixed words (held, approved, denied, expired, blocked, ended) and says
+that nothing was run when nothing was. Sanitised here, because rules, reasons and names are other people's text.
+"""
+
+from datetime import timedelta
+
+from gateway.core.plain import sentence
+from gateway.core.ports import Approval
+
+
+def _minutes(span: timedelta) -> str:
+    seconds = max(0, round(span.total_seconds()))
+    return f"{seconds} s" if seconds < 120 else f"{seconds // 60} min"
+
+
+def blocked(rule: str, reason: str) -> str:
+    """Policy said no."""
+    return sentence(f"blocked by {rule} - {reason or 'nothing was run'}")
+
+
+def held(approval: Approval, left: timedelta) -> str:
+    """The first thing a person hears about a held operation."""
+    who = ", ".join(sorted(approval.approvers)) or "nobody"
+    return sentence(
+        f"held {approval.id} (rule {approval.rule}, ask {who}, {_minutes(left)}) - Ctrl-C withdraws"
+    )
+
+
+def still_held(approval: Approval, left: timedelta) -> str:
+    """Said again from time to time, which also keeps idle timers alive."""
+    return sentence(f"held {approval.id}, still waiting ({_minutes(left)} left) - Ctrl-C withdraws")
+
+
+def approved(approval: Approval) -> str:
+    """Somebody let it through."""
+    last = approval.decisions[-1]
+    note = f': "{last.reason}"' if last.reason else ""
+    return sentence(f"approved {approval.id} by {last.by}{note}")
+
+
+def denied(approval: Approval) -> str:
+    """Somebody said no; their reason is shown verbatim."""
+    last = approval.decisions[-1]
+    note = f': "{last.reason}"' if last.reason else ""
+    return sentence(f"denied {approval.id} by {last.by}{note} - nothing was run")
+
+
+def expired(approval: Approval) -> str:
+    """Nobody decided in time."""
+    return sentence(f"expired {approval.id} - nobody decided, nothing was run")
+
+
+def withdrawn(approval: Approval) -> str:
+    """The person took it back, or the gateway lost them."""
+    return sentence(f"ended {approval.id} - withdrawn, nothing was run")
+
+
+POLICY_FAILED = sentence("blocked - the policy could not be evaluated, so nothing was run")
+NOT_AUDITED = sentence("blocked - this can not be written to the audit log, so nothing passes")
+NOT_RECORDED = sentence("ended - this session can not be recorded any more, so nothing passes")
+NOT_MASKED = sentence("ended - an answer could not be checked for secrets, so it was not delivered")
