@@ -1,1 +1,1 @@
-"""The terminal app for security staff. A client of the HTTP API; it shares nothing with the gateway but the schema."""
+"""The terminal app for security staff: a client of the HTTP API that shares only the schema with the gateway."""

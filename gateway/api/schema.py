@@ -40,6 +40,8 @@ class Me(_Model):
     gateway: str
     version: str
     demo: bool = False
+    hints: list[str] = []
+    """Lines for the foot of the sessions screen, such as the demo's commands to try."""
 
 
 class SessionState(StrEnum):

@@ -99,6 +99,8 @@ class SessionOpened(Event):
     """Key of the recording among the blobs."""
     imported_from: str = ""
     """Set where a recording was brought in from elsewhere: it was not made by this gateway."""
+    started_at: str = ""
+    """Set for what was brought in only: ISO time of its beginning. Otherwise it is the time of this entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +114,9 @@ class SessionEnded(Event):
     bytes_sent: int = 0
     masked: dict[str, int] = field(default_factory=dict)
     commands: int = 0
+    blocked: int = 0
+    ended_at: str = ""
+    """Set for what was brought in only: ISO time of its end. Otherwise it is the time of this entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,5 +106,6 @@ def hold(seconds: float = 30, count: int = 1) -> Hold:
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
     ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
-    yield Room(tmp_path, ledger, InProcessBus(), LocalBlobs(tmp_path / "recordings"), LiveSessions())
-    await ledger.close()
+    made = Room(tmp_path, ledger, InProcessBus(), LocalBlobs(tmp_path / "recordings"), LiveSessions())
+    yield made
+    await made.ledger.close()

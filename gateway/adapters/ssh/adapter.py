@@ -1,0 +1,201 @@
+"""The SSH door of the gateway: listens, lets a Greeter meet each connection, and ends everything in order.
+
+It owns every task and connection of the protocol, so that none outlives `stop`. Next: `greeter.py`.
+"""
+
+import asyncio
+import getpass
+import logging
+import os
+
+import asyncssh
+
+from gateway.adapters.ssh import ending
+from gateway.adapters.ssh.asked import Asked
+from gateway.adapters.ssh.connection import PersonConnection
+from gateway.adapters.ssh.door import (
+    KEX_FOR_PEOPLE,
+    MACS,
+    SIGNATURES,
+    VERSION_FOR_PEOPLE,
+    SshDoor,
+    available_ciphers,
+    available_kex,
+)
+from gateway.adapters.ssh.doorstep import Doorstep
+from gateway.adapters.ssh.greeter import Greeter
+from gateway.adapters.ssh.host_key import load_or_make
+from gateway.adapters.ssh.person import PersonSide
+from gateway.adapters.ssh.session import SshSession, Visitor
+from gateway.adapters.ssh.upstream import Dialler
+from gateway.core.errors import Misconfigured
+from gateway.core.ports import Secrets
+from gateway.session.lobby import Identities, Lobby
+
+log = logging.getLogger("hoop.ssh")
+
+BACKLOG = 128
+LINGER = 0.5
+
+
+class SshAdapter:
+    """`start`, then `stop` once. The Lobby decides who may enter; `identities` only says whose an offered key is."""
+
+    def __init__(self, door: SshDoor, lobby: Lobby, identities: Identities, secrets: Secrets) -> None:
+        self._door = door
+        self._lobby = lobby
+        self._identities = identities
+        self._dialler = Dialler(door, secrets)
+        self._doorstep = Doorstep(
+            per_address=door.max_connections_per_address, unauthenticated=door.max_unauthenticated
+        )
+        self._listener: asyncio.Server | None = None
+        self._connections: set[PersonConnection] = set()
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._farewells: set[asyncio.Task[None]] = set()
+
+    @property
+    def open_sessions(self) -> int:
+        """Session channels that something was asked of, and that have not ended."""
+        return len(self._sessions)
+
+    async def start(self, host: str, port: int) -> list[tuple[str, int]]:
+        """Listen. Raises `Misconfigured` for an unusable host key, cipher or address."""
+        _keep_asyncssh_quiet()
+        _have_a_user_name()
+        key = await asyncio.to_thread(load_or_make, self._door.host_key_path)
+        options = self._options(key)
+        loop = asyncio.get_running_loop()
+
+        def connection() -> "_Connection":
+            return _Connection(self, loop, options)
+
+        try:
+            self._listener = await loop.create_server(connection, host, port, backlog=BACKLOG)
+        except OSError as problem:
+            reason = (
+                os.strerror(problem.errno) if problem.errno and problem.errno > 0 else str(problem)
+            ).lower()
+            raise Misconfigured(f"ssh can not listen on {host}:{port}: {reason}") from problem
+        bound = [socket.getsockname()[:2] for socket in self._listener.sockets]
+        log.info("ssh listens on %s", ", ".join(f"{address}:{number}" for address, number in bound))
+        return bound
+
+    async def stop(self, grace: float) -> None:
+        """Take nobody new; whoever ends the sessions' Gates has done so, and they have `grace` seconds to say so."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._sessions:
+            await asyncio.wait(self._sessions, timeout=grace)
+        for session in list(self._sessions):
+            session.cancel()
+        if self._sessions:
+            await asyncio.wait(self._sessions)
+        await self._part_from_clients()
+        if self._farewells:
+            await asyncio.wait(self._farewells)
+        if self._listener is not None:
+            await self._listener.wait_closed()
+
+    async def _part_from_clients(self) -> None:
+        """A client that got its exit status hangs up by itself; hanging up first would hide the status from it."""
+        leaving = [asyncio.create_task(connection.wait_closed()) for connection in self._connections]
+        if leaving:
+            await asyncio.wait(leaving, timeout=LINGER)
+            for connection in list(self._connections):
+                connection.close()
+            await asyncio.wait(leaving)
+
+    def _options(self, key: asyncssh.SSHKey) -> asyncssh.SSHServerConnectionOptions:
+        ciphers = available_ciphers(self._door.ciphers)
+        if not ciphers:
+            raise Misconfigured(f"ssh knows none of the ciphers {', '.join(self._door.ciphers)}")
+        return asyncssh.SSHServerConnectionOptions(
+            config=None,
+            server_factory=self._greeter,
+            server_version=VERSION_FOR_PEOPLE,
+            server_host_keys=[key],
+            authorized_client_keys=None,
+            host_based_auth=False,
+            password_auth=False,
+            kbdint_auth=False,
+            gss_host=None,
+            x509_trusted_certs=None,
+            kex_algs=available_kex(KEX_FOR_PEOPLE),
+            encryption_algs=ciphers,
+            mac_algs=list(MACS),
+            signature_algs=list(SIGNATURES),
+            compression_algs=None,
+            login_timeout=self._door.login_grace,
+            keepalive_interval=self._door.keepalive,
+            keepalive_count_max=3,
+            agent_forwarding=False,
+            x11_forwarding=False,
+            line_editor=False,
+            encoding=None,
+        )
+
+    def _greeter(self) -> Greeter:
+        return Greeter(self._door, self._doorstep, self._lobby, self._identities, self._open_session)
+
+    def _open_session(self, visitor: Visitor, person: PersonSide, asked: Asked) -> None:
+        session = SshSession(visitor, person, asked, self._lobby, self._dialler)
+        task = asyncio.create_task(session.run(), name=f"ssh session of {visitor.principal.id}")
+        self._sessions.add(task)
+
+        def over(task: asyncio.Task[None]) -> None:
+            self._sessions.discard(task)
+            if not task.cancelled() and (problem := task.exception()) is not None:
+                log.error("an ssh session failed", exc_info=problem)
+                person.leave_with(ending.NOT_RECORDED)
+
+        task.add_done_callback(over)
+
+    def came(self, connection: PersonConnection) -> None:
+        """A connection was accepted."""
+        self._connections.add(connection)
+
+    def went(self, connection: PersonConnection, greeter: object) -> None:
+        """A connection is closed."""
+        self._connections.discard(connection)
+        if isinstance(greeter, Greeter):
+            farewell = asyncio.create_task(greeter.farewell(), name="ssh farewell")
+            self._farewells.add(farewell)
+            farewell.add_done_callback(self._farewells.discard)
+
+
+class _Connection(PersonConnection):
+    """A person's connection that its adapter knows of from first to last."""
+
+    def __init__(
+        self,
+        adapter: SshAdapter,
+        loop: asyncio.AbstractEventLoop,
+        options: asyncssh.SSHServerConnectionOptions,
+    ) -> None:
+        super().__init__(loop, options)
+        self._adapter = adapter
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._adapter.came(self)
+        super().connection_made(transport)
+
+    def _cleanup(self, exc: Exception | None) -> None:
+        greeter = self._owner
+        super()._cleanup(exc)
+        self._adapter.went(self, greeter)
+
+
+def _keep_asyncssh_quiet() -> None:
+    """Its messages carry user names and commands. What matters is logged by us."""
+    logger = logging.getLogger("asyncssh")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
+
+
+def _have_a_user_name() -> None:
+    """asyncssh wants to know our own account's name and gives up in containers that have none. It is not used."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = "hoop"

@@ -1,0 +1,162 @@
+"""The two ends of SSH as asyncssh speaks it, with what it lacks: back-pressure, bounds, proof before a sign-in.
+
+Everything in here overrides asyncssh, and tests/ssh pins each reason down. It knows nothing of sessions.
+"""
+
+import asyncio
+from typing import Any, Protocol
+
+from asyncssh.connection import SSHClientConnection, SSHConnection, SSHServerConnection
+from asyncssh.constants import MSG_USERAUTH_REQUEST
+from asyncssh.misc import ConnectionLost, IllegalUserName
+from asyncssh.packet import PacketDecodeError, SSHPacket
+
+from gateway.adapters.ssh.door import SIGNATURES
+
+UNSENT_PAUSE = 256 << 10
+"""Bytes in the transport above which sessions stop writing."""
+
+UNSENT_MOST = 8 << 20
+"""A peer that keeps asking and never reads the answers is cut off here."""
+
+DEFERRED_MOST = 10_000
+"""Packets that may wait for the end of a key exchange."""
+
+UNREAD_MOST = 1 << 20
+"""Bytes that may wait while one packet of the peer takes time, such as an audited sign-in."""
+
+
+class PacedConnection(SSHConnection):
+    """Stops writing when the peer does not read. asyncssh ignores the transport's `pause_writing`, and keeps what is
+    written during a key exchange without a limit; so sessions await `clear` before each write."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._congested = False
+        self._behind = False
+        self._relief = asyncio.Event()
+
+    @property
+    def broken(self) -> bool:
+        """There is no transport any more."""
+        return self._transport is None
+
+    async def clear(self) -> None:
+        """Return when there is room to write, or the connection is gone."""
+        while self._transport is not None and (self._congested or self._deferred_packets):
+            self._relief.clear()
+            await self._relief.wait()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.set_write_buffer_limits(high=UNSENT_PAUSE)
+        super().connection_made(transport)
+
+    def pause_writing(self) -> None:
+        self._congested = True
+
+    def resume_writing(self) -> None:
+        self._congested = False
+        self._relief.set()
+
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            super()._send(data)
+
+    def _send_deferred_packets(self) -> None:
+        super()._send_deferred_packets()
+        self._relief.set()
+
+    def _cleanup(self, exc: Exception | None) -> None:
+        super()._cleanup(exc)
+        self._relief.set()
+
+    def _recv_data(self) -> None:
+        super()._recv_data()
+        transport = self._transport
+        if transport is None:
+            return
+        if transport.get_write_buffer_size() > UNSENT_MOST or len(self._deferred_packets) > DEFERRED_MOST:
+            self._force_close(ConnectionLost("the peer does not read"))
+            return
+        behind = len(self._inpbuf) > UNREAD_MOST
+        if behind != self._behind:
+            self._behind = behind
+            if behind:
+                transport.pause_reading()
+            else:
+                transport.resume_reading()
+
+
+class Host(Protocol):
+    """Whom a PersonConnection asks."""
+
+    async def sign_in(self, proven_key: bytes) -> bool:
+        """The holder of this key has proved it. False: they may not enter."""
+        ...
+
+
+class PersonConnection(PacedConnection, SSHServerConnection):
+    """A person's end. Only a good signature counts as proof, and `sign_in` has the last word before success."""
+
+    _proven = b""
+    _no_more_sessions = False
+
+    @property
+    def takes_sessions(self) -> bool:
+        """The client has not said that it will open no more sessions."""
+        return not self._no_more_sessions
+
+    async def reload_config(self) -> None:
+        """There are no configuration files of OpenSSH here to read again for a user name."""
+
+    async def validate_public_key(self, username: str, key_data: bytes, msg: bytes, signature: bytes) -> bool:
+        self._proven = b""
+        if msg and _algorithm(signature) not in SIGNATURES:
+            return False
+        known = await super().validate_public_key(username, key_data, msg, signature)
+        if known and msg:
+            self._proven = key_data
+        return known
+
+    async def send_userauth_success(self) -> None:
+        proven, auth = self._proven, self._auth
+        host: Host = self._owner  # type: ignore[assignment]  # it is the Greeter that our factory made
+        allowed = bool(proven) and await host.sign_in(proven)
+        if self._auth is not auth or self._transport is None:
+            return
+        if allowed:
+            await super().send_userauth_success()
+        else:
+            self.send_userauth_failure(False)
+
+    def _process_raw_userauth_request(self, pkttype: int, pktid: int, packet: SSHPacket) -> Any:
+        """asyncssh normalises user names (NFKC), and lets an empty one pass without `begin_auth`. Not here."""
+        peek = SSHPacket(packet.get_remaining_payload())
+        try:
+            name = peek.get_string()
+        except PacketDecodeError:
+            name = b""
+        if not name or any(not 0x21 <= byte <= 0x7E for byte in name):
+            raise IllegalUserName("hoop: the user name must be plain ASCII")
+        return SSHServerConnection._process_userauth_request(self, pkttype, pktid, packet)
+
+    def _process_no_more_sessions_at_openssh_dot_com_global_request(self, packet: SSHPacket) -> None:
+        self._no_more_sessions = True
+        self._report_global_response(True)
+
+    _packet_handlers = {  # noqa: RUF012 - asyncssh declares it this way
+        **SSHConnection._packet_handlers,
+        MSG_USERAUTH_REQUEST: _process_raw_userauth_request,
+    }
+
+
+class TargetConnection(PacedConnection, SSHClientConnection):
+    """The gateway's end toward a target."""
+
+
+def _algorithm(signature: bytes) -> str:
+    try:
+        return SSHPacket(signature).get_string().decode("ascii", "replace")
+    except PacketDecodeError:
+        return ""

@@ -1,0 +1,99 @@
+"""The settings of the SSH door, and the algorithms it offers. No behaviour but choosing from lists."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncssh.encryption import get_encryption_algs
+from asyncssh.kex import get_kex_algs
+
+BANNER = "hoop: sessions are recorded and may be watched"
+
+WINDOW = 2 << 20
+"""Bytes that may be under way to us on one channel. Larger windows were measurably slower."""
+
+PACKET = 32 << 10
+
+VERSION_FOR_PEOPLE = "OpenSSH_hoop"
+"""No version number, and not the whole truth: the OpenSSH client tells only servers whose name begins with OpenSSH
+that its reader has gone. Called anything else, `ssh web-1@gateway yes | head` would never end."""
+
+VERSION_FOR_TARGETS = "hoop"
+
+_POST_QUANTUM = ("mlkem768x25519-sha256", "mlkem1024nistp384-sha384", "mlkem768nistp256-sha256")
+_NTRU = ("sntrup761x25519-sha512", "sntrup761x25519-sha512@openssh.com")
+_CURVES = (
+    "curve25519-sha256",
+    "curve25519-sha256@libssh.org",
+    "ecdh-sha2-nistp521",
+    "ecdh-sha2-nistp384",
+    "ecdh-sha2-nistp256",
+)
+
+KEX_FOR_PEOPLE = (*_POST_QUANTUM, *_NTRU, *_CURVES, "diffie-hellman-group14-sha256")
+"""Large finite-field groups are left out: before sign-in they would let anybody burn our processor."""
+
+KEX_FOR_TARGETS = (
+    *_POST_QUANTUM,
+    *_NTRU,
+    *_CURVES,
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
+    "diffie-hellman-group-exchange-sha256",
+    "diffie-hellman-group14-sha256",
+)
+
+CIPHERS_FOR_PEOPLE = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+"""The client's order wins and OpenSSH prefers chacha, which is several times slower here: so it is not offered."""
+
+CIPHERS_FOR_TARGETS = (*CIPHERS_FOR_PEOPLE, "aes256-ctr", "aes192-ctr", "aes128-ctr")
+
+MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
+
+SIGNATURES = (
+    "ssh-ed25519",
+    "sk-ssh-ed25519@openssh.com",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "rsa-sha2-512",
+    "rsa-sha2-256",
+)
+"""No SHA-1, no DSA."""
+
+
+@dataclass(frozen=True, slots=True)
+class SshDoor:
+    """How the SSH door behaves. Times are in seconds."""
+
+    host_key_path: Path
+    login_grace: float = 30.0
+    """A connection that has not signed in by then is closed. A target has as long to let us in."""
+    connect_timeout: float = 10.0
+    keepalive: float = 60.0
+    """Three silent intervals end a connection, toward people and toward targets."""
+    max_connections_per_address: int = 100
+    max_unauthenticated: int = 100
+    """Connections in all that may be signing in at one time."""
+    max_channels: int = 10
+    """Sessions at one time over one connection."""
+    banner: tuple[str, ...] = ()
+    """Lines shown before sign-in; without any, the notice that sessions are recorded."""
+    ciphers: tuple[str, ...] = CIPHERS_FOR_PEOPLE
+
+    @property
+    def banner_lines(self) -> tuple[str, ...]:
+        """What a person reads before they sign in."""
+        return self.banner or (BANNER,)
+
+
+def available_kex(wanted: tuple[str, ...]) -> list[str]:
+    """The key exchanges of `wanted` that this installation has: post-quantum ones depend on OpenSSL and liboqs."""
+    known = {name.decode() for name in get_kex_algs()}
+    return [name for name in wanted if name in known]
+
+
+def available_ciphers(wanted: tuple[str, ...]) -> list[str]:
+    """The ciphers of `wanted` that this installation has."""
+    known = {name.decode() for name in get_encryption_algs()}
+    return [name for name in wanted if name in known]

@@ -1,0 +1,207 @@
+"""The conversation of one session channel, from what was asked to how it ended.
+
+Enter the Lobby, greet, admit, dial, relay: in this order, so that nothing reaches a target before it is admitted
+and written down. It knows when things happen; bytes are relay.py's business. Next in the reading path:
+`gateway/app/house.py`.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from gateway.adapters.ssh import ending
+from gateway.adapters.ssh.asked import Asked
+from gateway.adapters.ssh.ending import Ending
+from gateway.adapters.ssh.login_name import LoginName
+from gateway.adapters.ssh.person import PersonLeft, PersonSide
+from gateway.adapters.ssh.relay import Relay
+from gateway.adapters.ssh.upstream import Dialler
+from gateway.core.errors import Denied, Fault, Refused, Unreachable
+from gateway.core.people import Peer, Principal
+from gateway.core.plain import sentence
+from gateway.core.shown import Stream
+from gateway.session.gate import Gate, Permit
+from gateway.session.lobby import Lobby
+
+log = logging.getLogger("hoop.ssh")
+
+KIND = "ssh"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody who has signed in, and the name they signed in with."""
+
+    principal: Principal
+    login: LoginName
+    peer: Peer
+
+
+class EndedByStaff(Exception):
+    """The Gate was ended from outside."""
+
+
+class Interrupted(Exception):
+    """The person pressed Ctrl-C while their request was held."""
+
+
+class SshSession:
+    """One session channel. `run` is its only task's only call."""
+
+    def __init__(
+        self, visitor: Visitor, person: PersonSide, asked: Asked, lobby: Lobby, dialler: Dialler
+    ) -> None:
+        self._visitor = visitor
+        self._person = person
+        self._asked = asked
+        self._lobby = lobby
+        self._dialler = dialler
+
+    async def run(self) -> None:
+        """Returns when the channel is closed toward the person. Never raises but when cancelled."""
+        login = self._visitor.login
+        try:
+            gate = await self._lobby.enter(
+                self._visitor.principal, login.target, login.account, self._visitor.peer, self._asked.about
+            )
+        except (Refused, Fault) as problem:
+            log.info("%s may not enter %s: %s", self._visitor.principal.id, login, problem.sentence)
+            self._shout(problem.sentence)
+            self._person.leave_with(ending.STOPPED if isinstance(problem, Refused) else ending.NOT_RECORDED)
+            return
+        how = ending.BY_STAFF  # what it is when the gateway stops and cancels us
+        try:
+            how = await self._converse(gate)
+        finally:
+            try:
+                await gate.close(how.outcome, how.exit)
+            finally:
+                if how.signal is not None:
+                    self._person.leave_by_signal(*how.signal)
+                else:
+                    self._person.leave_with(how.status)
+
+    async def _converse(self, gate: Gate) -> Ending:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                watchers = [
+                    tasks.create_task(_raise_when(self._person.left, PersonLeft())),
+                    tasks.create_task(_raise_when(gate.ended, EndedByStaff())),
+                ]
+                how = await self._through(gate, tasks)
+                for watcher in watchers:
+                    watcher.cancel()
+            return how
+        except ExceptionGroup as problems:
+            return await self._explain(gate, _gravest(problems))
+
+    async def _through(self, gate: Gate, tasks: asyncio.TaskGroup) -> Ending:
+        target = gate.session.target
+        if target.kind != KIND:
+            await self._say(gate, f'there is no target "{target.name}" for you over SSH')
+            return ending.BLOCKED
+        if self._asked.verb == "shell" and self._asked.terminal is not None:
+            await self._greet(gate)
+        interrupt = tasks.create_task(_raise_when(self._person.interrupted, Interrupted()))
+        permit = await self._admitted(gate)
+        interrupt.cancel()
+        if self._asked.verb == "subsystem":
+            return await self._no_subsystem(gate)
+        return await self._run(gate, permit)
+
+    async def _admitted(self, gate: Gate) -> Permit:
+        async def notice(text: str) -> None:
+            self._person.watch_for_interrupt = True
+            await self._say(gate, text)
+
+        try:
+            return await gate.admit(self._asked.operation, notice)
+        finally:
+            self._person.watch_for_interrupt = False
+
+    async def _run(self, gate: Gate, permit: Permit) -> Ending:
+        session = gate.session
+        started = self._dialler.start(session.target, session.login, self._asked, self._asked.terminal)
+        async with started as target:
+            relay = Relay(gate, permit, self._person, target)
+            return await relay.run(terminal=self._asked.terminal is not None)
+
+    async def _greet(self, gate: Gate) -> None:
+        session = gate.session
+        where = session.target.labels.get("env", "")
+        place = f"{session.target.name} ({where.upper()})" if where else session.target.name
+        await self._say(gate, f"you are {session.principal.name} on {place} - recorded as {session.id}")
+
+    async def _no_subsystem(self, gate: Gate) -> Ending:
+        advice = " - use scp -O, or cat through ssh" if self._asked.text == "sftp" else ""
+        await self._say(gate, f"{self._asked.text} is not offered on this gateway{advice}")
+        return ending.BLOCKED
+
+    async def _explain(self, gate: Gate, problem: Exception) -> Ending:
+        """Tell the person why, where they are still there, and how it is to be written down."""
+        match problem:
+            case PersonLeft():
+                return ending.LEFT
+            case Denied():
+                await self._last_words(gate, problem.sentence)
+                return ending.by_denial(problem)
+            case EndedByStaff() if gate.ended_because.startswith("hoop: "):
+                self._shout(gate.ended_because)  # the gate ended itself: it has failed and records no more
+                return ending.FAULT
+            case EndedByStaff():
+                await self._last_words(gate, _ended(gate.ended_because))
+                return ending.BY_STAFF
+            case Interrupted():
+                await self._last_words(gate, "ended - withdrawn, nothing was run")
+                return ending.WITHDRAWN
+            case Unreachable():
+                await self._last_words(gate, problem.sentence)
+                return ending.LOST
+            case Fault():
+                self._shout(problem.sentence)
+                return ending.FAULT
+        log.error("session %s failed", gate.session.id, exc_info=problem)
+        await self._last_words(gate, "ended - the gateway failed inside, so nothing passes any more")
+        return ending.FAULT
+
+    async def _last_words(self, gate: Gate, text: str) -> None:
+        try:
+            await self._say(gate, text)
+        except Fault:
+            self._shout(text)
+
+    async def _say(self, gate: Gate, text: str) -> None:
+        """Words of ours, recorded before they are shown."""
+        self._person.show(Stream.ERR, await gate.tell(text))
+
+    def _shout(self, text: str) -> None:
+        """Words of ours where no recording can hold them."""
+        line_end = b"\r\n" if self._asked.terminal else b"\n"
+        self._person.show(Stream.ERR, sentence(text.removeprefix("hoop: ")).encode() + line_end)
+
+
+async def _raise_when(event: asyncio.Event, problem: Exception) -> None:
+    await event.wait()
+    raise problem
+
+
+def _ended(why: str) -> str:
+    return f"ended {why}" if why.startswith("by ") else f"ended - {why}"
+
+
+_GRAVITY: tuple[type[Exception], ...] = (Fault, Denied, PersonLeft, EndedByStaff, Interrupted, Unreachable)
+
+
+def _gravest(problems: BaseExceptionGroup[BaseException]) -> Exception:
+    """Of what happened at the same moment, what the session is said to have ended by. Surprises come first."""
+    flat: list[Exception] = []
+    for problem in problems.exceptions:
+        if isinstance(problem, BaseExceptionGroup):
+            flat.append(_gravest(problem))
+        elif isinstance(problem, Exception):
+            flat.append(problem)
+    return min(flat, key=_rank)
+
+
+def _rank(problem: Exception) -> int:
+    return next((rank for rank, kind in enumerate(_GRAVITY) if isinstance(problem, kind)), -1)

@@ -1,0 +1,64 @@
+"""The two web applications: the API that staff tools use, and health for the admin listener."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api import feed, health, problems, recordings, sessions
+from gateway.api.health import Check
+from gateway.api.playback import Playback
+from gateway.api.services import ApiServices
+from gateway.api.viewings import Viewings
+
+__all__ = ["ApiServices", "build_api", "build_health"]
+
+_EVERYWHERE = problems.documented(401, 422, 503)
+
+
+def build_api(services: ApiServices) -> FastAPI:
+    """The API over these organs. OpenAPI is at /v1/openapi.json; there are no pages that load foreign scripts."""
+    app = FastAPI(
+        title="hoop gateway",
+        version=services.version,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    app.state.playback = Playback(services.blobs)
+    app.state.viewings = Viewings()
+    for router in (sessions.router, recordings.router, feed.router):
+        app.include_router(router, prefix="/v1", responses=_EVERYWHERE)
+    app.add_middleware(_NeverKept)
+    problems.install(app)
+    return app
+
+
+def build_health(checks: Mapping[str, Check]) -> FastAPI:
+    """`/livez` and `/readyz` over these checks, by the name of their organ."""
+    app = FastAPI(title="hoop gateway health", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.checks = dict(checks)
+    app.include_router(health.router)
+    app.add_middleware(_NeverKept)
+    problems.install(app)
+    return app
+
+
+class _NeverKept:
+    """Tells browsers and caches to keep no answer and to guess no media type."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Cache-Control"] = "no-store"
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        await self._app(scope, receive, marked if scope["type"] == "http" else send)

@@ -1,0 +1,147 @@
+"""`hoop-gateway demo`: all of it on loopback in one command, and nothing left behind.
+
+Makes a directory with fresh keys, a configuration, a target with a real shell and a few recorded sessions; opens
+the House on it; opens the app in this terminal. It is an ordinary gateway with an ordinary configuration: what it
+prints can be done by hand.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.app import demo_config, demo_files, seeds
+from gateway.app.config_file import load_config
+from gateway.app.demo_target import DemoTarget
+from gateway.app.house import House
+from gateway.app.logs import set_up_logs
+from gateway.core.errors import HoopError
+from gateway.identity.tokens import mint
+
+STAFF = "carol@example.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running demo: the house and how to reach it."""
+
+    house: House
+    directory: Path
+    token_file: Path
+
+    @property
+    def api(self) -> str:
+        """Address of the API."""
+        return f"http://127.0.0.1:{self.house.ports['api']}"
+
+
+def run(*, tui: bool = True, keep: Path | None = None, ssh_port: int = 2222) -> int:
+    """Run the demo until the app is left or a signal comes. Returns the exit code."""
+    directory = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="hoop-demo-"))
+    try:
+        return asyncio.run(_run(directory, tui and sys.stdin.isatty() and sys.stdout.isatty(), ssh_port))
+    except HoopError as problem:
+        print(f"hoop-gateway: {problem.sentence}", file=sys.stderr)
+        return 1
+    finally:
+        if keep is None:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+async def _run(directory: Path, tui: bool, ssh_port: int) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    async with opened(directory, ssh_port) as demo:
+        print(_welcome(demo, tui), flush=True)
+        if not tui:
+            await stop.wait()
+            return 0
+        return await _app(demo, stop)
+
+
+@asynccontextmanager
+async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> AsyncIterator[Demo]:
+    """A demo in `directory`, stopped when the context is left."""
+    made = demo_config.make(directory)
+    set_up_logs("WARNING", file=directory / "gateway.log")
+    demo_files.fill(made.home)
+    target = DemoTarget(made.home, made.target_host_key, made.target_person_key)
+    port = await target.start()
+    try:
+        config = load_config(demo_config.write(made, target_port=port, ssh_port=ssh_port))
+        house = await House.open(config, hints=demo_config.lines(directory), demo=True)
+        try:
+            demo_config.write_ssh_config(made, house.ports["ssh"])
+            if seeded:
+                await seeds.plant(house.ledger, house.blobs)
+            minted = mint(STAFF, frozenset({"auditor"}), house.clock.now(), None)
+            await house.ledger.add_token(minted.row, minted.event)
+            demo_config.write_private(made.token_file, f"{minted.token}\n".encode())
+            yield Demo(house, directory, made.token_file)
+        finally:
+            await house.stop()
+    finally:
+        await target.stop()
+
+
+def _welcome(demo: Demo, tui: bool) -> str:
+    shell, blocked, masked = demo_config.lines(demo.directory)
+    after = "The app opens when you press Enter; q leaves it." if tui else "Ctrl-C ends the demo."
+    return f"""
+hoop-tui demo: a gateway, a target with a real shell, and recorded sessions, on loopback only.
+
+In a second terminal:
+
+  a shell       {shell}
+  blocked       {blocked}
+  masked        {masked}
+
+The API: {demo.api}  token: {demo.token_file}
+{after}"""
+
+
+async def _app(demo: Demo, stop: asyncio.Event) -> int:
+    if not await _enter_pressed(stop):
+        return 0
+    environment = {**os.environ, "HOOP_GATEWAY_URL": demo.api}
+    app = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "hoop_tui.cli.main",
+        "--gateway",
+        demo.api,
+        "--token-file",
+        str(demo.token_file),
+        env=environment,
+    )
+    left = asyncio.create_task(app.wait())
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([left, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not left.done():
+        app.terminate()
+    return await left
+
+
+async def _enter_pressed(stop: asyncio.Event) -> bool:
+    loop = asyncio.get_running_loop()
+    pressed = asyncio.Event()
+    loop.add_reader(sys.stdin, pressed.set)
+    try:
+        waits = [asyncio.create_task(pressed.wait()), asyncio.create_task(stop.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+    finally:
+        loop.remove_reader(sys.stdin)
+    if stop.is_set():
+        return False
+    return bool(sys.stdin.readline())

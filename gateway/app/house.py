@@ -1,0 +1,169 @@
+"""The House: every room of the gateway, put together from one configuration, opened and closed in order.
+
+It decides nothing: it wires. A reload replaces people, targets and rules; what is listening stays as it is.
+Next in the reading path: `hoop_tui/client.py`, the other end of the API.
+"""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from gateway import __version__
+from gateway.adapters.ssh.adapter import SshAdapter
+from gateway.api.app import ApiServices, build_api, build_health
+from gateway.api.health import Check
+from gateway.app import wiring
+from gateway.app.clock import SystemClock
+from gateway.app.config_file import LoadedConfig, load_config
+from gateway.app.config_store import store_password
+from gateway.app.inventory import Targets
+from gateway.app.people import People
+from gateway.app.shelf import PolicyShelf
+from gateway.app.web import WebDoor, listen
+from gateway.blobs.local import LocalBlobs
+from gateway.bus.inprocess import InProcessBus
+from gateway.core.errors import Misconfigured
+from gateway.core.events import ConfigReloaded, GatewayStarted, GatewayStopped
+from gateway.core.people import Peer, Principal
+from gateway.core.ports import Hint
+from gateway.core.secret import Secret
+from gateway.masking.stream import StreamMasker
+from gateway.secrets.references import ReferenceSecrets
+from gateway.session.approvals import Approvals
+from gateway.session.gate import Organs
+from gateway.session.live import LiveSessions
+from gateway.session.lobby import BearerToken, Lobby, Rooms
+from gateway.store.ledger import SqlLedger
+
+DRAIN_SECONDS = 3.0
+
+log = logging.getLogger("hoop")
+
+
+class House:
+    """One running gateway. `open`, then `stop` exactly once."""
+
+    def __init__(
+        self, config: LoadedConfig, ledger: SqlLedger, *, hints: tuple[str, ...] = (), demo: bool = False
+    ) -> None:
+        settings = config.settings
+        self.config = config
+        self.ledger = ledger
+        self.bus = InProcessBus()
+        self.clock = SystemClock()
+        self.blobs = LocalBlobs(wiring.recordings_directory(settings), reserve_bytes=settings.store.reserve)
+        self.people = People(settings.person, ledger, self.clock)
+        self.targets = Targets(wiring.targets(settings))
+        self.policy = PolicyShelf(config)
+        self.live = LiveSessions()
+        self.ports: dict[str, int] = {}
+        self._demo = demo
+        self._hints = hints
+        self._stopping = asyncio.Event()
+        self._web: list[WebDoor] = []
+        organs = Organs(
+            ledger, self.bus, Approvals(ledger, self.bus, self.clock), self.policy.judge, StreamMasker
+        )
+        rooms = Rooms(ledger, self.blobs, self.bus, self.clock, self.people, self.targets)
+        self.lobby = Lobby(rooms, organs, self.live, max_sessions=settings.ssh.max_sessions)
+        self._ssh = SshAdapter(wiring.ssh_door(settings), self.lobby, self.people, ReferenceSecrets())
+
+    @classmethod
+    async def open(cls, config: LoadedConfig, *, hints: tuple[str, ...] = (), demo: bool = False) -> "House":
+        """Build everything and open the doors. Whatever fails, nothing stays open."""
+        wiring.make_directories(config.settings)
+        store = config.settings.store
+        password = await store_password(store, ReferenceSecrets())
+        ledger = await SqlLedger.open(store.url, password=password, gateway=config.settings.gateway.name)
+        try:
+            house = cls(config, ledger, hints=hints, demo=demo)
+        except BaseException:
+            await ledger.close()
+            raise
+        try:
+            await house._start()
+        except BaseException:
+            await house.stop()
+            raise
+        return house
+
+    async def _start(self) -> None:
+        """Bind every door first, so that a busy port is said before anything has happened."""
+        listening, doors = self.config.settings.listen, []
+        try:
+            if listening.api is not None:
+                door = listen(listening.api.host, listening.api.port, "the API")
+                doors.append(("api", WebDoor(build_api(self._services()), door, self.config.settings.tls)))
+            if listening.admin is not None:
+                door = listen(listening.admin.host, listening.admin.port, "health checks")
+                doors.append(("admin", WebDoor(build_health(self._checks()), door)))
+        finally:
+            self._web = [door for _, door in doors]
+        recovered = await self.ledger.end_open_sessions("crash")
+        started = GatewayStarted(
+            version=__version__, config_sha256=self.config.sha256, recovered=len(recovered)
+        )
+        await self.ledger.append(started)
+        if listening.ssh is not None:
+            (bound, *_) = await self._ssh.start(listening.ssh.host, listening.ssh.port)
+            self.ports["ssh"] = bound[1]
+        for name, web in doors:
+            self.ports[name] = await web.start()
+
+    def _services(self) -> ApiServices:
+        return ApiServices(
+            ledger=self.ledger,
+            blobs=self.blobs,
+            bus=self.bus,
+            clock=self.clock,
+            identify=self._identify,
+            live_sessions=self.live.ids,
+            gateway_name=self.config.settings.gateway.name,
+            version=__version__,
+            demo=self._demo,
+            hints=self._hints,
+            stopping=self._stopping,
+        )
+
+    def _checks(self) -> dict[str, Check]:
+        return {"ledger": self.ledger.check, "recordings": self.blobs.check}
+
+    async def stop(self) -> None:
+        """Close the doors, end what is open with a sentence, and write that it was in order."""
+        self._stopping.set()
+        ended = self.live.end_all("the gateway is shutting down")
+        if ended:
+            log.info("ending %d open sessions", ended)
+        await self._ssh.stop(DRAIN_SECONDS)
+        for door in reversed(self._web):
+            await door.stop()
+        try:
+            await self.ledger.append(GatewayStopped())
+        finally:
+            await self.ledger.close()
+
+    async def reload(self, path: Path) -> bool:
+        """Take people, targets and rules from the file again. A bad file changes nothing."""
+        try:
+            fresh = await asyncio.to_thread(load_config, path)
+            policy = self.policy.read(fresh)
+        except Misconfigured as problem:
+            log.error("the configuration was not reloaded, the old one stays in force: %s", problem.sentence)
+            await self._reloaded(False, self.config.sha256, problem.sentence)
+            return False
+        self.people.replace(fresh.settings.person)
+        self.targets.replace(wiring.targets(fresh.settings))
+        self.policy.replace(policy)
+        if wiring.needs_restart(self.config.settings, fresh.settings):
+            log.warning("listeners, store and ssh settings take effect at the next start")
+        self.config = fresh
+        log.info("configuration reloaded")
+        await self._reloaded(True, fresh.sha256, "")
+        return True
+
+    async def _reloaded(self, ok: bool, sha256: str, problem: str) -> None:
+        await self.ledger.append(ConfigReloaded(ok=ok, config_sha256=sha256, problem=problem))
+        await self.bus.publish(Hint("config", sha256))
+
+    async def _identify(self, token: str, peer: Peer) -> Principal:
+        return await self.lobby.identify(BearerToken(Secret(token)), peer)

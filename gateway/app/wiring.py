@@ -1,0 +1,76 @@
+"""From settings to what the rooms take: targets, the SSH door, directories. Pure translation, and `mkdir`."""
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from gateway.adapters.ssh.door import SshDoor
+from gateway.app.settings import Settings, TargetTable
+from gateway.core.errors import Misconfigured
+from gateway.core.people import Target
+
+
+def targets(settings: Settings) -> list[Target]:
+    """The inventory. Pinned host keys come from the file and from what an operator trusted by command."""
+    trusted = known_hosts(settings)
+    return [_target(table, trusted) for table in settings.target]
+
+
+def _target(table: TargetTable, trusted: Path) -> Target:
+    return Target(
+        name=table.name,
+        kind=table.kind,
+        host=table.to.host,
+        port=table.to.port,
+        user=table.user,
+        labels=dict(table.labels),
+        options={
+            "logins": table.logins,
+            "key": table.key.as_mapping() if table.key else None,
+            "password": table.password.as_mapping() if table.password else None,
+            "host_keys": [key.openssh for key in table.host_keys],
+            "known_hosts": [str(path) for path in (table.known_hosts, trusted) if path is not None],
+        },
+    )
+
+
+def known_hosts(settings: Settings) -> Path:
+    """Where `hoop-gateway target trust` keeps what it pinned."""
+    return settings.gateway.data_dir / "known_hosts"
+
+
+def recordings_directory(settings: Settings) -> Path:
+    """The directory behind `store.recordings`."""
+    place = urlsplit(settings.store.recordings)
+    if place.scheme != "file" or not place.path:
+        raise Misconfigured(f"store.recordings must be a file:/// address, not {settings.store.recordings}")
+    return Path(unquote(place.path))
+
+
+def make_directories(settings: Settings) -> None:
+    """The data directory and the recordings, private to the gateway's account."""
+    for directory in (settings.gateway.data_dir, recordings_directory(settings)):
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as problem:
+            reason = (problem.strerror or str(problem)).lower()
+            raise Misconfigured(f"can not make the directory {directory}: {reason}") from problem
+
+
+def ssh_door(settings: Settings) -> SshDoor:
+    """What the SSH adapter needs to listen."""
+    ssh = settings.ssh
+    return SshDoor(
+        host_key_path=ssh.host_key,
+        login_grace=ssh.login_grace.total_seconds(),
+        connect_timeout=ssh.connect_timeout.total_seconds(),
+        keepalive=ssh.keepalive.total_seconds(),
+        max_connections_per_address=ssh.max_connections_per_address,
+        banner=ssh.banner,
+    )
+
+
+def needs_restart(old: Settings, new: Settings) -> bool:
+    """Something changed that a reload does not touch."""
+    return any(
+        getattr(old, table) != getattr(new, table) for table in ("gateway", "listen", "tls", "store", "ssh")
+    )

@@ -1,0 +1,60 @@
+"""The value in `name = value`, `"name": "value"` or `--name value`: shared by detectors that know secrets by name.
+
+A quoted value ends at its closing quote on the same line, any other at white space or a quote.
+"""
+
+from collections.abc import Callable, Iterator
+
+from gateway.masking.detector import LONGEST_HELD, Pattern, Span, compiled
+
+_OPEN_QUOTE = compiled(rb"\\{0,4}[\"']")
+_QUOTED = {
+    (ord('"'), False): compiled(rb'(?:[^"\\\r\n]|\\[^\r\n])*"'),
+    (ord("'"), False): compiled(rb"(?:[^'\\\r\n]|\\[^\r\n])*'"),
+    (ord('"'), True): compiled(rb'[^"\\\r\n]*\\+"'),
+    (ord("'"), True): compiled(rb"[^'\\\r\n]*\\+'"),
+}
+_BARE = compiled(rb"[^\x00-\x20\x7f\"'`]*")
+_LONGEST_QUOTED = 512
+
+ASSIGNS = rb"(?:\\{0,4}[\"'])?[ \t]{0,3}(?:=>|:=|=|:)[ \t]{0,3}"
+"""Between a name and its value."""
+VALUE_BEGINS = rb"[^\x00-\x20\x7f]"
+
+
+def values(text: bytes, heads: Pattern, first: int, is_secret: Callable[[bytes], bool]) -> Iterator[Span]:
+    """The values that follow `heads`."""
+    for head in heads.finditer(text, first):
+        span = _value(text, head.end(), is_secret)
+        if span is not None:
+            yield span
+
+
+def _value(text: bytes, at: int, is_secret: Callable[[bytes], bool]) -> Span | None:
+    quote = _OPEN_QUOTE.match(text, at)
+    if quote is None:
+        return _bare(text, at, is_secret)
+    start = quote.end()
+    limit = start + _LONGEST_QUOTED
+    escaped = start - at > 1
+    closing = _QUOTED[text[start - 1], escaped].match(text, start, min(limit, len(text)))
+    if closing is not None:
+        end = closing.end() - 1
+        if escaped:
+            end = start + len(text[start:end].rstrip(b"\\"))
+        return Span(start, end) if end > start and is_secret(text[start:end]) else None
+    rest = text[start:limit]
+    if len(text) < limit and b"\n" not in rest and b"\r" not in rest:
+        return Span(start, len(text), open=True, sure=is_secret(rest)) if rest else None
+    return _bare(text, start, is_secret)
+
+
+def _bare(text: bytes, start: int, is_secret: Callable[[bytes], bool]) -> Span | None:
+    found = _BARE.match(text, start)
+    end = found.end() if found else start
+    if end == start:
+        return None
+    sure = end - start >= LONGEST_HELD or is_secret(text[start:end])
+    if end == len(text):
+        return Span(start, end, open=True, sure=sure, goes_on=_BARE)
+    return Span(start, end, goes_on=_BARE) if sure else None

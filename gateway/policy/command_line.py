@@ -1,0 +1,149 @@
+"""What a command line would run, in the forms that rules are matched against.
+
+For rules that restrict, every form a command might be meant in: the line itself, each simple command, what stands
+behind `sudo`, `env`, `xargs` and their like, what a shell is given with `-c`, programs without their directory.
+For rules that allow, only what is certain. An aid, not a boundary: see docs/rules.md.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.policy.shell_words import ShellWords, SimpleCommand, take_apart
+
+_MANY_SPACES = re.compile(r"\s+")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
+
+_WRAPPERS = frozenset(
+    (
+        "at",
+        "batch",
+        "builtin",
+        "busybox",
+        "chroot",
+        "command",
+        "doas",
+        "env",
+        "exec",
+        "find",
+        "flock",
+        "ionice",
+        "ltrace",
+        "nice",
+        "nohup",
+        "nsenter",
+        "parallel",
+        "runuser",
+        "script",
+        "setsid",
+        "ssh",
+        "start-stop-daemon",
+        "stdbuf",
+        "strace",
+        "su",
+        "sudo",
+        "systemd-run",
+        "time",
+        "timeout",
+        "toybox",
+        "unbuffer",
+        "unshare",
+        "watch",
+        "xargs",
+    )
+)
+"""Programs that run what stands behind them."""
+_SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash"])
+_SPELLS = frozenset(("eval", "source", "."))
+_INTERPRETERS = _SHELLS | frozenset(
+    ["python", "python3", "perl", "ruby", "node", "php", "lua", "awk", "tclsh"]
+)
+_MOST_FORMS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A command line as rules see it."""
+
+    forms: tuple[str, ...]
+    """Everything that a restricting pattern is tried on."""
+    commands: tuple[str, ...]
+    """Each simple command, words joined by one space: what an allowing pattern must cover, every one of them."""
+    certain: bool
+    plain: bool
+
+
+@lru_cache(maxsize=512)
+def read(line: str) -> CommandLine:
+    """Understand `line` as far as it goes."""
+    words = take_apart(line)
+    forms: dict[str, None] = {_tidy(line): None, line: None}
+    certain = _collect(words, forms, 0)
+    return CommandLine(
+        forms=tuple(forms)[:_MOST_FORMS],
+        commands=tuple(" ".join(command.words) for command in words.commands),
+        certain=certain and len(forms) <= _MOST_FORMS,
+        plain=words.plain and certain,
+    )
+
+
+def _tidy(line: str) -> str:
+    return _MANY_SPACES.sub(" ", line).strip()
+
+
+def _collect(found: ShellWords, forms: dict[str, None], depth: int) -> bool:
+    certain = found.certain
+    for command in found.commands:
+        certain &= _forms_of(command, forms, depth)
+    return certain
+
+
+def _forms_of(command: SimpleCommand, forms: dict[str, None], depth: int) -> bool:
+    """Add the forms of one command; False where it may run what can not be seen."""
+    words = command.words
+    start = 0
+    while start < len(words) and _ASSIGNMENT.match(words[start]):
+        start += 1
+    words = words[start:]
+    if not words:
+        return True
+    starts, wrapped = [0], False
+    for at, word in enumerate(words):
+        if at and wrapped:
+            starts.append(at)
+        if _name(word) in _WRAPPERS and at in starts:
+            wrapped = True
+    certain = True
+    for at in starts:
+        if len(forms) > _MOST_FORMS:
+            return False
+        rest = words[at:]
+        forms[" ".join(rest)] = None
+        forms[" ".join((_name(rest[0]), *rest[1:]))] = None
+        if at == 0 and rest[0] in _SPELLS:
+            certain &= _spelled(rest, forms, depth)
+        certain &= _shell_in(rest, command.after_pipe, forms, depth)
+    return certain
+
+
+def _spelled(words: tuple[str, ...], forms: dict[str, None], depth: int) -> bool:
+    """`eval` runs its words; what `source` runs is in a file."""
+    inner = take_apart(" ".join(words[1:]), depth + 1)
+    return _collect(inner, forms, depth + 1) and words[0] == "eval" and inner.plain
+
+
+def _shell_in(words: tuple[str, ...], after_pipe: bool, forms: dict[str, None], depth: int) -> bool:
+    """Look into what a shell is told to run."""
+    program = _name(words[0])
+    if program in _INTERPRETERS and after_pipe and "-c" not in words:
+        inner = take_apart(" ".join(words[1:]), depth + 1)
+        return _collect(inner, forms, depth + 1) and program == "eval" and inner.plain
+    if program in _SHELLS:
+        for at, word in enumerate(words[1:-1], 1):
+            if word.startswith("-") and not word.startswith("--") and "c" in word:
+                return _collect(take_apart(words[at + 1], depth + 1), forms, depth + 1)
+    return True
+
+
+def _name(program: str) -> str:
+    return program.rsplit("/", 1)[-1]

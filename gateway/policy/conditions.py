@@ -1,0 +1,71 @@
+"""Reads the conditions of `match` and `unless`, and refuses those that can never be true."""
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.core.operation import Effect
+from gateway.policy.glob import matches
+from gateway.policy.predicates import FIELDS, PROTOCOLS, VERBS
+from gateway.policy.rules import Condition
+from gateway.policy.wrong import Wrong, did_you_mean
+
+_CLOSED = {"verb": VERBS, "protocol": PROTOCOLS, "effect": tuple(effect.value for effect in Effect)}
+"""Fields whose values come from a list: a pattern that fits none of them can never be true."""
+
+
+def read_conditions(given: Any, where: str) -> tuple[Condition, ...]:
+    """The conditions of one table. Raises `Wrong`."""
+    if not isinstance(given, dict) or not given:
+        raise Wrong((where,), f'{where} must say something; for everything write {{ user = "*" }}')
+    conditions = tuple(_conditions(given, where))
+    verbs = next((c.values for c in conditions if c.field == "verb"), ("exec",))
+    if any(c.field == "command" for c in conditions) and not any(matches(verb, "exec") for verb in verbs):
+        raise Wrong((where, "command"), "can never fire: only an exec has a command")
+    return conditions
+
+
+def _conditions(given: dict[str, Any], where: str) -> Iterator[Condition]:
+    for field, value in given.items():
+        if field not in FIELDS:
+            hint = did_you_mean(field, FIELDS)
+            raise Wrong(
+                (where, field), f"unknown field {field}{hint or '; labels are written label = { env = ... }'}"
+            )
+        if field == "label":
+            yield from _labels(value, where)
+            continue
+        values = _values(value, (where, field))
+        for each in values:
+            _check(field, each, (where, field))
+        yield Condition(field, values)
+
+
+def _labels(given: Any, where: str) -> Iterator[Condition]:
+    if not isinstance(given, dict) or not given:
+        raise Wrong((where, "label"), 'label must be a table, as in { env = "prod" }')
+    for key, value in given.items():
+        yield Condition("label", _values(value, (where, "label", key)), key)
+
+
+def _values(given: Any, path: tuple[str, ...]) -> tuple[str, ...]:
+    values = given if isinstance(given, list) else [given]
+    if not values:
+        raise Wrong(path, "an empty list can never fire")
+    for value in values:
+        if not isinstance(value, str) or not value:
+            raise Wrong(path, f"{path[-1]} must be text or a list of texts")
+    return tuple(values)
+
+
+def _check(field: str, value: str, path: tuple[str, ...]) -> None:
+    known = _CLOSED.get(field)
+    if known is not None and not any(matches(value, each) for each in known):
+        raise Wrong(
+            path, f"unknown {field} {value}{did_you_mean(value, known) or '; known: ' + ', '.join(known)}"
+        )
+    if field == "source":
+        try:
+            ipaddress.ip_network(value)
+        except ValueError:
+            raise Wrong(path, f"{value} is not an address or a network, as in 10.0.0.0/8") from None

@@ -1,0 +1,24 @@
+"""Patterns with `*` (any text) and `?` (one character), matched against the whole text, case-sensitive.
+
+Linear in practice and never exponential: texts come from attackers. There are no character classes.
+"""
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether `pattern` describes all of `text`."""
+    at, star, resume = 0, -1, 0
+    position = 0
+    while position < len(text):
+        if at < len(pattern) and pattern[at] == "*":
+            star, resume = at, position
+            at += 1
+        elif at < len(pattern) and pattern[at] in ("?", text[position]):
+            at += 1
+            position += 1
+        elif star >= 0:
+            at = star + 1
+            resume += 1
+            position = resume
+        else:
+            return False
+    return all(letter == "*" for letter in pattern[at:])

@@ -1,0 +1,243 @@
+"""Takes a command line apart the way a shell would, far enough to see which programs it runs.
+
+It yields every simple command of the line, also inside `$( )`, and says honestly when it can not be sure. It
+expands nothing, and it is not a shell grammar: rules that allow must demand certainty, rules that restrict take
+uncertainty as a match. It never raises, whatever the text.
+"""
+
+from dataclasses import dataclass, field
+
+LONGEST = 64 * 1024
+DEEPEST = 8
+
+_ENDS = frozenset(";&|\n(){}")
+_SPACE = frozenset(" \t\r")
+_REDIRECT = frozenset("<>")
+_KEYWORDS = frozenset(("if", "then", "else", "elif", "fi", "do", "done", "while", "until", "esac", "!"))
+"""Words that may stand before a command, or alone."""
+_RENAMING = frozenset(("function", "alias"))
+"""After these a program may be called by another name."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleCommand:
+    """The words of one program call, unquoted. `program_is_known`: its first word is plain text."""
+
+    words: tuple[str, ...]
+    program_is_known: bool
+    after_pipe: bool = False
+
+
+@dataclass(slots=True)
+class ShellWords:
+    """What was found in a command line."""
+
+    commands: list[SimpleCommand] = field(default_factory=list)
+    certain: bool = True
+    """Every program is plain text, quotes are balanced, and nothing was met that this module does not understand."""
+    plain: bool = True
+    """Moreover no expansion and no redirection anywhere: what the words say is what the program gets."""
+
+
+def take_apart(line: str, depth: int = 0) -> ShellWords:
+    """The simple commands of `line`."""
+    found = ShellWords()
+    if len(line) > LONGEST or depth > DEEPEST:
+        found.certain = found.plain = False
+        return found
+    _Scan(line, found, depth).run()
+    if not found.certain:
+        found.plain = False
+    return found
+
+
+class _Scan:
+    """One pass over a line, character by character."""
+
+    def __init__(self, line: str, found: ShellWords, depth: int) -> None:
+        self._line = line
+        self._found = found
+        self._depth = depth
+        self._at = 0
+        self._words: list[str] = []
+        self._word: list[str] = []
+        self._in_word = False
+        self._word_expands = False
+        self._first_expands = False
+        self._skip_word = False
+        self._after_pipe = False
+
+    def run(self) -> None:
+        while self._at < len(self._line):
+            self._step(self._line[self._at])
+        self._end_command(False)
+
+    def _step(self, letter: str) -> None:
+        self._at += 1
+        if letter in _SPACE:
+            self._end_word()
+        elif letter == "#" and not self._in_word:
+            self._at = _or_end(self._line.find("\n", self._at), self._line)
+        elif letter == "'":
+            self._single()
+        elif letter == '"':
+            self._double()
+        elif letter == "\\":
+            self._escape()
+        elif letter == "$" or letter == "`":
+            self._expansion(letter)
+        elif letter in _REDIRECT:
+            self._redirect(letter)
+        elif letter in "{}" and (self._in_word or not self._stands_alone()):
+            self._found.plain = False
+            self._add(letter)
+            if letter == "{" or "," in self._line:
+                self._word_expands = True
+        elif letter in _ENDS:
+            self._end_command(
+                letter == "|" and self._peek() != "|" and self._line[self._at - 2 : self._at - 1] != "|"
+            )
+        else:
+            if letter in "*?[~":
+                self._found.plain = False
+            self._add(letter)
+
+    def _stands_alone(self) -> bool:
+        return self._peek() in ("", " ", "\t", "\n", ";")
+
+    def _peek(self) -> str:
+        return self._line[self._at : self._at + 1]
+
+    def _add(self, text: str) -> None:
+        self._in_word = True
+        self._word.append(text)
+
+    def _single(self) -> None:
+        end = self._line.find("'", self._at)
+        if end < 0:
+            self._unsure()
+        self._add(self._line[self._at : _or_end(end, self._line)])
+        self._at = _or_end(end, self._line) + 1
+
+    def _double(self) -> None:
+        self._add("")
+        while self._at < len(self._line):
+            letter = self._line[self._at]
+            self._at += 1
+            if letter == '"':
+                return
+            if letter == "\\" and self._peek() in ('"', "\\", "$", "`", "\n"):
+                self._add(self._peek().replace("\n", ""))
+                self._at += 1
+            elif letter in "$`":
+                self._expansion(letter)
+            else:
+                self._add(letter)
+        self._unsure()
+
+    def _escape(self) -> None:
+        if self._at >= len(self._line):
+            self._unsure()
+            return
+        letter = self._line[self._at]
+        self._at += 1
+        if letter != "\n":
+            self._add(letter)
+
+    def _expansion(self, letter: str) -> None:
+        self._found.plain = False
+        if letter == "`":
+            end = self._line.find("`", self._at)
+            self._inside(self._line[self._at : _or_end(end, self._line)], end < 0)
+            self._at = _or_end(end, self._line) + 1
+        elif self._peek() == "(":
+            end = _closing(self._line, self._at)
+            self._inside(self._line[self._at + 1 : _or_end(end, self._line)], end < 0)
+            self._at = _or_end(end, self._line) + 1
+        elif self._peek() in ("'", '"'):
+            self._unsure()  # $'..' and $".." may spell anything
+        elif self._peek() not in ("", *_SPACE, *_ENDS):
+            self._word_expands = True
+            self._add("$")
+        else:
+            self._add("$")
+
+    def _inside(self, line: str, is_cut: bool) -> None:
+        if is_cut:
+            self._unsure()
+        self._word_expands = True
+        self._add("$()")
+        inner = take_apart(line, self._depth + 1)
+        self._found.commands += inner.commands
+        self._found.certain &= inner.certain
+
+    def _redirect(self, letter: str) -> None:
+        self._found.plain = False
+        if letter == "<" and self._peek() in ("<", "("):
+            self._unsure()  # a here-document or process substitution
+        if letter == ">" and self._peek() == "(":
+            self._unsure()
+        if self._word and "".join(self._word).isdigit():
+            self._word, self._in_word = [], False
+        self._end_word()
+        while self._peek() and self._peek() in ">&|<":
+            self._at += 1
+        self._skip_word = True
+
+    def _end_word(self) -> None:
+        if not self._in_word:
+            return
+        word, expands = "".join(self._word), self._word_expands
+        self._word, self._in_word, self._word_expands = [], False, False
+        if self._skip_word:
+            self._skip_word = False
+            return
+        if not self._words:
+            if word in _KEYWORDS:
+                return
+            if word in _RENAMING:
+                self._unsure()
+            self._first_expands = expands
+        self._words.append(word)
+
+    def _end_command(self, is_pipe: bool) -> None:
+        self._end_word()
+        self._skip_word = False
+        if self._words:
+            if self._first_expands:
+                self._found.certain = False
+            self._found.commands.append(
+                SimpleCommand(tuple(self._words), not self._first_expands, self._after_pipe)
+            )
+            self._after_pipe = is_pipe
+        elif is_pipe:
+            self._after_pipe = True
+        self._words, self._first_expands = [], False
+
+    def _unsure(self) -> None:
+        self._found.certain = False
+
+
+def _or_end(at: int, line: str) -> int:
+    return at if at >= 0 else len(line)
+
+
+def _closing(line: str, start: int) -> int:
+    """Where the parenthesis that opens at `start` closes; -1 where it does not. Quotes are respected."""
+    depth, at = 0, start
+    while at < len(line):
+        letter = line[at]
+        if letter == "\\":
+            at += 1
+        elif letter == "'":
+            at = line.find("'", at + 1)
+            if at < 0:
+                return -1
+        elif letter == "(":
+            depth += 1
+        elif letter == ")":
+            depth -= 1
+            if depth == 0:
+                return at
+        at += 1
+    return -1

@@ -1,0 +1,112 @@
+"""Writes a recording: frames in, the file's next bytes out. Where those bytes go is the caller's business.
+
+A chunk is sealed whenever the caller asks, so that nothing is shown before it is in the file; one keystroke
+costs 73 bytes besides itself. Long output is cut into chunks of about a megabyte.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import zstandard
+
+from gateway.core.errors import Fault
+from gateway.core.frame import Frame, FrameKind
+from gateway.recording import columns, layout
+
+CHUNK_BYTES = 1 << 20
+"""A chunk is closed when it holds this much."""
+MAX_PIECE = 8 << 20
+"""Longer data becomes several frames of the same moment, where that means the same."""
+_WORTH_COMPRESSING = 200
+_DIVISIBLE = layout.SHOWN_KINDS | {FrameKind.INPUT}
+
+
+class RecordingWriter:
+    """One recording. `head()` first, then `add` and `seal` as often as needed."""
+
+    def __init__(self, meta: Mapping[str, Any]) -> None:
+        """`meta` is any JSON object; `meta.RecordingMeta` says which fields have a meaning. Raises `Fault`."""
+        self._head = _head(meta)
+        self._digest = layout.link(b"", self._head)
+        self._seq = 0
+        self._frames: list[Frame] = []
+        self._bytes = 0
+        self._last_us = 0
+        self._sealed: list[bytes] = []
+        self._compressor: zstandard.ZstdCompressor | None = None
+
+    def head(self) -> bytes:
+        """The first bytes of the file. The same at every call."""
+        return self._head + layout.link(b"", self._head)
+
+    @property
+    def pending(self) -> int:
+        """How many bytes of frames were added and not handed out yet."""
+        return self._bytes + sum(map(len, self._sealed))
+
+    def add(self, frame: Frame) -> None:
+        """Add a frame. Raises `ValueError` when time runs backwards, `Fault` for what fits in no file."""
+        if not self._last_us <= frame.at_us <= layout.MAX_AT_US:
+            raise ValueError(f"a frame at {frame.at_us} us can not follow one at {self._last_us} us")
+        if len(frame.data) <= MAX_PIECE:
+            self._add(frame)
+        elif frame.kind in _DIVISIBLE:
+            for start in range(0, len(frame.data), MAX_PIECE):
+                self._add(Frame(frame.at_us, frame.kind, frame.data[start : start + MAX_PIECE]))
+        else:
+            raise Fault("a single event of this session is too large to be recorded")
+
+    def seal(self) -> bytes:
+        """The bytes that follow in the file and hold all that was added; empty when there is nothing."""
+        self._close_chunk()
+        data = b"".join(self._sealed)
+        self._sealed.clear()
+        return data
+
+    def _add(self, frame: Frame) -> None:
+        if self._frames and frame.at_us - self._frames[0].at_us > layout.MAX_STEP_US:
+            self._close_chunk()
+        self._frames.append(frame)
+        self._last_us = frame.at_us
+        self._bytes += layout.FRAME_COST + len(frame.data)
+        if self._bytes >= CHUNK_BYTES or len(self._frames) == layout.MAX_FRAMES:
+            self._close_chunk()
+
+    def _close_chunk(self) -> None:
+        if not self._frames:
+            return
+        raw = columns.pack(self._frames)
+        flags, payload = self._smallest(raw)
+        t0_us = self._frames[0].at_us
+        head = layout.CHUNK.pack(
+            layout.CHUNK_MAGIC,
+            flags,
+            self._seq,
+            t0_us,
+            self._last_us - t0_us,
+            len(self._frames),
+            len(raw),
+            len(payload),
+        )
+        self._digest = layout.link(self._digest, head, payload)
+        self._sealed += (head, payload, self._digest)
+        self._seq += 1
+        self._frames.clear()
+        self._bytes = 0
+
+    def _smallest(self, raw: bytes) -> tuple[int, bytes]:
+        if len(raw) >= _WORTH_COMPRESSING:
+            if self._compressor is None:  # most sessions are idle or typing: they need none
+                self._compressor = zstandard.ZstdCompressor(level=1, write_content_size=True)
+            packed = self._compressor.compress(raw)
+            if len(packed) < len(raw):
+                return layout.COMPRESSED, packed
+        return 0, raw
+
+
+def _head(meta: Mapping[str, Any]) -> bytes:
+    body = json.dumps(dict(meta), separators=(",", ":")).encode("ascii")
+    if len(body) > layout.MAX_META:
+        raise Fault("what describes this session is too large to be recorded")
+    return layout.HEAD.pack(layout.MAGIC, layout.VERSION, 0, 0, len(body)) + body

@@ -1,0 +1,4 @@
+"""Fetches the credentials that the gateway uses toward targets, at the moment they are used.
+
+Central type: `references.ReferenceSecrets`. Only the composition root may enter; nothing here is kept or logged.
+"""

@@ -1,0 +1,176 @@
+"""The Ledger on a database: the port's promises, each kept by one of the modules around this one.
+
+Reads go to `Reader`, every write goes through the one queue of `Writer`; what is said in SQL is in `entries.py`,
+`approvals.py`, `reading.py` and `recovery.py`.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Self
+
+from sqlalchemy import Connection, insert, update
+
+from gateway.core.events import Event
+from gateway.core.ports import Approval, Entry, SessionRow, TokenRow
+from gateway.core.secret import Secret
+from gateway.store import approvals, entries, reading, recovery
+from gateway.store.database import Database, database
+from gateway.store.entries import NewEntry
+from gateway.store.reader import Reader
+from gateway.store.schema import bring_to_head
+from gateway.store.tables import TOKENS
+from gateway.store.writer import Writer
+
+PATIENCE = 2.0
+READING_PATIENCE = 5.0
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class SqlLedger:
+    """`core.ports.Ledger` on SQLite or PostgreSQL. `open` it, and `close` it once."""
+
+    def __init__(
+        self, database: Database, gateway: str, now: Callable[[], datetime], patience: float
+    ) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._now = now
+        self._writer = Writer(database, patience)
+        self._reader = Reader(database, max(patience, READING_PATIENCE))
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        password: Secret | None = None,
+        gateway: str = "",
+        now: Callable[[], datetime] = _utc_now,
+        patience: float = PATIENCE,
+    ) -> Self:
+        """Connect and bring the database's schema up to date. Raises `Misconfigured`, or `Fault` if it is not there.
+
+        `gateway` tells gateways that share a database apart. A write that gets no answer fails after `patience`
+        seconds.
+        """
+        opened = database(url, password, patience)
+        try:
+            await bring_to_head(opened)
+        except BaseException:
+            await opened.close()
+            raise
+        return cls(opened, gateway, now, patience)
+
+    async def append(self, event: Event) -> int:
+        """Keep an event, and what follows from it for its session. Durable when this returns."""
+        return await self._writer.append(self._note(event))
+
+    async def entries(self, *, after: int = 0, session: str = "", limit: int = 500) -> Sequence[Entry]:
+        """Entries in the order of their numbers. None with a smaller number appears later."""
+        return await self._reader.read(lambda c: reading.entries(c, after, session, limit))
+
+    async def session(self, id: str) -> SessionRow | None:
+        """The session with exactly this id."""
+        return await self._reader.read(lambda c: reading.session(c, id))
+
+    async def sessions(
+        self, *, live: bool | None = None, person: str = "", target: str = "", limit: int = 200
+    ) -> Sequence[SessionRow]:
+        """Newest first."""
+        return await self._reader.read(lambda c: reading.sessions(c, live, person, target, limit))
+
+    async def find_sessions(self, prefix: str) -> Sequence[SessionRow]:
+        """The sessions whose id starts with `prefix`, newest first, at most ten."""
+        return await self._reader.read(lambda c: reading.find_sessions(c, prefix))
+
+    async def end_open_sessions(self, outcome: str) -> list[str]:
+        """End what this gateway left open when it stopped without a word, expire what was held, and return the
+        sessions' ids. For the start, before the doors open."""
+        at = self._now()
+        return await self._writer.write(lambda c: recovery.end_open_sessions(c, outcome, self._gateway, at))
+
+    async def open_approval(self, approval: Approval, event: Event) -> None:
+        """Keep a new approval and its event, both or neither."""
+        entry = self._note(event)
+        await self._writer.write(lambda c: approvals.open_approval(c, approval, entry))
+
+    async def approval(self, id: str) -> Approval | None:
+        """The approval as it stands."""
+        return await self._reader.read(lambda c: approvals.find(c, id))
+
+    async def approvals(self, *, state: str = "") -> Sequence[Approval]:
+        """Newest first, at most a thousand."""
+        return await self._reader.read(lambda c: approvals.newest(c, state))
+
+    async def settle_approval(self, id: str, by: str, granted: bool, reason: str = "") -> bool:
+        """Take one person's word, and keep it as an event. True: it counted, which with several people to grant does
+        not mean that it settled. False: it changed nothing."""
+        return await self._writer.write(
+            lambda c: approvals.settle(c, id, by, granted, reason, self._now(), self._note)
+        )
+
+    async def close_approval(self, id: str, state: str) -> bool:
+        """Expire or withdraw. False: it was settled already."""
+        if state not in ("expired", "withdrawn"):
+            raise ValueError(f"an approval is not closed as {state!r}")
+        return await self._writer.write(lambda c: approvals.close(c, id, state))
+
+    async def add_token(self, token: TokenRow, event: Event) -> None:
+        """Keep a token's digest, and its event."""
+        if not _SHA256.fullmatch(token.digest):
+            raise ValueError("only the SHA-256 digest of a token is kept")
+        entry = self._note(event)
+
+        def work(connection: Connection) -> None:
+            kept = {
+                "id": token.id,
+                "digest": token.digest,
+                "person": token.person,
+                "roles": sorted(token.roles),
+                "created_at": token.created_at,
+                "expires_at": token.expires_at,
+                "revoked": token.revoked,
+            }
+            connection.execute(insert(TOKENS), kept)
+            entries.add(connection, [entry])
+
+        await self._writer.write(work)
+
+    async def token(self, id: str) -> TokenRow | None:
+        """The token with this id, revoked or not."""
+        return await self._reader.read(lambda c: reading.token(c, id))
+
+    async def tokens(self) -> Sequence[TokenRow]:
+        """Newest first."""
+        return await self._reader.read(reading.tokens)
+
+    async def revoke_token(self, id: str, event: Event) -> bool:
+        """End a token. False, and no event: there is none, or it was revoked before."""
+        entry = self._note(event)
+        valid = (TOKENS.c.id == id) & TOKENS.c.revoked.is_(False)
+
+        def work(connection: Connection) -> bool:
+            if connection.execute(update(TOKENS).where(valid).values(revoked=True)).rowcount != 1:
+                return False
+            entries.add(connection, [entry])
+            return True
+
+        return await self._writer.write(work)
+
+    async def check(self) -> None:
+        """Raise `Fault` unless a write would succeed now. It writes, so that it knows."""
+        await self._writer.write(entries.lock)
+
+    async def close(self) -> None:
+        """Finish what waits and close every connection."""
+        await self._writer.close()
+        await self._reader.close()
+        await self._database.close()
+
+    def _note(self, event: Event) -> NewEntry:
+        return NewEntry.of(event, self._now(), self._gateway)

@@ -1,0 +1,81 @@
+"""Reading entries, sessions and tokens. Everything here runs inside a transaction that somebody else opened."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
+
+from gateway.core.ports import Entry, SessionRow, TokenRow
+from gateway.store.tables import ENTRIES, SESSIONS, TOKENS
+
+FOUND_AT_MOST = 10
+_AFTER_EVERY_LETTER = "\U0010ffff"
+
+
+def entries(connection: Connection, after: int, session: str, limit: int) -> list[Entry]:
+    """Entries with a greater number than `after`, oldest first."""
+    query = select(ENTRIES).where(ENTRIES.c.seq > after).order_by(ENTRIES.c.seq).limit(limit)
+    if session:
+        query = query.where(ENTRIES.c.session == session)
+    return [Entry(**row._mapping) for row in connection.execute(query)]
+
+
+def session(connection: Connection, id: str) -> SessionRow | None:
+    """The session with exactly this id."""
+    row = connection.execute(select(SESSIONS).where(SESSIONS.c.id == id)).one_or_none()
+    return None if row is None else _session(row)
+
+
+def sessions(
+    connection: Connection, live: bool | None, person: str, target: str, limit: int
+) -> list[SessionRow]:
+    """The sessions that fit, newest first."""
+    query = select(SESSIONS)
+    if live is not None:
+        query = query.where(SESSIONS.c.ended_at.is_(None) if live else SESSIONS.c.ended_at.is_not(None))
+    if person:
+        query = query.where(SESSIONS.c.person == person)
+    if target:
+        query = query.where(SESSIONS.c.target == target)
+    return _sessions(connection, query, limit)
+
+
+def find_sessions(connection: Connection, prefix: str) -> Sequence[SessionRow]:
+    """The sessions whose id starts with `prefix`, newest first, at most ten."""
+    query = select(SESSIONS).where(SESSIONS.c.id >= prefix, SESSIONS.c.id < prefix + _AFTER_EVERY_LETTER)
+    return _sessions(connection, query, FOUND_AT_MOST)
+
+
+def open_sessions(connection: Connection, gateway: str) -> list[SessionRow]:
+    """Every session of this gateway that has not ended, oldest first."""
+    query = select(SESSIONS).where(SESSIONS.c.ended_at.is_(None), SESSIONS.c.gateway == gateway)
+    return [_session(row) for row in connection.execute(query.order_by(SESSIONS.c.opened))]
+
+
+def token(connection: Connection, id: str) -> TokenRow | None:
+    """The token with this id."""
+    row = connection.execute(select(TOKENS).where(TOKENS.c.id == id)).one_or_none()
+    return None if row is None else _token(row)
+
+
+def tokens(connection: Connection) -> list[TokenRow]:
+    """Every token, newest first."""
+    query = select(TOKENS).order_by(TOKENS.c.created_at.desc(), TOKENS.c.id)
+    return [_token(row) for row in connection.execute(query)]
+
+
+def _sessions(connection: Connection, query: Select[Any], limit: int) -> list[SessionRow]:
+    newest_first = query.order_by(SESSIONS.c.opened.desc()).limit(limit)
+    return [_session(row) for row in connection.execute(newest_first)]
+
+
+def _session(row: Row[Any]) -> SessionRow:
+    kept = dict(row._mapping)
+    del kept["opened"], kept["gateway"]
+    return SessionRow(**kept)
+
+
+def _token(row: Row[Any]) -> TokenRow:
+    kept = dict(row._mapping)
+    kept["roles"] = frozenset(kept["roles"])
+    return TokenRow(**kept)

@@ -1,0 +1,130 @@
+"""The tables. `entries` is the ledger itself; the others are derived from it, or watched over by it.
+
+A change here needs a new migration (`migrations/versions`) and a new name in `schema.REVISIONS`; a test compares
+both.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Integer, MetaData
+from sqlmodel import Field, SQLModel
+
+from gateway.store.columns import ExactJson, ExactText, UtcTime
+
+METADATA = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+BIG = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class _Table(SQLModel):
+    metadata = METADATA
+
+
+class HeadRecord(_Table, table=True):
+    """One row. Whoever writes to the ledger locks it first, so sequence numbers are given out in commit order."""
+
+    __tablename__ = "head"
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    seq: int = Field(sa_type=BIG)
+
+
+class EntryRecord(_Table, table=True):
+    """One event. Never changed, never deleted by us."""
+
+    __tablename__ = "entries"
+
+    seq: int = Field(primary_key=True, sa_type=BIG, sa_column_kwargs={"autoincrement": False})
+    at: datetime = Field(sa_type=UtcTime)
+    name: str = Field(sa_type=ExactText)
+    session: str = Field(sa_type=ExactText, index=True)
+    actor: str = Field(sa_type=ExactText)
+    body: Any = Field(sa_type=ExactJson, nullable=False)
+
+
+class SessionRecord(_Table, table=True):
+    """A session, derived from its entries. `opened` is the number of its first one."""
+
+    __tablename__ = "sessions"
+
+    id: str = Field(primary_key=True, sa_type=ExactText)
+    opened: int = Field(sa_type=BIG, index=True)
+    gateway: str = Field(sa_type=ExactText)
+    person: str = Field(sa_type=ExactText, index=True)
+    target: str = Field(sa_type=ExactText, index=True)
+    kind: str = Field(sa_type=ExactText)
+    login: str = Field(sa_type=ExactText)
+    address: str = Field(sa_type=ExactText)
+    client: str = Field(sa_type=ExactText)
+    labels: Any = Field(sa_type=ExactJson, nullable=False)
+    recording: str = Field(sa_type=ExactText)
+    imported_from: str = Field(sa_type=ExactText)
+    started_at: datetime = Field(sa_type=UtcTime)
+    ended_at: datetime | None = Field(sa_type=UtcTime, nullable=True, index=True)
+    outcome: str = Field(sa_type=ExactText)
+    commands: int = Field(sa_type=BIG)
+    blocked: int = Field(sa_type=BIG)
+    held: int = Field(sa_type=BIG)
+    bytes_shown: int = Field(sa_type=BIG)
+    masked: Any = Field(sa_type=ExactJson, nullable=True)
+
+
+class ApprovalRecord(_Table, table=True):
+    """A held operation and what became of it."""
+
+    __tablename__ = "approvals"
+
+    id: str = Field(primary_key=True, sa_type=ExactText)
+    session: str = Field(sa_type=ExactText, index=True)
+    requester: str = Field(sa_type=ExactText)
+    target: str = Field(sa_type=ExactText)
+    verb: str = Field(sa_type=ExactText)
+    text: str = Field(sa_type=ExactText)
+    sha256: str = Field(sa_type=ExactText)
+    rule: str = Field(sa_type=ExactText)
+    reason: str = Field(sa_type=ExactText)
+    approvers: Any = Field(sa_type=ExactJson, nullable=False)
+    count: int
+    opened_at: datetime = Field(sa_type=UtcTime, index=True)
+    expires_at: datetime = Field(sa_type=UtcTime)
+    state: str = Field(sa_type=ExactText, index=True)
+
+
+class DecisionRecord(_Table, table=True):
+    """One person's word on an approval. The key makes it their only one."""
+
+    __tablename__ = "decisions"
+
+    approval: str = Field(primary_key=True, sa_type=ExactText, foreign_key="approvals.id")
+    by: str = Field(primary_key=True, sa_type=ExactText)
+    granted: bool
+    reason: str = Field(sa_type=ExactText)
+    at: datetime = Field(sa_type=UtcTime)
+
+
+class TokenRecord(_Table, table=True):
+    """An API token: the digest of its secret, never the secret."""
+
+    __tablename__ = "tokens"
+
+    id: str = Field(primary_key=True, sa_type=ExactText)
+    digest: str = Field(sa_type=ExactText)
+    person: str = Field(sa_type=ExactText)
+    roles: Any = Field(sa_type=ExactJson, nullable=False)
+    created_at: datetime = Field(sa_type=UtcTime)
+    expires_at: datetime | None = Field(sa_type=UtcTime, nullable=True)
+    revoked: bool
+
+
+HEAD = METADATA.tables["head"]
+ENTRIES = METADATA.tables["entries"]
+SESSIONS = METADATA.tables["sessions"]
+APPROVALS = METADATA.tables["approvals"]
+DECISIONS = METADATA.tables["decisions"]
+TOKENS = METADATA.tables["tokens"]

@@ -1,0 +1,230 @@
+"""The app: it owns the connection, the feed and the clock; screens do the rest.
+
+Next in the reading path: `screens/sessions.py`, `screens/replay.py`.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual import work
+from textual.app import App
+from textual.content import Content
+
+from gateway.api.schema import FeedEvent, Me
+from hoop_tui.client import GatewayClient, HttpGateway
+from hoop_tui.clock import Clock, SystemClock
+from hoop_tui.errors import GatewayTrouble, NotSignedIn
+from hoop_tui.feed import RECONNECTED, Feed, Freshness
+from hoop_tui.palette import SessionProvider
+from hoop_tui.replay.worker import WorkerEmulator
+from hoop_tui.safe_text import joined, safe, visible
+from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.help import HelpScreen
+from hoop_tui.screens.replay import ReplayScreen
+from hoop_tui.screens.sessions import SessionsScreen
+from hoop_tui.screens.signin import SignInScreen
+from hoop_tui.sign_in import SignIn, Token, sign_in_file
+from hoop_tui.stage import EmulatorMaker, Stage
+from hoop_tui.themes import DARK, STAGE_PALETTE, THEMES
+from hoop_tui.wording import Zone, short_id
+
+Connect = Callable[[str, Token], GatewayClient]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAt:
+    """Which recording to open first, and where in it."""
+
+    session: str
+    at_us: int | None = None
+
+
+class HoopApp(App[int]):
+    """Give it a `client`, or a `sign_in` to connect with. It returns the exit code."""
+
+    TITLE = "hoop"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = App.COMMANDS | {lambda: SessionProvider}
+    CSS_PATH = "app.tcss"
+
+    def __init__(
+        self,
+        *,
+        client: GatewayClient | None = None,
+        sign_in: SignIn | None = None,
+        connect: Connect = HttpGateway,
+        clock: Clock | None = None,
+        emulators: EmulatorMaker = WorkerEmulator,
+        open_at: OpenAt | None = None,
+        readonly: bool = False,
+        theme: str = DARK,
+    ) -> None:
+        super().__init__()
+        self._client, self._connect = client, connect
+        self._sign_in = sign_in or SignIn()
+        self.clock: Clock = clock or SystemClock()
+        self.emulators = emulators
+        self.preview_stage = Stage(emulators)
+        self.me: Me | None = None
+        self.zone: Zone = "utc"
+        self.sign_in_path = sign_in_file(os.environ)
+        self.readonly = readonly
+        self.last_replay = open_at
+        self._open_at = open_at
+        self._feed: Feed | None = None
+        for each in THEMES:
+            self.register_theme(each)
+        self.theme = theme
+        self.ansi_theme_dark = self.ansi_theme_light = STAGE_PALETTE
+
+    @property
+    def client(self) -> GatewayClient:
+        assert self._client is not None, "screens open only once there is a client"
+        return self._client
+
+    @property
+    def freshness(self) -> Freshness:
+        return self._feed.freshness() if self._feed else Freshness("offline")
+
+    @property
+    def last_replay_id(self) -> str:
+        return short_id(self.last_replay.session) if self.last_replay else ""
+
+    async def on_mount(self) -> None:
+        self.set_interval(1.0, self._every_second)
+        if self._client is None:
+            self._client = self._connect_kept()
+        if self._client is None:
+            self.push_screen(SignInScreen(self._sign_in.gateway))
+        else:
+            self.begin(self._client)
+
+    def _connect_kept(self) -> GatewayClient | None:
+        if not self._sign_in.gateway or self._sign_in.token is None:
+            return None
+        try:
+            return self._connect(self._sign_in.gateway, self._sign_in.token)
+        except ValueError:
+            return None
+
+    async def try_token(self, gateway: str, token: Token) -> GatewayClient:
+        """A client that the gateway knows. Raises `GatewayTrouble` or ValueError, one sentence each."""
+        client = self._connect(gateway, token)
+        try:
+            self.me = await client.me()
+        except GatewayTrouble:
+            await client.close()
+            raise
+        return client
+
+    def begin(self, client: GatewayClient) -> None:
+        """Show the sessions of this gateway, and follow its feed."""
+        self._client = client
+        self._feed = Feed(client, self.clock, self._hear, self._refused)
+        self._follow_feed(self._feed)
+        self._learn_who()
+        self.push_screen(SessionsScreen(client, self.preview_stage))
+        if self._open_at is not None:
+            opening, self._open_at = self._open_at, None
+            self.push_screen(ReplayScreen(opening.session, opening.at_us))
+
+    @work(group="feed", exclusive=True)
+    async def _follow_feed(self, feed: Feed) -> None:
+        await feed.run()
+
+    @work(group="me", exclusive=True)
+    async def _learn_who(self) -> None:
+        try:
+            self.me = await self.client.me()
+        except NotSignedIn as trouble:
+            self.sign_in_again(trouble.sentence)
+        except GatewayTrouble:
+            return  # the header says offline already, and the feed's reconnect asks again
+        self._redraw()
+
+    def _refused(self, trouble: NotSignedIn) -> None:
+        self.sign_in_again(trouble.sentence)
+
+    def sign_in_again(self, sentence: str) -> None:
+        """The token is no good (any more): back to the first screen."""
+        if isinstance(self.screen, SignInScreen):
+            return
+        self.workers.cancel_group(self, "feed")
+        self.workers.cancel_group(self, "me")
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.push_screen(SignInScreen(self._sign_in.gateway, sentence))
+
+    def _hear(self, event: FeedEvent) -> None:
+        if event.topic == RECONNECTED and self.me is None:
+            self._learn_who()
+        for screen in self.screen_stack:
+            if isinstance(screen, HoopScreen):
+                screen.hear(event)
+        self._redraw()
+
+    def _every_second(self) -> None:
+        self._redraw()
+
+    def _redraw(self) -> None:
+        screen = self.screen
+        if isinstance(screen, HoopScreen) and screen.is_mounted:
+            screen.redraw()
+
+    def say(self, words: Content, *, wrong: bool = False) -> None:
+        """A short notice in the corner."""
+        self.notify(words.plain, severity="warning" if wrong else "information", timeout=5, markup=False)
+
+    def copy(self, text: str) -> None:
+        """Into the clipboard, where the terminal allows it; the text is shown too, so it can be read."""
+        shown = visible(text)
+        self.copy_to_clipboard(shown)
+        self.say(joined(safe("Copied: "), safe(shown)))
+
+    def open_replay(self, session: str, at_us: int | None = None) -> None:
+        """Show this recording, in place of the one that is open."""
+        if isinstance(self.screen, ReplayScreen):
+            self.pop_screen()
+        if isinstance(self.screen, SessionsScreen):
+            self.screen.rest()
+        self.last_replay = OpenAt(session, at_us)
+        self.push_screen(ReplayScreen(session, at_us))
+
+    def remember(self, session: str, at_us: int) -> None:
+        """Where F4 goes next."""
+        self.last_replay = OpenAt(session, at_us)
+
+    def action_help(self) -> None:
+        if isinstance(self.screen, HelpScreen):
+            self.pop_screen()
+        elif isinstance(self.screen, HoopScreen):
+            self.push_screen(HelpScreen(self.screen.places))
+
+    def action_show_sessions(self) -> None:
+        while isinstance(self.screen, ReplayScreen | HelpScreen):
+            self.pop_screen()
+
+    def action_show_replay(self) -> None:
+        if not isinstance(self.screen, SessionsScreen):
+            return
+        if self.last_replay is not None:
+            self.open_replay(self.last_replay.session, self.last_replay.at_us)
+        elif self.screen.chosen:
+            self.open_replay(self.screen.chosen)
+        else:
+            self.say(safe("There is no session to replay yet."))
+
+    def action_toggle_zone(self) -> None:
+        self.zone = "local" if self.zone == "utc" else "utc"
+        self._redraw()
+
+    def action_leave(self) -> None:
+        """Leave; whoever could not sign in leaves with the exit code that says so."""
+        self.exit(NotSignedIn.exit_code if isinstance(self.screen, SignInScreen) else 0)
+
+    async def on_unmount(self) -> None:
+        await self.preview_stage.close()
+        if self._client is not None:
+            await self._client.close()

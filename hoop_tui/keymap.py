@@ -1,0 +1,128 @@
+"""One table of keys: bindings, footer, help and docs/tui.md are all made from it.
+
+Lower case looks; a dialog or upper case changes something. Nothing here knows a screen's code: an action is a
+name, with `app.` before it where the app does it whatever the screen.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from textual.binding import Binding, BindingType
+
+Place = Literal["everywhere", "lists", "sessions", "replay"]
+
+PLACES: dict[Place, str] = {
+    "everywhere": "Everywhere",
+    "lists": "In lists",
+    "sessions": "Sessions",
+    "replay": "Replay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing a person can do. Keys with the same `footer` word stand together in the footer."""
+
+    place: Place
+    keys: str
+    """As Textual names them, separated by commas."""
+    shown: str
+    action: str
+    does: str
+    footer: str = ""
+    """One word for the footer; empty keeps it out of there."""
+
+
+KEYS: tuple[Key, ...] = (
+    Key("everywhere", "f1,question_mark", "F1 ?", "app.help", "show the keys", "Help"),
+    Key("everywhere", "f3", "F3", "app.show_sessions", "the sessions screen"),
+    Key(
+        "everywhere", "f4", "F4", "app.show_replay", "the replay screen: the chosen session, or the last one"
+    ),
+    Key(
+        "everywhere",
+        "ctrl+p,colon",
+        "ctrl+p :",
+        "app.command_palette",
+        "find a session, a theme or a command",
+    ),
+    Key("everywhere", "escape", "Esc", "back", "go back, or close what is open"),
+    Key("everywhere", "t", "t", "app.toggle_zone", "show times in UTC or in local time"),
+    Key("everywhere", "r", "r", "reload", "ask the gateway again"),
+    Key("everywhere", "q", "q", "app.leave", "leave the app", "Quit"),
+    Key("lists", "j,down", "j ↓", "cursor_down", "one row down"),
+    Key("lists", "k,up", "k ↑", "cursor_up", "one row up"),
+    Key("lists", "g,home", "g Home", "cursor_first", "the first row"),
+    Key("lists", "G,end", "G End", "cursor_last", "the last row"),
+    Key("lists", "pagedown", "PgDn", "page_down", "a page down"),
+    Key("lists", "pageup", "PgUp", "page_up", "a page up"),
+    Key("lists", "enter", "enter", "choose", "open the row: replay it, or watch it while it is live", "Open"),
+    Key("sessions", "slash", "/", "filter", "filter: user:alice target:web state:live", "Filter"),
+    Key("sessions", "l", "l", "only_live", "live sessions only", "Live"),
+    Key("sessions", "a", "a", "all_states", "ended sessions too", "All"),
+    Key("sessions", "p", "p", "toggle_preview", "show or hide the preview", "Preview"),
+    Key("sessions", "y", "y", "copy", "copy the id of the session", "Copy id"),
+    Key("replay", "space", "space", "toggle_play", "play or pause", "Play"),
+    Key("replay", "less_than_sign", "<", "slower", "half the speed", "Speed"),
+    Key("replay", "greater_than_sign", ">", "faster", "double the speed", "Speed"),
+    Key("replay", "equals_sign", "=", "normal_speed", "normal speed"),
+    Key("replay", "left", "←", "seek(-5)", "5 seconds back (more at high speed)", "5s"),
+    Key("replay", "right", "→", "seek(5)", "5 seconds on (more at high speed)", "5s"),
+    Key("replay", "shift+left", "shift+←", "seek_share(-10)", "a tenth of the recording back"),
+    Key("replay", "shift+right", "shift+→", "seek_share(10)", "a tenth of the recording on"),
+    Key("replay", "comma", ",", "step(-1)", "one event back, paused", "Step"),
+    Key("replay", "full_stop", ".", "step(1)", "one event on, paused", "Step"),
+    Key("replay", "left_square_bracket", "[", "chapter(-1)", "the chapter before", "Chapter"),
+    Key("replay", "right_square_bracket", "]", "chapter(1)", "the next chapter", "Chapter"),
+    Key("replay", "0,1,2,3,4,5,6,7,8,9", "0-9", "to_tenth", "0 % to 90 % of the recording", "%"),
+    Key("replay", "g", "g", "go_to", "go to 8:39, +30s, -30s, 50% or 09:20:15Z", "Go"),
+    Key("replay", "i", "i", "toggle_idle", "skip silence longer than 2 s, or not", "Idle"),
+    Key("replay", "k", "k", "toggle_lane", "show or hide the keys that were typed", "Keys"),
+    Key("replay", "c", "c", "cycle_chapters", "chapters narrow, wide or off", "Chapters"),
+    Key("replay", "e", "e", "export", "save the recording as an asciicast or as text", "Export"),
+    Key("replay", "y", "y", "copy", "copy a link to this moment", "Copy link"),
+    Key("replay", "end", "End", "go_live", "follow the session as it happens, or go to the end", "Live"),
+    Key("replay", "alt+left", "alt+←", "pan(-8,0)", "look further left in a large recording"),
+    Key("replay", "alt+right", "alt+→", "pan(8,0)", "look further right"),
+    Key("replay", "alt+up", "alt+↑", "pan(0,-4)", "look further up"),
+    Key("replay", "alt+down", "alt+↓", "pan(0,4)", "look further down"),
+)
+
+
+def bindings(*places: Place) -> list[BindingType]:
+    """The table as Textual wants it. The footer and the help are ours, so nothing is shown by Textual."""
+    made: list[BindingType] = []
+    for key in KEYS:
+        if key.place not in places:
+            continue
+        for name in key.keys.split(","):
+            action = f"to_tenth({name})" if key.action == "to_tenth" else key.action
+            made.append(Binding(name, action, key.does, show=False))
+    return made
+
+
+def footer(*places: Place) -> list[tuple[str, str, str]]:
+    """Keys, word and action of the first of them, for each footer entry in the order of the table."""
+    entries: dict[str, tuple[list[str], str]] = {}
+    for key in _sorted(places):
+        if key.footer:
+            shown, _ = entries.setdefault(key.footer, ([], key.action))
+            shown.append(key.shown.split(" ")[-1] if key.footer == "Help" else key.shown)
+    return [(" ".join(shown), word, action) for word, (shown, action) in entries.items()]
+
+
+def _sorted(places: Iterable[Place]) -> list[Key]:
+    """What is particular to the screen first, what is the same everywhere last."""
+    order: tuple[Place, ...] = ("sessions", "replay", "lists", "everywhere")
+    wanted = set(places)
+    return [key for place in order if place in wanted for key in KEYS if key.place == place]
+
+
+def help_sections(*places: Place) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Title and rows of (keys, what they do) for the help panel."""
+    return [
+        (PLACES[place], [(key.shown, key.does) for key in KEYS if key.place == place])
+        for place in ("sessions", "replay", "lists", "everywhere")
+        if place in places
+    ]

@@ -1,0 +1,36 @@
+"""What every screen has: where the app's shared things are, and what happens when the gateway hints."""
+
+from typing import TYPE_CHECKING, cast
+
+from textual.screen import Screen
+
+from gateway.api.schema import FeedEvent
+from hoop_tui.keymap import Place, bindings
+
+if TYPE_CHECKING:
+    from hoop_tui.app import HoopApp
+
+
+class HoopScreen(Screen[None]):
+    """`places` says which keys of the keymap work here."""
+
+    places: tuple[Place, ...] = ("everywhere",)
+    BINDINGS = bindings("everywhere")
+    AUTO_FOCUS = "*"
+
+    @property
+    def hoop(self) -> "HoopApp":
+        return cast("HoopApp", self.app)
+
+    def hear(self, event: FeedEvent) -> None:
+        """Something changed. Called on the screen that is shown, and on those below it."""
+
+    def redraw(self) -> None:
+        """The time, the time zone or the freshness changed. Must be cheap: it runs every second."""
+
+    def action_back(self) -> None:
+        if len(self.app.screen_stack) > 2:
+            self.dismiss()
+
+    def action_reload(self) -> None:
+        """Ask the gateway again, where the screen shows something of it."""

@@ -1,0 +1,224 @@
+"""What screenshots and snapshot tests show: screens of a gateway that never changes, at a time that stands still.
+
+A shot is a name, a size, a look and the keys that lead there. Taking one needs no network, no other process and
+no luck: the emulator runs in this process, and a step waits until what it asks for is on the screen.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import unescape
+
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from hoop_tui.app import HoopApp, OpenAt
+from hoop_tui.demo import FakeGateway, FrozenClock, demo_gateway
+from hoop_tui.replay.ghostty import GhosttyEmulator
+from hoop_tui.screens.replay import ReplayScreen
+from hoop_tui.screens.sessions import SessionsScreen
+from hoop_tui.screens.signin import SignInScreen
+from hoop_tui.sign_in import SignIn
+from hoop_tui.themes import CONTRAST, DARK, LIGHT
+from hoop_tui.widgets.preview import Preview
+
+_PATIENCE_SECONDS = 20.0
+_FONTS = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
+Steps = Callable[["Scenery"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One picture. `published` ones are kept in screenshots/ for the README."""
+
+    name: str
+    steps: Steps
+    width: int = 100
+    height: int = 30
+    theme: str = DARK
+    no_color: bool = False
+    published: bool = False
+
+
+class Scenery:
+    """A running app with a still clock, and words for what a person does in it."""
+
+    def __init__(self, app: HoopApp, pilot: "Pilot[int]", clock: FrozenClock) -> None:
+        self.app, self.pilot, self.clock = app, pilot, clock
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def until(self, there: Callable[[], bool]) -> None:
+        """Wait for the screen, not for time. Raises TimeoutError."""
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not there():
+                await self.pilot.pause(0.01)
+        await self.pilot.pause()
+
+    async def sessions(self, session: str = "s-77QA4TBN") -> None:
+        """The list, with the cursor on this session and its preview drawn."""
+        await self.until(lambda: isinstance(self.app.screen, SessionsScreen) and bool(self.app.screen.chosen))
+        screen = self.app.screen
+        assert isinstance(screen, SessionsScreen)
+        screen.move_to(session)
+        preview = screen.query_one(Preview)
+        await self.until(lambda: not preview.display or preview.drawn == session)
+
+    async def replay(self, session: str, at_us: int) -> None:
+        """The recording of this session, paused at this moment."""
+        await self.until(lambda: isinstance(self.app.screen, SessionsScreen))
+        self.app.open_replay(session, at_us)
+        await self.until(lambda: isinstance(self.app.screen, ReplayScreen) and self.app.screen.ready)
+
+    async def settled_at(self, position_us: int) -> None:
+        screen = self.app.screen
+        assert isinstance(screen, ReplayScreen)
+        await self.until(lambda: screen.ready and screen.position_us == position_us)
+
+
+@contextmanager
+def _colours(wanted: bool) -> Iterator[None]:
+    """Textual reads NO_COLOR when an app is made."""
+    before = os.environ.pop("NO_COLOR", None)
+    if not wanted:
+        os.environ["NO_COLOR"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.pop("NO_COLOR", None)
+        if before is not None:
+            os.environ["NO_COLOR"] = before
+
+
+def make_app(
+    shot: Shot, gateway: FakeGateway | None, clock: FrozenClock, opening: OpenAt | None = None
+) -> HoopApp:
+    """An app as the shot wants it; without a gateway it asks for one."""
+    with _colours(not shot.no_color):
+        return HoopApp(
+            client=gateway,
+            sign_in=SignIn("https://hoop.example.com"),
+            clock=clock,
+            emulators=GhosttyEmulator,
+            open_at=opening,
+            theme=shot.theme,
+        )
+
+
+async def take(shot: Shot) -> str:
+    """The picture as SVG, the same on every machine."""
+    clock = FrozenClock()
+    app = make_app(shot, None if shot.steps is sign_in else demo_gateway(), clock)
+    async with app.run_test(size=(shot.width, shot.height)) as pilot:
+        await shot.steps(Scenery(app, pilot, clock))
+        for box in app.screen.query(Input):
+            box.cursor_blink = False
+        await pilot.pause()
+        return normal(app.export_screenshot(title="hoop-tui"))
+
+
+def normal(svg: str) -> str:
+    """Without ids that follow from the content, and without fonts from elsewhere."""
+    svg = re.sub(r"@font-face\s*\{[^}]*\}\s*", "", svg)
+    svg = re.sub(r"terminal-\d+", "hoop", svg)
+    svg = re.sub(r"font-family: ?[^;]+;", f"font-family: {_FONTS};", svg)
+    return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+
+
+def text_of(svg: str) -> list[str]:
+    """The words of a picture, line by line, for people who read a failed test."""
+    lines: dict[float, list[tuple[float, str]]] = {}
+    pattern = r'<text class="hoop-[^"]*" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>'
+    for x, y, words in re.findall(pattern, svg):
+        lines.setdefault(float(y), []).append((float(x), unescape(words).replace("\xa0", " ")))
+    return ["".join(words for _, words in sorted(lines[y])).rstrip() for y in sorted(lines)]
+
+
+async def sign_in(scenery: Scenery) -> None:
+    await scenery.until(lambda: isinstance(scenery.app.screen, SignInScreen))
+
+
+async def sessions(scenery: Scenery) -> None:
+    await scenery.sessions()
+
+
+async def filtered(scenery: Scenery) -> None:
+    await scenery.sessions()
+    await scenery.press("slash", *"user:erin", "enter")
+    await scenery.sessions("s-2B8CK4TQ")
+
+
+async def nothing_fits(scenery: Scenery) -> None:
+    await scenery.sessions()
+    await scenery.press("slash", *"user:zoe", "enter")
+    screen = scenery.app.screen
+    assert isinstance(screen, SessionsScreen)
+    await scenery.until(lambda: not screen.sessions)
+
+
+async def keys(scenery: Scenery) -> None:
+    await scenery.sessions()
+    await scenery.press("question_mark")
+    await scenery.pilot.pause()
+
+
+async def denied(scenery: Scenery) -> None:
+    """The moment after the refusal, with the silence before it jumped over."""
+    await scenery.replay("s-2B8CK4TQ", 525_500_000)
+    await scenery.settled_at(525_500_000)
+
+
+async def watching(scenery: Scenery) -> None:
+    await scenery.until(lambda: isinstance(scenery.app.screen, SessionsScreen))
+    scenery.app.open_replay("s-77QA4TBN")
+    await scenery.until(lambda: isinstance(scenery.app.screen, ReplayScreen) and scenery.app.screen.ready)
+    screen = scenery.app.screen
+    assert isinstance(screen, ReplayScreen)
+    await scenery.until(lambda: screen.following)
+
+
+async def cut(scenery: Scenery) -> None:
+    await scenery.replay("s-9THB3FYS", 30_000_000)
+    await scenery.settled_at(30_000_000)
+
+
+async def large(scenery: Scenery) -> None:
+    await scenery.replay("s-3MMD61HV", 3_000_000)
+
+
+async def export(scenery: Scenery) -> None:
+    await denied(scenery)
+    await scenery.press("e")
+    await scenery.pilot.pause()
+
+
+SHOTS = (
+    Shot("sessions", sessions, published=True),
+    Shot("replay", denied, published=True),
+    Shot("watching", watching, published=True),
+    Shot("signin", sign_in, published=True),
+    Shot("sessions-light", sessions, theme=LIGHT, published=True),
+    Shot("sessions-80", sessions, 80, 24),
+    Shot("sessions-140", sessions, 140, 40),
+    Shot("sessions-contrast", sessions, theme=CONTRAST),
+    Shot("sessions-no-color", sessions, no_color=True),
+    Shot("sessions-filtered", filtered),
+    Shot("sessions-empty", nothing_fits),
+    Shot("replay-80", denied, 80, 24),
+    Shot("replay-140", denied, 140, 40),
+    Shot("replay-light", denied, theme=LIGHT),
+    Shot("replay-contrast", denied, theme=CONTRAST),
+    Shot("replay-no-color", denied, no_color=True),
+    Shot("replay-cut", cut),
+    Shot("replay-large", large),
+    Shot("signin-80", sign_in, 80, 24),
+    Shot("signin-140", sign_in, 140, 40),
+    Shot("signin-no-color", sign_in, no_color=True),
+    Shot("help", keys),
+    Shot("help-80", keys, 80, 24),
+    Shot("export", export),
+)

@@ -1,0 +1,104 @@
+"""Where the gateway's address and the token come from, and where they are kept: flags, environment, one file.
+
+The token is shown nowhere: `Token` hides it, and the file is made readable by its owner only.
+"""
+
+import json
+import os
+import stat
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+
+class Token:
+    """A bearer token that does not show itself in a repr, a traceback or a format string."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value: Final = value.strip()
+        if not self._value or not self._value.isascii() or not self._value.isprintable():
+            raise ValueError("That is not a token: a token is one word of plain letters and digits.")
+        if " " in self._value:
+            raise ValueError("That is not a token: a token has no spaces.")
+
+    def expose(self) -> str:
+        """The value itself, for the Authorization header and the sign-in file only."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Token(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A gateway and the token for it; either may be missing."""
+
+    gateway: str = ""
+    token: Token | None = None
+
+
+def config_dir(environ: MutableMapping[str, str]) -> Path:
+    """`$XDG_CONFIG_HOME/hoop`, or `~/.config/hoop`."""
+    base = environ.get("XDG_CONFIG_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".config") / "hoop"
+
+
+def sign_in_file(environ: MutableMapping[str, str]) -> Path:
+    return config_dir(environ) / "sign-in.json"
+
+
+def find_sign_in(
+    environ: MutableMapping[str, str], *, gateway: str = "", token_file: Path | None = None
+) -> SignIn:
+    """Flags win over `HOOP_GATEWAY` and `HOOP_TOKEN`, which win over the file. Raises ValueError, one sentence.
+
+    `HOOP_TOKEN` is taken out of the environment, so that no process started from here inherits it. A kept token
+    is only ever used with the gateway that it was kept for.
+    """
+    in_environment = environ.pop("HOOP_TOKEN", "")
+    kept = _read_kept(sign_in_file(environ))
+    where = gateway or environ.get("HOOP_GATEWAY", "") or kept.gateway
+    if token_file is not None:
+        return SignIn(where, Token(_read_private(token_file)))
+    if in_environment:
+        return SignIn(where, Token(in_environment))
+    return SignIn(where, kept.token if where == kept.gateway else None)
+
+
+def keep_sign_in(path: Path, gateway: str, token: Token) -> None:
+    """Write the sign-in file, readable by its owner only from the first byte."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump({"gateway": gateway, "token": token.expose()}, file)
+    fresh.replace(path)
+
+
+def _read_kept(path: Path) -> SignIn:
+    if not path.exists():
+        return SignIn()
+    try:
+        kept = json.loads(_read_private(path))
+        return SignIn(str(kept["gateway"]), Token(str(kept["token"])))
+    except (json.JSONDecodeError, KeyError, TypeError) as problem:
+        raise ValueError(f"{path} is not a sign-in file; remove it and sign in again.") from problem
+
+
+def _read_private(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+            raise ValueError(f"Others can read {path}; run: chmod 600 {path}")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ValueError(f"{path} can not be read.") from problem

@@ -1,0 +1,69 @@
+"""An API, and clients of it."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from gateway.api.app import build_api
+from gateway.app.web import WebDoor, listen
+from gateway.blobs.local import LocalBlobs
+from gateway.store.ledger import SqlLedger
+from tests.api.house import HeldClock, House, WatchedBus
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger with its tables and nothing in them, to be copied: making one takes most of a test's time."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+
+    async def make() -> None:
+        await (await SqlLedger.open(f"sqlite:///{path}")).close()
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+async def house(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[House]:
+    clock = HeldClock()
+    shutil.copy(empty_ledger, tmp_path / "ledger.db")
+    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/ledger.db", now=clock.now)
+    root = tmp_path / "blobs"
+    yield House(ledger, LocalBlobs(root, reserve_bytes=0), WatchedBus(), clock, root)
+    await ledger.close()
+
+
+@pytest.fixture
+def api(house: House) -> FastAPI:
+    return build_api(house.services())
+
+
+@pytest.fixture
+async def http(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client that has not signed in. Crashes reach it as a stock client sees them."""
+    transport = httpx2.ASGITransport(app=api, raise_app_exceptions=False, client=("192.0.2.9", 40000))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway.example") as client:
+        yield client
+
+
+@pytest.fixture
+async def auditor(http: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """The same client with an auditor's token."""
+    http.headers["Authorization"] = "Bearer token-of-alba"
+    return http
+
+
+@pytest.fixture
+async def line(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client with a real connection to a real server."""
+    door = WebDoor(api, listen("127.0.0.1", 0, "tests"))
+    port = await door.start()
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        yield client
+    api.state.services.stopping.set()
+    await door.stop()

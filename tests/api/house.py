@@ -1,0 +1,162 @@
+"""Everything behind one API: a real ledger, real blobs, a real bus; people by token; sessions with recordings."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gateway.api.app import ApiServices
+from gateway.blobs.local import LocalBlobs
+from gateway.bus.inprocess import InProcessBus
+from gateway.core.errors import Refused
+from gateway.core.events import SessionEnded, SessionOpened
+from gateway.core.frame import Frame, FrameKind
+from gateway.core.people import Peer, Principal
+from gateway.core.ports import BlobWriter, Hint
+from gateway.recording.writer import RecordingWriter
+from gateway.store.ledger import SqlLedger
+
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+ROLES = {
+    "alba": "auditor",
+    "pia": "approver",
+    "otto": "operator",
+    "adam": "admin",
+    "ugo": "user",
+    "nina": "",
+}
+
+
+@dataclass(slots=True)
+class HeldClock:
+    """Time that stands still until a test moves it."""
+
+    at: datetime = NOON
+    us: int = 1_000_000
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_us(self) -> int:
+        return self.us
+
+    def move(self, by: timedelta) -> None:
+        self.at += by
+        self.us += by // timedelta(microseconds=1)
+
+
+class WatchedBus(InProcessBus):
+    """Tells how many listen, and when nobody does any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listeners = 0
+        self.quiet = asyncio.Event()
+
+    @asynccontextmanager
+    async def subscribe(self, *topics: str) -> AsyncIterator[AsyncIterator[Hint]]:
+        async with super().subscribe(*topics) as hints:
+            self.listeners += 1
+            self.quiet.clear()
+            try:
+                yield hints
+            finally:
+                self.listeners -= 1
+                if not self.listeners:
+                    self.quiet.set()
+
+
+@dataclass(slots=True)
+class Making:
+    """A session under way, with its recording."""
+
+    house: "House"
+    id: str
+    writer: RecordingWriter
+    blob: BlobWriter
+
+    async def show(self, *frames: Frame) -> None:
+        for frame in frames:
+            self.writer.add(frame)
+        await self.blob.append(self.writer.seal())
+        await self.house.bus.publish(Hint("recording", self.id))
+
+    async def end(self, outcome: str = "exit 0", *, exit_frame: bool = True, at_us: int = 60_000_000) -> None:
+        if exit_frame:
+            await self.show(Frame(at_us, FrameKind.EXIT, b'{"status": 0}'))
+        await self.blob.close()
+        await self.house.ledger.append(SessionEnded(session=self.id, outcome=outcome))
+        self.house.live.discard(self.id)
+        await self.house.bus.publish(Hint("session", self.id))
+
+
+@dataclass(slots=True)
+class House:
+    """Everything behind one API."""
+
+    ledger: SqlLedger
+    blobs: LocalBlobs
+    bus: "WatchedBus"
+    clock: HeldClock
+    root: Path
+    live: set[str] = field(default_factory=set)
+    locked_out: set[str] = field(default_factory=set)
+
+    async def identify(self, token: str, peer: Peer) -> Principal:
+        name = token.removeprefix("token-of-")
+        if name not in ROLES or name == token or name in self.locked_out:
+            raise Refused("this token is not known here")
+        roles = frozenset({ROLES[name]} - {""})
+        return Principal(id=f"id-{name}", name=name, roles=roles)
+
+    def services(self) -> ApiServices:
+        return ApiServices(
+            ledger=self.ledger,
+            blobs=self.blobs,
+            bus=self.bus,
+            clock=self.clock,
+            identify=self.identify,
+            live_sessions=lambda: frozenset(self.live),
+            gateway_name="gw-1",
+            version="1.2.3",
+            demo=True,
+            hints=("ssh -p 2222 demo@127.0.0.1",),
+        )
+
+    async def begin(self, id: str, person: str = "ugo", target: str = "web-1") -> Making:
+        key = f"2026/11/20/{id}.hrec"
+        meta = {
+            "session": id,
+            "cols": 100,
+            "rows": 30,
+            "command": "uptime",
+            "started_at": self.clock.at.isoformat(),
+        }
+        writer = RecordingWriter(meta)
+        blob = await self.blobs.create(key)
+        await blob.append(writer.head())
+        await self.ledger.append(
+            SessionOpened(
+                session=id,
+                actor=f"id-{person}",
+                person=person,
+                groups=[],
+                target=target,
+                kind="ssh",
+                login="root",
+                address="192.0.2.7",
+                client="OpenSSH",
+                recording=key,
+            )
+        )
+        self.live.add(id)
+        return Making(self, id, writer, blob)
+
+    async def record(self, id: str, person: str = "ugo", shown: Sequence[bytes] = (b"hello\r\n",)) -> None:
+        """A session that is over, with a whole recording."""
+        making = await self.begin(id, person)
+        for number, data in enumerate(shown):
+            await making.show(Frame(number * 1000, FrameKind.OUTPUT, data))
+        await making.end(at_us=len(shown) * 1000)

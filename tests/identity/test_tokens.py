@@ -1,0 +1,122 @@
+"""Tokens: only the right one, in its time, of somebody who is still there."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.core.people import Principal
+from gateway.core.ports import TokenRow
+from gateway.identity.tokens import Minted, TokenIdentities, mint
+
+NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+CAROL = Principal("carol", "carol", frozenset({"sec"}), frozenset({"person", "auditor"}))
+
+
+class HeldClock:
+    """A clock that stands where it is put."""
+
+    def __init__(self) -> None:
+        self.at = NOW
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic_us(self) -> int:
+        return 0
+
+
+class Shelf:
+    """Token rows by id."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, TokenRow] = {}
+
+    async def token(self, id: str) -> TokenRow | None:
+        return self.rows.get(id)
+
+
+class Scene:
+    """One token of Carol's, and everything that its check depends on."""
+
+    def __init__(self, roles: frozenset[str] = frozenset(), expires: timedelta | None = None) -> None:
+        self.shelf, self.clock = Shelf(), HeldClock()
+        self.people = {"carol": CAROL}
+        self.minted: Minted = mint("carol", roles, NOW, NOW + expires if expires else None)
+        self.shelf.rows[self.minted.row.id] = self.minted.row
+
+    async def who(self, token: str = "") -> Principal | None:
+        identities = TokenIdentities(self.shelf, self.clock, self.people.get)
+        return await identities.by_token(token or self.minted.token)
+
+
+async def test_right_token() -> None:
+    scene = Scene()
+    found = await scene.who()
+    assert found == replace(CAROL, method=f"token {scene.minted.row.id}")
+
+
+async def test_only_the_digest_is_kept() -> None:
+    minted = mint("carol", frozenset(), NOW, None)
+    secret = minted.token.rpartition("_")[2]
+    assert len(secret) == 52
+    assert secret not in repr(minted.row) + repr(minted.event)
+    assert minted.event.body()["token"] == minted.row.id
+
+
+async def test_roles_are_never_more_than_the_person_has_now() -> None:
+    scene = Scene(frozenset({"auditor", "admin"}))
+    found = await scene.who()
+    assert found is not None
+    assert found.roles == {"auditor"}
+    scene.people["carol"] = replace(CAROL, roles=frozenset({"person"}))
+    found = await scene.who()
+    assert found is not None
+    assert found.roles == frozenset()
+
+
+async def test_person_who_is_gone() -> None:
+    scene = Scene()
+    del scene.people["carol"]
+    assert await scene.who() is None
+
+
+async def test_expiry_is_the_first_moment_of_no() -> None:
+    scene = Scene(expires=timedelta(hours=12))
+    assert scene.minted.event.expires_at == "2026-11-20T21:00:00+00:00"
+    scene.clock.at = NOW + timedelta(hours=12) - timedelta(microseconds=1)
+    assert await scene.who() is not None
+    scene.clock.at = NOW + timedelta(hours=12)
+    assert await scene.who() is None
+
+
+async def test_revoked() -> None:
+    scene = Scene()
+    scene.shelf.rows[scene.minted.row.id] = replace(scene.minted.row, revoked=True)
+    assert await scene.who() is None
+
+
+async def test_wrong_secret_and_unknown_id() -> None:
+    scene, other = Scene(), mint("carol", frozenset(), NOW, None)
+    id, secret = scene.minted.row.id, other.token.rpartition("_")[2]
+    assert await scene.who(f"hoop_{id}_{secret}") is None
+    assert await scene.who(other.token) is None
+
+
+@pytest.mark.parametrize(
+    "change", [str.upper, str.strip, lambda t: t + "\n", lambda t: t[:-1], lambda t: " " + t]
+)
+async def test_only_the_exact_text(change: "object") -> None:
+    scene = Scene()
+    assert callable(change)
+    changed = change(scene.minted.token)
+    assert (await scene.who(changed) is not None) == (changed == scene.minted.token)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=80) | st.from_regex(r"hoop_t-[0-9A-Z]{6}_[a-z2-7]{52}", fullmatch=True))
+async def test_no_text_is_a_token_by_chance(text: str) -> None:
+    scene = Scene()
+    assert await TokenIdentities(scene.shelf, scene.clock, scene.people.get).by_token(text) is None

@@ -1,0 +1,140 @@
+"""Rule files: what is wrong is said with its line, and nothing wrong is taken."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import Misconfigured
+from gateway.policy.loader import load_policy
+from gateway.policy.predicates import FIELDS
+from tests.policy.conftest import DETECTORS, policy
+
+GOOD = '[[rule]]\nid = "a"\nmatch = { user = "*" }\ndo = "allow"\n'
+RULES_PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[[rule]\n", "rules.toml:1: this is not TOML"),
+        ("[rule]\nid = 'a'", "rules.toml:1: rule: write [[rule]] with two brackets"),
+        (GOOD + "colour = 'red'", 'rules.toml:5: rule "a": unknown key colour'),
+        (GOOD + "mach = {}", 'rules.toml:5: rule "a": unknown key mach; did you mean match?'),
+        (
+            '[[rule]]\nid = "a"\ndo = "allow"',
+            'rules.toml:1: rule "a": match is missing; for everything write',
+        ),
+        ('[[rule]]\nid = "a"\nmatch = {}\ndo = "allow"', 'rules.toml:3: rule "a": match must say something'),
+        (
+            '[[rule]]\nid = "a"\nmatch = { comand = "x" }\ndo = "block"',
+            'rules.toml:3: rule "a": unknown field comand; did you mean command?',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { env = "prod" }\ndo = "block"',
+            'rules.toml:3: rule "a": unknown field env; labels are written label = { env = ... }',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { user = [] }\ndo = "block"',
+            'rules.toml:3: rule "a": an empty list can never fire',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { verb = "shell", command = "x" }\ndo = "block"',
+            'rules.toml:3: rule "a": can never fire: only an exec has a command',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { verb = "exce" }\ndo = "block"',
+            'rules.toml:3: rule "a": unknown verb exce; did you mean exec?',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { user = "x" }\nunless = { user = "x" }\ndo = "block"',
+            'rules.toml:4: rule "a": can never fire: whatever matches is excepted',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { source = "10.0.0.1/8" }\ndo = "block"',
+            'rules.toml:3: rule "a": 10.0.0.1/8 is not an address or a network, as in 10.0.0.0/8',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { user = "x" }\ndo = "hold"',
+            'rules.toml:4: rule "a": hold is not offered yet; rules can allow, block and mask',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { user = "x" }\ndo = "alow"',
+            'rules.toml:4: rule "a": do must be "allow", "block" or "mask"; did you mean allow?',
+        ),
+        ('[[rule]]\nid = "a"\nmatch = { user = "x" }', 'rules.toml:1: rule "a": do must be'),
+        (
+            '[[rule]]\nid = "a"\nmatch = { user = "x" }\ndo = "mask"\nmask = { crad = "redact" }',
+            'rules.toml:5: rule "a": unknown detector crad; did you mean card?',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { user = "x" }\ndo = "mask"\nmask = { card = "last4" }',
+            'rules.toml:5: rule "a": card must be "redact", the one way to mask so far',
+        ),
+        (
+            '[[rule]]\nid = "a"\nmatch = { user = "x" }\ndo = "mask"',
+            'rules.toml:1: rule "a": mask is missing',
+        ),
+        (
+            GOOD + 'mask = { card = "redact" }',
+            'rules.toml:5: rule "a": mask belongs to do = "mask"',
+        ),
+        (GOOD + 'on = ["shh"]', 'rules.toml:5: rule "a": unknown protocol shh; did you mean ssh?'),
+        (GOOD + "on = []", 'rules.toml:5: rule "a": on must be a list of protocols'),
+        (GOOD + GOOD, 'rules.toml:5: rule "a": this id is taken at rules.toml:1'),
+        (GOOD.replace('"a"', '"a b"'), 'rules.toml:2: rule "a b": id must be a word'),
+        (GOOD + 'message = "a\\nb"', 'rules.toml:5: rule "a": message must be one line of text'),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(text: str, sentence: str) -> None:
+    with pytest.raises(Misconfigured) as wrong:
+        policy(text)
+    assert wrong.value.sentence.startswith(sentence)
+
+
+def test_every_problem_is_said_at_once() -> None:
+    with pytest.raises(Misconfigured) as wrong:
+        load_policy([("a.toml", GOOD + "x = 1"), ("b.toml", '[[rule]]\nid = "b"\ndo = "allow"')], DETECTORS)
+    assert [line.split(":")[0] for line in wrong.value.sentence.splitlines()] == ["a.toml", "b.toml"]
+
+
+def test_the_revision_follows_the_text() -> None:
+    assert policy(GOOD).revision == policy(GOOD).revision
+    assert policy(GOOD).revision != policy(GOOD + "# changed").revision
+    assert re.fullmatch(r"[0-9a-f]{12}", policy(GOOD).revision)
+
+
+def test_labels_and_lists() -> None:
+    loaded = policy(
+        '[[rule]]\nid = "a"\nmatch = { label = { env = ["prod", "stage"] }, verb = "*" }\ndo = "allow"'
+    )
+    assert [(c.field, c.key, c.values) for c in loaded.rules[0].match] == [
+        ("label", "env", ("prod", "stage")),
+        ("verb", "", ("*",)),
+    ]
+
+
+@given(st.integers(0, len(GOOD) * 2 - 1), st.text(max_size=5))
+def test_damaged_files_are_refused_in_words_or_read(at: int, noise: str) -> None:
+    text = GOOD + GOOD.replace('"a"', '"b"')
+    said = ""
+    try:
+        policy(text[:at] + noise + text[at:])
+    except Misconfigured as wrong:
+        said = wrong.sentence
+    assert not said or re.match(r"rules\.toml:\d+: ", said)
+
+
+def test_every_field_is_documented() -> None:
+    page = RULES_PAGE.read_text()
+    missing = [field for field in FIELDS if f"| `{field}` |" not in page]
+    assert missing == []
+
+
+def test_the_examples_of_the_page_are_good() -> None:
+    examples = re.findall(r"```toml\n(.*?)```", RULES_PAGE.read_text(), re.DOTALL)
+    assert len(examples) >= 3
+    for example in examples:
+        load_policy([("rules.md", example)], ("card", "email", "password", "jwt", "cloud-key", "private-key"))

@@ -1,0 +1,179 @@
+"""What the app's tests share: an app over a gateway that never changes, and pictures to compare with."""
+
+import asyncio
+import difflib
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.api.schema import FRAMES_MEDIA_TYPE, NEXT_HEADER, STATE_HEADER, Problem, pack_frames
+from hoop_tui.app import HoopApp, OpenAt
+from hoop_tui.errors import NotFound
+from hoop_tui.demo import FakeGateway, FrozenClock, demo_gateway
+from hoop_tui.replay.ghostty import GhosttyEmulator
+from hoop_tui.shots import Scenery, text_of
+from hoop_tui.stage import EmulatorMaker
+
+TOKEN = "t-TEST-canary-4f1d"
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+OpenedApp = Callable[..., AbstractAsyncContextManager[Scenery]]
+
+
+@asynccontextmanager
+async def opened(
+    gateway: FakeGateway | None = None,
+    *,
+    size: tuple[int, int] = (100, 30),
+    opening: OpenAt | None = None,
+    emulators: EmulatorMaker = GhosttyEmulator,
+    app: HoopApp | None = None,
+) -> AsyncIterator[Scenery]:
+    """The running app, and words for what a person does in it."""
+    clock = FrozenClock()
+    app = app or HoopApp(client=gateway or demo_gateway(), clock=clock, emulators=emulators, open_at=opening)
+    async with app.run_test(size=size) as pilot:
+        yield Scenery(app, pilot, app.clock if isinstance(app.clock, FrozenClock) else clock)
+
+
+@pytest.fixture
+def open_app() -> OpenedApp:
+    return opened
+
+
+@pytest.fixture
+def compare_snapshot() -> Callable[[str, str], None]:
+    return compare
+
+
+def compare(name: str, svg: str) -> None:
+    """Fail unless `svg` is the snapshot of that name; with UPDATE_SNAPSHOTS=1 it becomes the snapshot."""
+    path = SNAPSHOTS / f"{name}.svg"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        path.write_text(svg, encoding="utf-8")
+        return
+    if not path.exists():
+        pytest.fail(f"{path.name} is missing; make it with UPDATE_SNAPSHOTS=1", pytrace=False)
+    kept = path.read_text(encoding="utf-8")
+    if kept == svg:
+        return
+    words = difflib.unified_diff(text_of(kept), text_of(svg), "kept", "now", lineterm="", n=1)
+    told = "\n".join(words) or "The words are the same; colours or places differ."
+    pytest.fail(f"{path.name} differs (UPDATE_SNAPSHOTS=1 accepts it):\n{told}", pytrace=False)
+
+
+class HttpDouble:
+    """The API's contract over real HTTP on loopback, with a `FakeGateway` behind it, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.gateway = demo_gateway()
+        self.seen: list[str] = []
+        self.override: Response | None = None
+        self._loop = asyncio.new_event_loop()
+        config = uvicorn.Config(self._app(), host="127.0.0.1", port=0, log_level="critical", lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),))
+        self._ready = threading.Event()
+        self._thread.start()
+        assert self._ready.wait(30)
+
+    async def _serve(self) -> None:
+        serving = asyncio.create_task(self._server.serve(sockets=[self._server.config.bind_socket()]))
+        while not self._server.started:
+            await asyncio.sleep(0.01)
+        self._ready.set()
+        await serving
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+
+    def close(self) -> None:
+        self._server.should_exit = self._server.force_exit = True
+        self._thread.join(30)
+        self._loop.close()
+
+    def _app(self) -> Starlette:
+        routes = {
+            "/v1/me": self._me,
+            "/v1/sessions": self._sessions,
+            "/v1/sessions/{id}": self._session,
+            "/v1/sessions/{id}/recording": self._recording,
+            "/v1/sessions/{id}/frames": self._frames,
+            "/v1/sessions/{id}/export": self._export,
+            "/v1/feed": self._feed,
+        }
+        return Starlette(routes=[Route(path, self._guarded(answer)) for path, answer in routes.items()])
+
+    def _guarded(self, answer: Callable[[Request], object]) -> Callable[[Request], object]:
+        async def guarded(request: Request) -> Response:
+            self.seen.append(str(request.url.path) + (f"?{request.url.query}" if request.url.query else ""))
+            if self.override is not None:
+                return self.override
+            if request.headers.get("authorization") != f"Bearer {TOKEN}":
+                return problem(401, "who are you?")
+            try:
+                return await answer(request)  # type: ignore[no-any-return, misc]
+            except NotFound as trouble:
+                return problem(404, trouble.sentence)
+
+        return guarded
+
+    async def _me(self, _: Request) -> Response:
+        return JSONResponse((await self.gateway.me()).model_dump(mode="json"))
+
+    async def _sessions(self, request: Request) -> Response:
+        asked = request.query_params
+        page = await self.gateway.sessions(
+            state=asked["state"],
+            person=asked.get("person", ""),
+            target=asked.get("target", ""),
+            limit=int(asked["limit"]),
+        )
+        return JSONResponse(page.model_dump(mode="json"))
+
+    async def _session(self, request: Request) -> Response:
+        found = await self.gateway.session(request.path_params["id"])
+        return JSONResponse(found.model_dump(mode="json"))
+
+    async def _recording(self, request: Request) -> Response:
+        found = await self.gateway.recording(request.path_params["id"])
+        return JSONResponse(found.model_dump(mode="json"))
+
+    async def _frames(self, request: Request) -> Response:
+        start, wait = int(request.query_params["from"]), min(0.2, float(request.query_params["wait"]))
+        batch = await self.gateway.frames(request.path_params["id"], start, wait)
+        headers = {NEXT_HEADER: str(batch.next), STATE_HEADER: batch.state.value}
+        return Response(pack_frames(batch.frames), media_type=FRAMES_MEDIA_TYPE, headers=headers)
+
+    async def _export(self, request: Request) -> Response:
+        id, form = request.path_params["id"], request.query_params["as"]
+        await self.gateway.session(id)
+        return StreamingResponse(self.gateway.export(id, form), media_type="text/plain")
+
+    async def _feed(self, _: Request) -> Response:
+        async def events() -> AsyncIterator[str]:
+            async for event in self.gateway.feed():
+                yield f"data: {event.model_dump_json()}\n\n"
+
+        return StreamingResponse(events(), media_type="text/event-stream")
+
+
+def problem(status: int, sentence: str) -> Response:
+    body = Problem(title="no", status=status, detail=sentence).model_dump_json()
+    return Response(body, status_code=status, media_type="application/problem+json")
+
+
+@pytest.fixture
+def http_double() -> Iterator[HttpDouble]:
+    double = HttpDouble()
+    yield double
+    double.close()

@@ -1,0 +1,311 @@
+"""Hostile text in every field of every screen: it stays text. Nothing crashes, acts, hides or reaches the terminal."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from textual.strip import Strip
+
+from gateway.api.schema import FrameKind, Me, RecordingState, SessionState, SessionSummary, WireFrame
+from hoop_tui.app import HoopApp
+from hoop_tui.demo import NOW, FakeGateway, Kept
+from hoop_tui.errors import ServerSaid
+from hoop_tui.screens.help import HelpScreen
+from hoop_tui.screens.replay import ReplayScreen
+from hoop_tui.screens.sessions import SessionsScreen
+from hoop_tui.shots import Scenery
+from hoop_tui.widgets.preview import Preview
+
+ESC = "\x1b"
+_MARKUP = (
+    "[@click=app.leave]x[/]",
+    "[@click='app.leave']click me[/]",
+    "[@click=app.bell]x",
+    "[/]",
+    "[/tmp]",
+    "[/red]",
+    "arr[/1]",
+    "[link=https://evil.example]x[/link]",
+    "[link='javascript:1']x",
+    "[red]x[/blue]",
+    "[[[[",
+    "]]]]",
+    "[bold",
+    "\\[x]",
+    "[on $error]x",
+    "[$undefined-variable]x",
+    "[reverse blink]x[/]",
+    ":smile: :warning:",
+    "$text-error",
+    "[auto on auto 300%]x",
+    "[b][i][u]x",
+    "[not]x",
+    "[#fff on #000]x[/#fff]",
+    "[tag={'a': 1}]x",
+)
+_CONTROLS = (
+    f"{ESC}]0;owned\x07",
+    f"{ESC}]2;owned{ESC}\\",
+    f"{ESC}]52;c;b3duZWQ=\x07",
+    f"{ESC}]8;;https://evil.example{ESC}\\x{ESC}]8;;{ESC}\\",
+    f"{ESC}]9;notice\x07",
+    f"{ESC}]777;notify;a;b\x07",
+    f"{ESC}]1337;File=:AAAA\x07",
+    f"{ESC}[2J{ESC}[H",
+    f"{ESC}[31mred{ESC}[0m",
+    f"{ESC}[?1049h",
+    f"{ESC}[6n",
+    f"{ESC}[c",
+    f"{ESC}[>q",
+    f"{ESC}[21t",
+    f"{ESC}[?1000h",
+    f"{ESC}[?2004l",
+    f"{ESC}Pq#0;2;0;0;0~{ESC}\\",
+    f"{ESC}P$qm{ESC}\\",
+    f"{ESC}_Gf=24,s=1,v=1;AAAA{ESC}\\",
+    f"{ESC}^pm{ESC}\\",
+    f"{ESC}c",
+    f"{ESC}#8",
+    f"{ESC}(0lqk",
+    f"{ESC}[1000b",
+    f"{ESC}[9999999999A",
+    f"{ESC}[8;1;1t",
+    f"{ESC}7{ESC}8",
+    "\x9b31m",
+    "\x9d0;owned\x9c",
+    "\x90q\x9c",
+    "\x85next",
+    "\x84\x88\x8d",
+    "a\rb",
+    "a\nb\nc",
+    "a\tb",
+    "a\bb",
+    "\x07\x07",
+    "\x00nul",
+    "\x0eshift\x0f",
+    "\x0c\x0b",
+    "\x7f\x7f",
+    "\x1a\x1c\x1d\x1e\x1f",
+    "\x11\x13",
+)
+_HIDDEN = (
+    "user\u202egnp.exe",
+    "\u202d\u202a\u202b\u202c",
+    "\u2066x\u2067y\u2068z\u2069",
+    "\u200e\u200f\u061c",
+    "a\u200bb\u200cc\u200dd",
+    "\ufeffbom",
+    "\u2060\u2061\u2062\u2063\u2064",
+    "\u00adsoft",
+    "\u180e\u034f",
+    "\u115f\u1160\u3164\uffa0",
+    "\u2800\u2800",
+    "\U000e0041\U000e0042\U000e007f",
+    "x\ufe0e y\ufe0f",
+    "z\U000e0100",
+    "\u2028line\u2029para",
+    "\ufff9a\ufffab\ufffb",
+    "\ud800",
+    "\udcff\udc80",
+    "\ue000\uf8ff\U000f0000",
+    "\uffff\ufdd0\U0010ffff",
+    "\u00a0\u2003\u3000",
+    "👨\u200d👩\u200d👧\u200d👦",
+    "🇩🇪🇫🇷",
+    "👍🏽",
+    "e" + "\u0301" * 60,
+    "\u0301\u0302lone",
+    "\u20dd\u20e3",
+    "क्षि",
+    "سلام",
+    "שלום",
+    "ＦＵＬＬ",
+    "ﷺ𒐫",
+    "раypal",
+    "東" * 50,
+    "x" * 100_000,
+    " ",
+    "",
+    "<U+202E>",
+    "'; DROP TABLE sessions;--",
+    "../../etc/passwd",
+    "%s%n{0}{x}",
+    "{self.__class__}",
+)
+PAYLOADS = _MARKUP + _CONTROLS + _HIDDEN
+
+
+def without_surrogates(text: str) -> str:
+    """JSON from the gateway can carry any character but a lone surrogate."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def summary(number: int, payload: str) -> SessionSummary:
+    return SessionSummary.model_construct(
+        id=f"s-{number:04}{payload}",
+        state=list(SessionState)[number % 5],
+        person=payload,
+        target=payload,
+        kind=payload,
+        login=payload,
+        address=payload,
+        client=payload,
+        labels={"env": payload, payload: payload},
+        started_at=NOW - timedelta(minutes=number),
+        ended_at=None,
+        outcome=payload,
+        commands=10**12,
+        blocked=10**12,
+        held=1,
+        masked=1,
+        bytes_shown=10**15,
+        imported_from=payload,
+    )
+
+
+def frames(payload: str) -> list[WireFrame]:
+    import json
+
+    raw = payload.encode("utf-8", "surrogatepass")
+    mark = json.dumps({"kind": payload[:50], "text": payload[:5000]}).encode()
+    return [
+        WireFrame(0, FrameKind.MARK, mark),
+        WireFrame(1000, FrameKind.OUTPUT, raw),
+        WireFrame(2000, FrameKind.INPUT, raw[:400]),
+        WireFrame(3000, FrameKind.ERROR, raw),
+        WireFrame(4000, FrameKind.HIDDEN, raw[:100]),
+        WireFrame(5000, FrameKind.RESIZE, raw[:100]),
+        WireFrame(9_000_000, FrameKind.EXIT, json.dumps({"reason": payload[:500]}).encode()),
+    ]
+
+
+def hostile_gateway(payloads: tuple[str, ...]) -> FakeGateway:
+    kept = {}
+    for number, payload in enumerate(payloads):
+        each = Kept(
+            summary(number, payload), frames(payload), RecordingState.CUT, problem=payload, command=payload
+        )
+        kept[each.summary.id] = each
+    worst = payloads[0]
+    who = Me(person=worst, roles=list(payloads[:9]), gateway=worst, version=worst, hints=list(payloads[:6]))
+    return FakeGateway(kept, who=who)
+
+
+def strips(app: HoopApp) -> list[Strip]:
+    compositor = app.screen._compositor
+    return compositor.render_strips(app.size)
+
+
+_ODD = re.compile(r"[\u115f\u1160\u3164\uffa0\u2800\ufe00-\ufe0f\U000e0000-\U000e0fff]")
+_LETTER_JOINERS = "\u200c\u200d"
+"""Inside a recorded cell these are part of writing; elsewhere they are escaped."""
+
+
+def assert_harmless(app: HoopApp, *, recorded: bool = False) -> None:
+    """No strip carries a character that acts or hides, a link, or an action."""
+    for strip in strips(app):
+        for segment in strip:
+            assert segment.control is None
+            for letter in segment.text:
+                if recorded and (letter in _LETTER_JOINERS or _ODD.match(letter)):
+                    continue
+                category = unicodedata.category(letter)
+                assert category[0] != "C" or (recorded and category in ("Cn", "Co")), repr(segment.text)
+                assert category not in ("Zl", "Zp"), repr(segment.text)
+                assert recorded or not _ODD.match(letter), repr(segment.text)
+            if segment.style is not None:
+                assert segment.style.link is None
+                assert not any(key.startswith("@") for key in segment.style.meta)
+
+
+def chunks(size: int) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(PAYLOADS), size):
+        yield PAYLOADS[start : start + size]
+
+
+def test_there_are_about_a_hundred_of_them() -> None:
+    assert len(PAYLOADS) == len(set(PAYLOADS)) >= 100
+
+
+@pytest.mark.parametrize("payloads", list(chunks(12)), ids=lambda each: f"from-{PAYLOADS.index(each[0])}")
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)], ids=["140x40", "80x24"])
+async def test_the_sessions_screen(payloads: tuple[str, ...], size: tuple[int, int], open_app) -> None:  # type: ignore[no-untyped-def]
+    gateway = hostile_gateway(payloads)
+    async with open_app(gateway, size=size) as scenery:
+        screen = scenery.app.screen
+        await scenery.until(
+            lambda: isinstance(screen, SessionsScreen) and len(screen.sessions) == len(payloads)
+        )
+        assert_harmless(scenery.app)
+        for _ in range(3):
+            await scenery.press("j")
+        await click_everywhere(scenery, size)
+        assert scenery.app.is_running
+
+
+async def click_everywhere(scenery: Scenery, size: tuple[int, int]) -> None:
+    """On words in the list; a second click on one row opens it, which is the list's own doing."""
+    screen = scenery.app.screen
+    for y in range(4, min(9, size[1] - 2)):
+        for x in range(14, size[0] - 2, 24):
+            if scenery.app.screen is screen:
+                await scenery.pilot.click(offset=(x, y))
+    assert scenery.app.return_value is None
+
+
+@pytest.mark.parametrize("number", range(0, len(PAYLOADS), 2))
+async def test_the_replay_screen(number: int, open_app) -> None:  # type: ignore[no-untyped-def]
+    gateway = hostile_gateway(PAYLOADS[number : number + 1])
+    async with open_app(gateway) as scenery:
+        await scenery.until(
+            lambda: isinstance(scenery.app.screen, SessionsScreen) and bool(scenery.app.screen.chosen)
+        )
+        scenery.app.open_replay(next(iter(gateway.kept)), 8_000_000)
+        await scenery.until(lambda: isinstance(scenery.app.screen, ReplayScreen) and scenery.app.screen.ready)
+        assert_harmless(scenery.app, recorded=True)
+        for spot in ((5, 0), (5, 2), (85, 1), (85, 2), (40, 26), (40, 27)):
+            await scenery.pilot.click(offset=spot)
+        assert isinstance(scenery.app.screen, ReplayScreen)
+        assert scenery.app.return_value is None
+        assert_harmless(scenery.app, recorded=True)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS[::7])
+async def test_what_the_gateway_says(payload: str, open_app) -> None:  # type: ignore[no-untyped-def]
+    gateway = hostile_gateway((payload,))
+    gateway.failing = ServerSaid(payload or "no", 500)
+    async with open_app(gateway) as scenery:
+        await scenery.until(lambda: "sessions all" in gateway.asked)
+        await scenery.pilot.pause()
+        assert_harmless(scenery.app)
+
+
+async def test_the_palette_and_the_help(open_app) -> None:  # type: ignore[no-untyped-def]
+    gateway = hostile_gateway(PAYLOADS[:24])
+    async with open_app(gateway) as scenery:
+        await scenery.until(
+            lambda: isinstance(scenery.app.screen, SessionsScreen) and bool(scenery.app.screen.chosen)
+        )
+        await scenery.press("question_mark")
+        await scenery.until(lambda: isinstance(scenery.app.screen, HelpScreen))
+        await scenery.press("escape")
+        await scenery.press("ctrl+p")
+        await scenery.pilot.pause(0.2)
+        await scenery.press(*"x")
+        await scenery.pilot.pause(0.5)
+        assert scenery.app.return_value is None
+
+
+async def test_a_copied_id_is_harmless_too(open_app) -> None:  # type: ignore[no-untyped-def]
+    gateway = hostile_gateway((f"{ESC}]52;c;b3duZWQ=\x07",))
+    async with open_app(gateway) as scenery:
+        await scenery.until(
+            lambda: isinstance(scenery.app.screen, SessionsScreen) and bool(scenery.app.screen.chosen)
+        )
+        await scenery.press("y")
+        assert ESC not in scenery.app.clipboard
+        await scenery.until(lambda: not scenery.app.screen.query_one(Preview).display or True)
+        await scenery.pilot.pause()
+        assert_harmless(scenery.app)
