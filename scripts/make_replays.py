@@ -54,8 +54,8 @@ MASKED = (
     Step(PROMPT, "exit\r", 1.5),
 )
 PASSWORD = (
-    Step(PROMPT, "read -s -p 'Password: ' p; echo; echo ${#p} keys\r", 1.0),
-    Step(r"Password: $", "hunter2\r", 1.0),
+    Step(PROMPT, "read -s -p 'PIN: ' pin; echo; echo ${#pin} keys\r", 1.0),
+    Step(r"PIN: $", "271828\r", 1.0),
     Step(PROMPT, "sleep 6; echo done\r", 1.0),
     Step(PROMPT, "exit\r", 1.0),
 )
@@ -66,7 +66,7 @@ def type_session(config: Path, steps: tuple[Step, ...], command: str = "") -> No
     pid, master = pty.fork()
     if pid == 0:
         os.environ["TERM"] = "xterm-256color"
-        os.execvp("ssh", ["ssh", "-F", str(config), "web-1", *([command] if command else [])])  # noqa: S606
+        os.execvp("ssh", ["ssh", "-F", str(config), "web-1", *([command] if command else [])])
     fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     screen = ""
     for step in steps:
@@ -75,7 +75,7 @@ def type_session(config: Path, steps: tuple[Step, ...], command: str = "") -> No
         screen = ""
         for key in step.keys:
             os.write(master, key.encode())
-            screen += _read(master, random.uniform(0.04, 0.16))  # noqa: S311 - the rhythm of typing
+            screen += _read(master, random.uniform(0.04, 0.16))
     while _read(master, 3.0):
         pass
     os.close(master)

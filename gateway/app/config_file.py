@@ -56,15 +56,14 @@ class LoadedConfig:
     sha256: str
     """Over all files that are part of the configuration, and what the environment said."""
     from_environment: Mapping[KeyPath, str]
+    written: Mapping[str, Any]
+    """What the main file itself says, rules aside."""
 
     def origin(self, path: KeyPath) -> str:
         """Where the value at `path` came from: a variable, `file:line`, or `default`."""
         if path in self.from_environment:
             return f"env {self.from_environment[path]}"
-        here = line_of(self.text, path)
-        parent = line_of(self.text, path[:-1])
-        written = _holds(tomllib.loads(self.text), path)
-        return f"{self.path}:{here or parent}" if written else "default"
+        return f"{self.path}:{line_of(self.text, path)}" if _holds(self.written, path) else "default"
 
 
 def _holds(raw: object, path: KeyPath) -> bool:
@@ -103,6 +102,7 @@ class _Loading:
         raw = self._read()
         documents = self._documents(raw)
         policy = self._policy(documents)
+        written = raw
         raw, self._variables, unknown = apply_environment(raw, self._environ)
         self._problems += unknown
         settings = self._validate(raw)
@@ -113,7 +113,9 @@ class _Loading:
         if settings is None or policy is None or self._problems:
             raise ConfigurationProblems(self._problems)
         digest = self._digest(settings, documents)
-        return LoadedConfig(self._path, self._text, settings, documents, policy, digest, self._variables)
+        return LoadedConfig(
+            self._path, self._text, settings, documents, policy, digest, self._variables, written
+        )
 
     def _read(self) -> dict[str, Any]:
         name = str(self._path)

@@ -78,12 +78,16 @@ class DemoTarget:
             start_new_session=True,
         )
         self._running.add(child)
+        assert child.stdin
+        assert child.stdout
+        assert child.stderr
+        feeding = asyncio.create_task(_feed(process.stdin, child.stdin))
         try:
-            await process.redirect(child.stdin, child.stdout, child.stderr)
-            status = await child.wait()
-            await process.stdout.drain()
-            _leave(process, status)
+            await asyncio.gather(_carry(child.stdout, process.stdout), _carry(child.stderr, process.stderr))
+            _leave(process, await child.wait())
         finally:
+            feeding.cancel()
+            await asyncio.wait([feeding])
             _end(child)
             self._running.discard(child)
 
@@ -111,6 +115,24 @@ class DemoTarget:
             _end(child)
             self._running.discard(child)
             os.close(ours)
+
+
+async def _feed(person: "asyncssh.SSHReader[bytes]", stdin: asyncio.StreamWriter) -> None:
+    """What is piped in goes to the command, until either end has enough."""
+    try:
+        while data := await person.read(_PIECE):
+            stdin.write(data)
+            await stdin.drain()
+    except (OSError, asyncssh.Error):
+        pass
+    stdin.close()
+
+
+async def _carry(output: asyncio.StreamReader, person: "asyncssh.SSHWriter[bytes]") -> None:
+    """What the command prints goes to the person, no faster than they take it."""
+    while data := await output.read(_PIECE):
+        person.write(data)
+        await person.drain()
 
 
 def _own_terminal() -> None:

@@ -48,6 +48,11 @@ def own_directory(directory: Path) -> None:
         raise BadUsage(f"{directory} belongs to {account}: run it as that account, with sudo -u {account}")
 
 
+def who_runs_this() -> str:
+    """Who the ledger says it was: the account of this process, not what its environment claims."""
+    return f"local:{_account(os.getuid())}"
+
+
 def _account(owner: int) -> str:
     try:
         return pwd.getpwuid(owner).pw_name

@@ -142,7 +142,11 @@ def _target_key(file: Path, name: str) -> str:
 
 def _next_steps(answers: Answers, path: Path, public_line: str) -> str:
     config = shlex.quote(str(path.absolute()))
-    program = shlex.quote(shutil.which("hoop-gateway") or str(Path(sys.argv[0]).absolute()))
+    beside_python = Path(sys.executable).with_name("hoop-gateway")
+    program = shutil.which("hoop-gateway") or (
+        str(beside_python) if beside_python.is_file() else "hoop-gateway"
+    )
+    program = shlex.quote(program)
     steps = []
     if public_line:
         steps.append(f"# on {answers.target}, let the gateway in, in ~{answers.user}/.ssh/authorized_keys:")

@@ -1,7 +1,6 @@
 """`recording export` and `recording verify`: of a session by its id, or of any file."""
 
 import asyncio
-import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from gateway.cli.books import opened
+from gateway.cli.books import opened, who_runs_this
 from gateway.cli.exits import BadUsage, NotFound, NotVerified
 from gateway.cli.options import DEFAULT_CONFIG, ConfigPath, load
 from gateway.cli.talk import data, say
@@ -142,7 +141,7 @@ async def _session(settings: "Settings", which: str, how: str) -> "SessionRow":
         if not rows[0].recording:
             raise NotFound(f"the session {rows[0].id} has no recording")
         if how:
-            person = f"local:{getpass.getuser()}"
+            person = who_runs_this()
             await ledger.append(RecordingViewed(session=rows[0].id, actor=person, person=person, how=how))
     return rows[0]
 

@@ -70,6 +70,8 @@ def trust(
     say(f"{place.host}:{place.port} shows:")
     for key in keys:
         say(f"  {key.openssh.split()[0]}  {key.fingerprint}")
+    if place.configured:
+        return _compare(name, keys, place.configured)
     if {key.openssh for key in keys} <= {key.openssh for key in known}:
         say(f"{name} is trusted with this key already; nothing changed")
         return 0
@@ -88,6 +90,16 @@ def trust(
     return 0
 
 
+def _compare(name: str, keys: "list[PublicKey]", configured: "tuple[PublicKey, ...]") -> int:
+    """What the configuration names is not added to from here: it would be trusted beside it."""
+    if {key.openssh for key in keys} & {key.openssh for key in configured}:
+        say(f"{name} is trusted by its host_keys in the configuration; nothing changed")
+        return 0
+    _warn(name, list(configured), keys)
+    say("nothing was changed; its host_keys are in the configuration: when you know why, change them there")
+    return ERROR
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where a target is, and where its key is pinned."""
@@ -96,6 +108,7 @@ class _Place:
     port: int
     pinned_as: str
     file: Path
+    configured: "tuple[PublicKey, ...]"
 
 
 def _place(settings: "Settings", name: str) -> _Place:
@@ -105,7 +118,8 @@ def _place(settings: "Settings", name: str) -> _Place:
     from gateway.core.people import Target
 
     inventory = Targets(
-        Target(table.name, table.kind, table.to.host, table.to.port) for table in settings.target
+        Target(table.name, table.kind, table.to.host, table.to.port, options={"host_keys": table.host_keys})
+        for table in settings.target
     )
     found = inventory.find(name)
     if found is None:
@@ -116,6 +130,7 @@ def _place(settings: "Settings", name: str) -> _Place:
         found.port,
         name_in_file(found.host, found.port),
         settings.known_hosts,
+        found.options["host_keys"],
     )
 
 

@@ -1,13 +1,12 @@
 """`token create`, `token ls` and `token revoke`: they work on the store, with or without a running gateway."""
 
 import asyncio
-import getpass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from gateway.cli.books import opened
+from gateway.cli.books import opened, who_runs_this
 from gateway.cli.exits import BadUsage, NotFound
 from gateway.cli.options import DEFAULT_CONFIG, ConfigPath, Listing, load
 from gateway.cli.talk import rows, say
@@ -41,7 +40,7 @@ def create(
     settings = load(config).settings
     _check_person(settings, person, role)
     now = datetime.now(UTC)
-    minted = mint(person, frozenset(role), now, _end(expires, now), actor=f"local:{getpass.getuser()}")
+    minted = mint(person, frozenset(role), now, _end(expires, now), actor=who_runs_this())
     asyncio.run(_add(settings, minted))
     print(minted.token, flush=True)
     until = f"until {_moment(minted.row.expires_at)}" if minted.row.expires_at else "until it is revoked"
@@ -134,4 +133,4 @@ async def _revoke(settings: "Settings", id: str) -> bool:
     from gateway.core.events import TokenRevoked
 
     async with opened(settings) as ledger:
-        return await ledger.revoke_token(id, TokenRevoked(actor=f"local:{getpass.getuser()}", token=id))
+        return await ledger.revoke_token(id, TokenRevoked(actor=who_runs_this(), token=id))

@@ -5,7 +5,8 @@ checks nothing and yields no values; `tomllib` does that.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 Path = tuple[str | int, ...]
 
@@ -30,12 +31,18 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
     Where its last parts are not in the text (a missing key), the line of the nearest part above them; None
     where nothing of the path is in the text.
     """
-    lines = _Scan(text).lines()
+    lines = _lines_of(text)
     for length in range(len(path), 0, -1):
         found = lines.get(tuple(path[:length]))
         if found is not None:
             return found
     return None
+
+
+@lru_cache(maxsize=4)
+def _lines_of(text: str) -> Mapping[Path, int]:
+    """Of the texts asked about last: a file with many mistakes is scanned once."""
+    return _Scan(text).lines()
 
 
 def line_of_error(text: str, problem: Exception) -> int:

@@ -4,20 +4,23 @@ Looks for one run of digits, for the usual groups (4-4-4-4, 4-6-5, 4-6-4) even b
 digits in any grouping when the whole run of digits is the number. Groups are parted by single spaces or dashes.
 """
 
+import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gateway.masking.detector import Detector, Span, compiled
 
 _RUN = compiled(rb"[0-9](?:[ -]?[0-9]){12,}")
-_PLAIN = compiled(rb"\b[2-6][0-9]{12,18}\b")
-_GROUP = compiled(rb"\b[2-6][0-9]{3}[ -]")
+
+# Within a run the patterns are short and without choices to go back to: Python's engine costs less per match.
+_PLAIN = re.compile(rb"\b[2-6][0-9]{12,18}\b")
+_GROUP = re.compile(rb"\b[2-6][0-9]{3}[ -]")
 _LAYOUTS = tuple(
-    compiled(pattern + rb"\b")
-    for sep in (b" ", b"-")
+    re.compile(pattern + rb"\b")
     for pattern in (
-        rb"[0-9]{4}(?:%s[0-9]{4}){3}" % sep,
-        rb"[0-9]{4}(?:%s[0-9]{4}){3}%s[0-9]{1,3}" % (sep, sep),
-        rb"3[0-9]{3}%s[0-9]{6}%s[0-9]{4,5}" % (sep, sep),
+        rb"[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}",
+        rb"[0-9]{4}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}\1[0-9]{1,3}",
+        rb"3[0-9]{3}([ -])[0-9]{6}\1[0-9]{4,5}",
     )
 )
 _LONGEST = 19 + 18
@@ -45,37 +48,42 @@ _PREFIXES: tuple[tuple[int, int, int, frozenset[int]], ...] = (
     (4, 6304, 6304, frozenset(range(13, 20))),
     (4, 6759, 6763, frozenset(range(13, 20))),
 )
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+_DOUBLED = bytes(48) + bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)) + bytes(198)
+"""What each digit counts for when it is doubled, by its character."""
 
 
 def is_card(digits: bytes) -> bool:
     """Whether these digits can be a card's: length, prefix and check digit."""
-    length = len(digits)
-    return any(
-        length in lengths and first <= int(digits[:width]) <= last
-        for width, first, last, lengths in _PREFIXES
-    ) and luhn(digits)
+    return len(digits) in _lengths(digits[:4]) and luhn(digits)
+
+
+@lru_cache(maxsize=10_000)
+def _lengths(prefix: bytes) -> frozenset[int]:
+    return frozenset().union(
+        *(lengths for width, first, last, lengths in _PREFIXES if first <= int(prefix[:width]) <= last)
+    )
 
 
 def luhn(digits: bytes) -> bool:
     """The check digit of ISO/IEC 7812."""
-    values = [byte - 48 for byte in reversed(digits)]
-    return (sum(values[::2]) + sum(_DOUBLED[value] for value in values[1::2])) % 10 == 0
+    return (sum(digits[-1::-2]) - 48 * len(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
 def find(text: bytes, first: int) -> Iterator[Span]:
     """The card numbers in `text`."""
     for run in _RUN.finditer(text, first):
-        start, end = run.start(), run.end()
+        start, end = run.span()
         if end - start <= _LONGEST and _is_whole_run(text, start):
             yield from _checked(text, start, end)
-        for plain in _PLAIN.finditer(text, start, end + 1):
-            yield from _checked(text, plain.start(), plain.end())
+            if b" " not in text[start:end] and b"-" not in text[start:end]:
+                continue
+        for plain in _PLAIN.finditer(text, start, end):
+            yield from _checked(text, *plain.span())
         for group in _GROUP.finditer(text, start, end):
             for layout in _LAYOUTS:
-                number = layout.match(text, group.start())
+                number = layout.match(text, group.start(), end)
                 if number:
-                    yield from _checked(text, number.start(), number.end())
+                    yield from _checked(text, *number.span())
 
 
 def _is_whole_run(text: bytes, start: int) -> bool:

@@ -7,7 +7,7 @@ end is marked `open`. That is what makes masking independent of chunk boundaries
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import re2
 
@@ -27,8 +27,9 @@ REACH = 352
 class Match(Protocol):
     """What we use of a match."""
 
-    def start(self, group: int = 0) -> int: ...
-    def end(self, group: int = 0) -> int: ...
+    def start(self) -> int: ...
+    def end(self) -> int: ...
+    def span(self) -> tuple[int, int]: ...
 
 
 class Pattern(Protocol):
@@ -39,8 +40,7 @@ class Pattern(Protocol):
     def finditer(self, text: bytes, pos: int = ..., endpos: int = ...) -> Iterator[Match]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A secret, or what may become one, in visible bytes."""
 
     start: int

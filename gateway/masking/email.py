@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from gateway.masking.detector import Detector, Span, compiled
 
 _DOMAIN = compiled(rb"@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
-_LOCAL = compiled(rb"[A-Za-z0-9._%+-]+\z")
-_HOST = compiled(rb"[A-Za-z0-9.-]*")
+_ALNUM = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_LOCAL = _ALNUM + b"._%+-"
+_HOST = _ALNUM + b".-"
 _LONGEST_LOCAL = 64
 _LONGEST_DOMAIN = 255
 
@@ -20,20 +21,18 @@ _NOT_TOP_LEVEL = frozenset(
 def find(text: bytes, first: int) -> Iterator[Span]:
     """The addresses in `text`. Each `@` is looked at on its own."""
     for domain in _DOMAIN.finditer(text, first):
-        at, end = domain.start(), domain.end()
-        local = _LOCAL.search(text[max(0, at - _LONGEST_LOCAL) : at])
-        if local is None:
+        at, end = domain.span()
+        before = text[max(0, at - _LONGEST_LOCAL) : at]
+        length = len(before) - len(before.rstrip(_LOCAL))
+        after = text[end : at + 1 + _LONGEST_DOMAIN]
+        host_end = end + len(after) - len(after.lstrip(_HOST))
+        if length == 0 or host_end - at > _LONGEST_DOMAIN:
             continue
-        host = _HOST.match(text, at + 1)
-        host_end = host.end() if host else end
-        if host_end - at > _LONGEST_DOMAIN:
-            continue
-        top_level = text[at:end].lower().rpartition(b".")[2]
-        start = at - (local.end() - local.start())
+        is_secret = text[text.rfind(b".", at, end) + 1 : end].lower() not in _NOT_TOP_LEVEL
         if host_end == len(text):
-            yield Span(start, end, open=True, sure=top_level not in _NOT_TOP_LEVEL)
-        elif top_level not in _NOT_TOP_LEVEL:
-            yield Span(start, end)
+            yield Span(at - length, end, True, is_secret)
+        elif is_secret:
+            yield Span(at - length, end)
 
 
 EMAIL = Detector(

@@ -1,7 +1,7 @@
 """A stretch of a stream to paint over, and the painting itself: escape sequences and wraps in it stay as they are."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from gateway.masking.detector import LONGEST_HELD, Span
 from gateway.masking.replacement import Replacement, stars
@@ -11,8 +11,7 @@ BEFORE_ALL = -1
 """The rank of what comes before every detector that began at the same byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paint:
+class Paint(NamedTuple):
     """`start` and `end` are raw offsets, `span` the same stretch in the bytes of `text`."""
 
     begun: int
@@ -30,6 +29,8 @@ class Paint:
 
 def paint(text: View, span: Span, rank: int, name: str, replacement: Replacement) -> Paint:
     """A Paint for a span of visible bytes."""
+    if text.is_plain:
+        return Paint(span.start, span.start, span.end, rank, text, span, name, replacement)
     start = text.raw(span.start)
     return Paint(start, start, text.raw(span.end - 1) + 1, rank, text, span, name, replacement)
 
@@ -57,8 +58,7 @@ def painted(raw: bytes, start: int, end: int, paints: list[Paint]) -> tuple[byte
     at = start
     for each in paints:
         if each.end > at:
-            for where, data in _strokes(each, at):
-                out[where - start : where - start + len(data)] = data
+            _paint_over(out, start, each, at)
             used.append(each)
             at = each.end
     if len(out) != end - start:
@@ -66,11 +66,23 @@ def painted(raw: bytes, start: int, end: int, paints: list[Paint]) -> tuple[byte
     return bytes(out), used
 
 
-def _strokes(each: Paint, at: int) -> Iterator[tuple[int, bytes]]:
+def _paint_over(out: bytearray, start: int, each: Paint, at: int) -> None:
     text, span = each.text, each.span
     first = span.start if each.start >= at else max(span.start, text.at(at))
-    labelled_to = first if each.is_cover else max(first, min(span.end, span.start + LONGEST_HELD))
-    data = each.replacement(each.name, text.data[first:labelled_to]) if labelled_to > first else b""
-    data += stars(each.name, text.data[labelled_to : span.end])
+    data = _replaced(each, first)
+    if text.is_plain:
+        out[first - start : span.end - start] = data
+        return
     for here, there, stop in text.ranges(first, span.end):
-        yield there, data[here - first : here - first + stop - there]
+        out[there - start : stop - start] = data[here - first : here - first + stop - there]
+
+
+def _replaced(each: Paint, first: int) -> bytes:
+    secret = each.text.data[first : each.span.end]
+    if each.is_cover:
+        return stars(each.name, secret)
+    labelled = max(0, each.span.start + LONGEST_HELD - first)
+    if labelled >= len(secret):
+        return each.replacement(each.name, secret)
+    label = each.replacement(each.name, secret[:labelled]) if labelled else b""
+    return label + stars(each.name, secret[labelled:])

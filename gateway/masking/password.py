@@ -16,7 +16,7 @@ _URL = rb"://[^\x00-\x20/?#:@\"'<>]*:"
 
 _HEADS = compiled(_HEAD)
 _URLS = compiled(_URL)
-_USERINFO = compiled(rb"[^\x00-\x20/?#\"'<>]*")
+_USERINFO = re.compile(rb"[^\x00-\x20/?#\"'<>]*")
 _LONGEST_USER = 128
 _LONGEST_URL_PASSWORD = 512
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from gateway.masking.detector import LONGEST_HELD, LOOK_BACK, REACH, Detector, Span, compiled
 from gateway.masking.detectors import DETECTORS
@@ -11,8 +12,7 @@ _CUT = 16
 """Candidates this near to where a text was cut off on the left are not looked at: what stood before is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A secret and the place of its detector in the order of precedence."""
 
     rank: int

@@ -27,6 +27,11 @@ class View:
     end: int
     """Where in the raw bytes this text ends: what follows is an unfinished escape sequence."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Nothing is left out: offsets here are offsets in the raw bytes."""
+        return len(self.pieces) == 1 and self.pieces[0] == (0, 0)
+
     def raw(self, at: int) -> int:
         """The offset in the raw bytes of the byte `at`."""
         if at >= len(self.data):

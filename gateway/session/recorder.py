@@ -85,16 +85,27 @@ class Recorder:
         return self._failed
 
     async def _keep_up(self) -> None:
-        synced_us = self.now_us
+        """Hints while it grows, and a sync a second after the first bytes that none has covered."""
+        sync_at_us: int | None = None
         while self._failed is None:
-            await self._grew.wait()
-            await asyncio.sleep(HINT_EVERY)
-            self._grew.clear()
-            await self._bus.publish(Hint("recording", self._session))
-            if self.now_us - synced_us < SYNC_EVERY_US:
+            grew = await self._wait_for_growth(sync_at_us)
+            if grew:
+                await asyncio.sleep(HINT_EVERY)
+                self._grew.clear()
+                await self._bus.publish(Hint("recording", self._session))
+                sync_at_us = self.now_us + SYNC_EVERY_US if sync_at_us is None else sync_at_us
+            if sync_at_us is None or self.now_us < sync_at_us:
                 continue
-            synced_us = self.now_us
+            sync_at_us = None
             try:
                 await self._blob.sync()
             except (Fault, OSError) as problem:
                 self._fail(problem)
+
+    async def _wait_for_growth(self, until_us: int | None) -> bool:
+        patience = None if until_us is None else max(0, until_us - self.now_us) / 1_000_000
+        try:
+            async with asyncio.timeout(patience):
+                return await self._grew.wait()
+        except TimeoutError:
+            return False

@@ -17,7 +17,6 @@ from hoop_tui.replay.emulator import (
     UNFINISHED_LIMIT,
     Cursor,
     EmulatorFailed,
-    Row,
     Screen,
     clamp_size,
 )
@@ -40,7 +39,6 @@ class GhosttyEmulator:
     def __init__(self) -> None:
         self._terminal: Any = None
         self._reader: RowReader | None = None
-        self._rows: list[Row] = []
         self.clear()
 
     def restart(self) -> None:
@@ -70,20 +68,14 @@ class GhosttyEmulator:
     def screen(self) -> Screen:
         assert self._reader is not None
         try:
-            changed = self._reader.changed()
-            cols, rows = self._terminal.size
+            lines, changed = self._reader.read()
+            cols = self._terminal.get("cols")
             x, y = self._terminal.cursor
             shown = bool(self._terminal.get("cursor_visible", "bool"))
             alternate = self._terminal.get("active_screen", "GhosttyTerminalScreen") != 0
         except GhosttyError as error:
             raise EmulatorFailed(str(error)) from error
-        del self._rows[rows:]
-        self._rows += [Row(())] * (rows - len(self._rows))
-        for number, row in changed.items():
-            self._rows[number] = row
-        return Screen(
-            cols, tuple(self._rows), Cursor(x, y, shown), alternate, self._unfinished(), frozenset(changed)
-        )
+        return Screen(cols, lines, Cursor(x, y, shown), alternate, self._unfinished(), changed)
 
     def snapshot(self) -> bytes | None:
         data, size = ffi.new("uint8_t**"), ffi.new("size_t*")
@@ -114,7 +106,7 @@ class GhosttyEmulator:
     def _adopt(self, terminal: Any) -> None:
         self.close()
         _harden(terminal)
-        self._terminal, self._reader, self._rows = terminal, RowReader(terminal._t[0]), []
+        self._terminal, self._reader = terminal, RowReader(terminal._t[0])
 
     def _unfinished(self) -> int:
         if self._terminal.get("vt_ground", "bool"):

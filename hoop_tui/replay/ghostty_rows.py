@@ -44,60 +44,92 @@ _FILL_BITS: Final = _STYLE_BITS | _TAG_MASK << _TAG_SHIFT | _CONTENT_MASK << _CO
 
 
 class RowReader:
-    """Tracks one native terminal and reads the rows that changed since the last reading."""
+    """Tracks one native terminal and reads the rows that changed since the last reading.
+
+    The library's own marks miss a change: an accent added to a cell that was read before. So rows are also
+    compared as raw cells, and rows with such cells are always read. The raw cells alone would not do: a style's
+    number may come to mean another style, but then the row is marked.
+    """
 
     def __init__(self, terminal: Any) -> None:
         self._terminal = terminal
+        self._marks = ffi.new("GhosttyRenderState*")
         self._state = ffi.new("GhosttyRenderState*")
-        self._rows = ffi.new("GhosttyRenderStateRowIterator*")
+        self._iterator = ffi.new("GhosttyRenderStateRowIterator*")
         self._cells = ffi.new("GhosttyRenderStateRowCells*")
         self._view = ffi.new("GhosttyCellsView*")
         self._style = init_sized("GhosttyStyle")
-        check(lib.ghostty_render_state_new(ffi.NULL, self._state), "render_state_new")
-        check(lib.ghostty_render_state_row_iterator_new(ffi.NULL, self._rows), "row_iterator_new")
+        self._raw: list[bytes] = []
+        self._rows: list[Row] = []
+        self._clustered: set[int] = set()
+        self._met_cluster = False
+        check(lib.ghostty_render_state_new(ffi.NULL, self._marks), "render_state_new")
+        check(lib.ghostty_render_state_row_iterator_new(ffi.NULL, self._iterator), "row_iterator_new")
         check(lib.ghostty_render_state_row_cells_new(ffi.NULL, self._cells), "row_cells_new")
 
     def close(self) -> None:
         """Free the native parts. Must happen before the terminal itself is freed."""
         lib.ghostty_render_state_row_cells_free(self._cells[0])
-        lib.ghostty_render_state_row_iterator_free(self._rows[0])
-        lib.ghostty_render_state_free(self._state[0])
+        lib.ghostty_render_state_row_iterator_free(self._iterator[0])
+        lib.ghostty_render_state_free(self._marks[0])
 
-    def changed(self) -> dict[int, Row]:
-        """Rows by their number, from the top; all of them after a resize or a switch of screens."""
-        state = self._state[0]
-        dirty, y = ffi.new("GhosttyRenderStateDirty*"), ffi.new("uint16_t*")
+    def read(self) -> tuple[tuple[Row, ...], frozenset[int]]:
+        """All rows from the top, and the numbers of those that differ from the last reading."""
+        marked = self._marked()
+        check(lib.ghostty_render_state_new(ffi.NULL, self._state), "render_state_new")
+        try:
+            check(lib.ghostty_render_state_update(self._state[0], self._terminal), "render_state_update")
+            self._point_at(self._state[0])
+            changed, y = set(), 0
+            while lib.ghostty_render_state_row_iterator_next(self._iterator[0]):
+                if self._read_row(y, marked is None or y in marked):
+                    changed.add(y)
+                y += 1
+        finally:
+            lib.ghostty_render_state_free(self._state[0])
+        del self._raw[y:], self._rows[y:]
+        return tuple(self._rows), frozenset(changed)
+
+    def _marked(self) -> set[int] | None:
+        """The rows that the library marks as changed; None for all of them."""
+        state, dirty, y = self._marks[0], ffi.new("GhosttyRenderStateDirty*"), ffi.new("uint16_t*")
         check(lib.ghostty_render_state_update(state, self._terminal), "render_state_update")
         check(lib.ghostty_render_state_get(state, lib.GHOSTTY_RENDER_STATE_DATA_DIRTY, dirty), "dirty")
-        if dirty[0] == lib.GHOSTTY_RENDER_STATE_DIRTY_FALSE:
-            return {}
-        check(
-            lib.ghostty_render_state_get(state, lib.GHOSTTY_RENDER_STATE_DATA_ROW_ITERATOR, self._rows),
-            "row_iterator",
-        )
-        read: dict[int, Row] = {}
-        if dirty[0] == lib.GHOSTTY_RENDER_STATE_DIRTY_PARTIAL:
-            while lib.ghostty_render_state_row_iterator_next_dirty(self._rows[0], y):
-                read[y[0]] = self._row()
-        else:
-            while lib.ghostty_render_state_row_iterator_next(self._rows[0]):
-                read[len(read)] = self._row()
+        marked: set[int] | None = None
+        if dirty[0] != lib.GHOSTTY_RENDER_STATE_DIRTY_FULL:
+            marked = set()
+            self._point_at(state)
+            while lib.ghostty_render_state_row_iterator_next_dirty(self._iterator[0], y):
+                marked.add(y[0])
         check(lib.ghostty_render_state_clean(state), "render_state_clean")
-        return read
+        return marked
 
-    def _row(self) -> Row:
-        rows, view = self._rows[0], self._view
-        check(
-            lib.ghostty_render_state_row_get(rows, lib.GHOSTTY_RENDER_STATE_ROW_DATA_CELLS_RAW, view),
-            "cells_raw",
-        )
-        cells = array("Q")
-        cells.frombytes(ffi.buffer(view.ptr, view.len * 8))
-        check(
-            lib.ghostty_render_state_row_get(rows, lib.GHOSTTY_RENDER_STATE_ROW_DATA_CELLS, self._cells),
-            "cells",
-        )
-        return Row(tuple(self._runs(cells)))
+    def _point_at(self, state: Any) -> None:
+        kind = lib.GHOSTTY_RENDER_STATE_DATA_ROW_ITERATOR
+        check(lib.ghostty_render_state_get(state, kind, self._iterator), "row_iterator")
+
+    def _read_row(self, y: int, marked: bool) -> bool:
+        """Decode the row under the iterator if need be; whether it differs from before."""
+        iterator, view = self._iterator[0], self._view
+        get = lib.ghostty_render_state_row_get
+        check(get(iterator, lib.GHOSTTY_RENDER_STATE_ROW_DATA_CELLS_RAW, view), "cells_raw")
+        raw = ffi.buffer(view.ptr, view.len * 8)[:]
+        known = y < len(self._raw)
+        if known and not marked and y not in self._clustered and raw == self._raw[y]:
+            return False
+        check(get(iterator, lib.GHOSTTY_RENDER_STATE_ROW_DATA_CELLS, self._cells), "cells")
+        self._met_cluster = False
+        row = Row(tuple(self._runs(array("Q", raw))))
+        if self._met_cluster:
+            self._clustered.add(y)
+        else:
+            self._clustered.discard(y)
+        if not known:
+            self._raw.append(raw)
+            self._rows.append(row)
+            return True
+        before, self._raw[y], self._rows[y] = self._rows[y], raw, row
+        return before != row
 
     def _runs(self, cells: "array[int]") -> list[Run]:
         """Style numbers are valid within this row only, so styles are looked up once a row."""
@@ -149,6 +181,7 @@ class RowReader:
         return Run(shown, span, style)
 
     def _cluster(self, x: int) -> str:
+        self._met_cluster = True
         cells, get = self._cells[0], lib.ghostty_render_state_row_cells_get
         length = ffi.new("uint32_t*")
         check(lib.ghostty_render_state_row_cells_select(cells, x), "cells_select")

@@ -157,3 +157,18 @@ def test_ls(run: Run, config: Path, machine: Machine) -> None:
     listed = json.loads(run("target", "ls", "-o", "json", "-c", config).out)
     assert [row["host_key"] for row in listed] == ["pinned", "each"]
     assert listed[0]["labels"] == {"env": "prod"}
+
+
+def test_a_key_in_the_configuration_stays_the_only_one(run: Run, config: Path, machine: Machine) -> None:
+    public = machine.keys[0].export_public_key().decode().strip()
+    config.write_text(config.read_text().replace('labels = { env = "prod" }', f'host_keys = ["{public}"]'))
+    ended = run("target", "trust", "web-1", "--yes", "-c", config)
+    assert ended.code == 0
+    assert "trusted by its host_keys in the configuration" in ended.err
+    machine.keys = [asyncssh.generate_private_key("ssh-ed25519")]
+    machine.restart()
+    ended = run("target", "trust", "web-1", "--yes", "--replace", "-c", config)
+    assert ended.code == 1
+    assert "WARNING: THE HOST KEY OF web-1 HAS CHANGED" in ended.err
+    assert not (config.parent / "data" / "known_hosts").exists()
+    assert "configured" in run("target", "ls", "-c", config).out

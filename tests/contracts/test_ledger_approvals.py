@@ -11,7 +11,7 @@ from gateway.core.errors import Fault
 from gateway.core.events import TokenCreated, TokenRevoked
 from gateway.core.ports import Decision, Ledger, TokenRow
 from gateway.store.ledger import SqlLedger
-from tests.contracts.conftest import NOON, Open, Watch, a_request, held, opened
+from tests.contracts.conftest import NOON, Open, Watch, a_request, admitted, held, opened
 
 ID = "7QF-2KM"
 
@@ -56,6 +56,22 @@ async def test_an_approval_and_its_event_are_kept_together_or_not_at_all(ledger:
     assert await ledger.approval("BBB-BBBB") is None
     assert len(await ledger.entries()) == 2
     assert await ledger.approval(ID) == a_request()
+
+
+async def test_nothing_is_half_written_when_an_approval_fails(open_ledger: Open) -> None:
+    ledger = await open_ledger()
+    request = a_request()
+    await ledger.open_approval(request, held(request))
+    outcomes = await asyncio.gather(
+        ledger.open_approval(request, held(request)),
+        ledger.append(admitted("s-1")),
+        ledger.settle_approval(request.id, "carol", True),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes[0], Fault)
+    assert outcomes[2] is True
+    names = [entry.name for entry in await ledger.entries()]
+    assert sorted(names) == ["approval.given", "operation.admitted", "operation.held"]
 
 
 async def test_one_grant_settles(ledger: Ledger) -> None:

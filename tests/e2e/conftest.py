@@ -81,7 +81,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert line, process.stderr.read() if process.stderr else ""
         told += line
     lines = {
-        found[1]: shlex.split(found[2]) for found in re.finditer(r"^  (\w+) .*?(ssh -F .*)$", told, re.M)
+        found[1]: shlex.split(found[2]) for found in re.finditer(r"^  (?:a )?(\w+) +(ssh -F .*)$", told, re.M)
     }
     api = re.search(r"http://\S+", told)
     token = re.search(r"token: (\S+)", told)
@@ -121,7 +121,7 @@ class Terminal:
             self._call("send-keys", key)
 
     def screen(self) -> str:
-        return self._call("capture-pane", "-p")
+        return self._call("capture-pane", "-p").rstrip()
 
     def see(self, pattern: str, seconds: float = PATIENCE) -> str:
         """The screen, once the pattern is on it."""

@@ -40,15 +40,15 @@ def test_answers_are_masked(demo: Demo) -> None:
 def test_a_shell_with_vim_is_listed_live_and_replays_exactly(demo: Demo, terminal: Open) -> None:
     shell = terminal(*demo.lines["shell"])
     shell.see(r"hoop: you are alice@example.com on web-1 \(DEMO\) - recorded as s-\w{8}")
-    shell.see(r"web-1:~\$ $")
+    shell.see(r"web-1:~\$$")
     app = terminal(str(BIN / "hoop-tui"), "--gateway", demo.api, "--token-file", str(demo.token_file))
     app.see(r"LIVE +\w+ +alice")
     shell.type("vim notes.txt", "Enter")
     shell.see(r"Runbook 12")
     shell.type("G", "o", "5. Seen by the test", "Escape", ":wq", "Enter")
-    shell.see(r"web-1:~\$ $")
+    shell.see(r"web-1:~\$$")
     shell.type("tail -n 1 notes.txt", "Enter")
-    last = shell.see(r"\n5\. Seen by the test\s+deploy@web-1:~\$ ")
+    last = shell.see(r"\n5\. Seen by the test\s+deploy@web-1:~\$$")
     shell.type("exit 3", "Enter")
     while demo.sessions()[0]["state"] == "LIVE":
         time.sleep(0.1)
@@ -93,7 +93,7 @@ def test_garbage_on_the_ssh_port_hurts_nobody(demo: Demo, garbage: bytes) -> Non
 
 def test_ctrl_c_leaves_nothing_behind(demo: Demo, terminal: Open) -> None:
     shell = terminal(*demo.lines["shell"])
-    shell.see(r"web-1:~\$ $")
+    shell.see(r"web-1:~\$$")
     port = urlsplit(demo.api).port
     assert demo.stop() == 0
     assert not demo.directory.exists()

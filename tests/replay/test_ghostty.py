@@ -120,6 +120,18 @@ def test_only_changed_rows_are_named(emulator: GhosttyEmulator) -> None:
     assert len(emulator.screen().changed) == 0
 
 
+def test_an_accent_that_comes_late_is_seen(emulator: GhosttyEmulator) -> None:
+    """The library does not mark the row in this case."""
+    for fed, expected in (
+        (b"e\xcc", "e"),
+        (b"\x81\x1b[9;9H", "e\u0301"),
+        (b"\x1b[1;2H\xcc\x80\x1b[9;9H", "e\u0301\u0300"),
+    ):
+        emulator.feed(fed)
+        assert emulator.screen().rows[0].text == expected
+    assert emulator.screen().changed == frozenset()
+
+
 def test_an_unfinished_sequence_is_counted(emulator: GhosttyEmulator) -> None:
     emulator.feed(b"before\x1b]0;" + b"swallowed" * 100)
     assert emulator.screen().unfinished == 904

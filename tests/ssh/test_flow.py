@@ -1,6 +1,7 @@
 """Peers that do not play fair: readers that stop, key exchanges that never end, targets that flood or lie."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -172,17 +173,26 @@ async def test_someone_who_asks_and_never_listens(house: House, monkeypatch: pyt
     async with asyncssh.connect(**arguments(house)) as connection:
         assert connection._transport is not None
         connection._transport.pause_reading()
+        connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        for ours in house.adapter._connections:
+            ours.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         async with asyncio.timeout(PATIENCE * 2):
             while house.adapter._connections:
-                for _ in range(200):
-                    connection._send_global_request(b"x@y", want_reply=True)
+                if connection._transport.get_write_buffer_size() < 1 << 16:
+                    for _ in range(200):
+                        connection._send_global_request(b"x@y", want_reply=True)
                 await asyncio.sleep(0)
         connection.abort()
 
 
 async def test_a_target_that_reads_nothing(house: House, evil: Callable[[Behaviour], None]) -> None:
     """What the person sends waits with the person; their going away is noticed all the same."""
-    evil(lambda session: session.channel.pause_reading())
+    loop = asyncio.get_running_loop()
+
+    def stop_reading(session: EvilSession) -> None:
+        loop.call_soon(session.channel.pause_reading)
+
+    evil(stop_reading)
     async with asyncssh.connect(**arguments(house)) as connection:
         channel, _ = await start(connection)
         channel.set_write_buffer_limits(1 << 30)
@@ -330,6 +340,7 @@ async def test_requests_out_of_turn(house: House, evil: Callable[[Behaviour], No
         assert not await channel._make_request(b"shell")
         assert not await channel._make_request(b"subsystem", String(b"sftp"))
         assert not await channel._make_request(b"pty-req", *pty)
+        await gate_of(house)
         assert len(await house.entries("session.opened")) == 1
         connection.abort()
 

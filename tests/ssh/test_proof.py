@@ -156,7 +156,7 @@ async def test_names_that_only_look_like_one(puppet: Puppet, house: House, name:
     async def note(openssh: str, fingerprint: str) -> None:
         asked.append(openssh)
 
-    house.known.by_ssh_key = note  # type: ignore[method-assign,assignment]
+    house.known.by_ssh_key = note  # type: ignore[method-assign]
     key = house.person_key
     puppet.request(b"publickey", Boolean(False), String(key.algorithm), String(key.public_data), name=name)
     await closed(puppet)

@@ -17,8 +17,8 @@ from starlette.routing import Route
 
 from gateway.api.schema import FRAMES_MEDIA_TYPE, NEXT_HEADER, STATE_HEADER, Problem, pack_frames
 from hoop_tui.app import HoopApp, OpenAt
-from hoop_tui.errors import NotFound
 from hoop_tui.demo import FakeGateway, FrozenClock, demo_gateway
+from hoop_tui.errors import NotFound
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.shots import Scenery, text_of
 from hoop_tui.stage import EmulatorMaker

@@ -1,8 +1,10 @@
-"""Hostile text in every field of every screen: it stays text. Nothing crashes, acts, hides or reaches the terminal."""
+"""Hostile text in every field of every screen: it stays text. Nothing crashes, acts, hides or gets out."""
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import pytest
@@ -16,8 +18,8 @@ from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.shots import Scenery
-from hoop_tui.widgets.preview import Preview
 
+OpenedApp = Callable[..., AbstractAsyncContextManager[Scenery]]
 ESC = "\x1b"
 _MARKUP = (
     "[@click=app.leave]x[/]",
@@ -121,9 +123,9 @@ _HIDDEN = (
     "क्षि",
     "سلام",
     "שלום",
-    "ＦＵＬＬ",
+    "\uff26\uff35\uff2c\uff2c",
     "ﷺ𒐫",
-    "раypal",
+    "\u0440\u0430ypal",
     "東" * 50,
     "x" * 100_000,
     " ",
@@ -135,11 +137,6 @@ _HIDDEN = (
     "{self.__class__}",
 )
 PAYLOADS = _MARKUP + _CONTROLS + _HIDDEN
-
-
-def without_surrogates(text: str) -> str:
-    """JSON from the gateway can carry any character but a lone surrogate."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def summary(number: int, payload: str) -> SessionSummary:
@@ -165,27 +162,32 @@ def summary(number: int, payload: str) -> SessionSummary:
     )
 
 
-def frames(payload: str) -> list[WireFrame]:
-    import json
-
-    raw = payload.encode("utf-8", "surrogatepass")
-    mark = json.dumps({"kind": payload[:50], "text": payload[:5000]}).encode()
-    return [
-        WireFrame(0, FrameKind.MARK, mark),
-        WireFrame(1000, FrameKind.OUTPUT, raw),
-        WireFrame(2000, FrameKind.INPUT, raw[:400]),
-        WireFrame(3000, FrameKind.ERROR, raw),
-        WireFrame(4000, FrameKind.HIDDEN, raw[:100]),
-        WireFrame(5000, FrameKind.RESIZE, raw[:100]),
-        WireFrame(9_000_000, FrameKind.EXIT, json.dumps({"reason": payload[:500]}).encode()),
-    ]
-
-
-def hostile_gateway(payloads: tuple[str, ...]) -> FakeGateway:
-    kept = {}
+def frames(payloads: tuple[str, ...]) -> list[WireFrame]:
+    """Each payload as output, input, mark and nonsense; CAN ends the escape sequence of the one before."""
+    made: list[WireFrame] = []
     for number, payload in enumerate(payloads):
+        raw = payload.encode("utf-8", "surrogatepass")
+        mark = json.dumps({"kind": payload[:50], "text": payload[:5000]}).encode()
+        kinds = (
+            (FrameKind.MARK, mark),
+            (FrameKind.OUTPUT, b"\x18\r\n" + raw),
+            (FrameKind.INPUT, raw[:400]),
+            (FrameKind.ERROR, raw),
+            (FrameKind.HIDDEN, raw[:100]),
+            (FrameKind.RESIZE, raw[:100]),
+        )
+        made += [WireFrame(number * 1000, kind, data) for kind, data in kinds]
+    reason = json.dumps({"reason": payloads[0][:500]}).encode()
+    return [*made, WireFrame(9_000_000, FrameKind.EXIT, reason)]
+
+
+def hostile_gateway(payloads: tuple[str, ...], together: int = 1) -> FakeGateway:
+    """A session for every payload; `together` of them share a recording."""
+    kept = {}
+    for number in range(0, len(payloads), together):
+        some = payloads[number : number + together]
         each = Kept(
-            summary(number, payload), frames(payload), RecordingState.CUT, problem=payload, command=payload
+            summary(number, some[0]), frames(some), RecordingState.CUT, problem=some[-1], command=some[-1]
         )
         kept[each.summary.id] = each
     worst = payloads[0]
@@ -217,7 +219,7 @@ def assert_harmless(app: HoopApp, *, recorded: bool = False) -> None:
                 assert recorded or not _ODD.match(letter), repr(segment.text)
             if segment.style is not None:
                 assert segment.style.link is None
-                assert not any(key.startswith("@") for key in segment.style.meta)
+                assert "@click" not in segment.style.meta
 
 
 def chunks(size: int) -> Iterator[tuple[str, ...]]:
@@ -229,9 +231,11 @@ def test_there_are_about_a_hundred_of_them() -> None:
     assert len(PAYLOADS) == len(set(PAYLOADS)) >= 100
 
 
-@pytest.mark.parametrize("payloads", list(chunks(12)), ids=lambda each: f"from-{PAYLOADS.index(each[0])}")
+@pytest.mark.parametrize("payloads", list(chunks(35)), ids=lambda each: f"from-{PAYLOADS.index(each[0])}")
 @pytest.mark.parametrize("size", [(140, 40), (80, 24)], ids=["140x40", "80x24"])
-async def test_the_sessions_screen(payloads: tuple[str, ...], size: tuple[int, int], open_app) -> None:  # type: ignore[no-untyped-def]
+async def test_the_sessions_screen(
+    payloads: tuple[str, ...], size: tuple[int, int], open_app: OpenedApp
+) -> None:
     gateway = hostile_gateway(payloads)
     async with open_app(gateway, size=size) as scenery:
         screen = scenery.app.screen
@@ -255,25 +259,26 @@ async def click_everywhere(scenery: Scenery, size: tuple[int, int]) -> None:
     assert scenery.app.return_value is None
 
 
-@pytest.mark.parametrize("number", range(0, len(PAYLOADS), 2))
-async def test_the_replay_screen(number: int, open_app) -> None:  # type: ignore[no-untyped-def]
-    gateway = hostile_gateway(PAYLOADS[number : number + 1])
+@pytest.mark.parametrize("payloads", list(chunks(26)), ids=lambda each: f"from-{PAYLOADS.index(each[0])}")
+async def test_the_replay_screen(payloads: tuple[str, ...], open_app: OpenedApp) -> None:
+    gateway = hostile_gateway(payloads, together=4)
     async with open_app(gateway) as scenery:
-        await scenery.until(
-            lambda: isinstance(scenery.app.screen, SessionsScreen) and bool(scenery.app.screen.chosen)
-        )
-        scenery.app.open_replay(next(iter(gateway.kept)), 8_000_000)
-        await scenery.until(lambda: isinstance(scenery.app.screen, ReplayScreen) and scenery.app.screen.ready)
-        assert_harmless(scenery.app, recorded=True)
-        for spot in ((5, 0), (5, 2), (85, 1), (85, 2), (40, 26), (40, 27)):
-            await scenery.pilot.click(offset=spot)
-        assert isinstance(scenery.app.screen, ReplayScreen)
-        assert scenery.app.return_value is None
+        await scenery.until(lambda: isinstance(scenery.app.screen, SessionsScreen))
+        for id in gateway.kept:
+            scenery.app.open_replay(id, 8_000_000)
+            await scenery.until(
+                lambda: isinstance(scenery.app.screen, ReplayScreen) and scenery.app.screen.ready
+            )
+            assert_harmless(scenery.app, recorded=True)
+            await scenery.pilot.click(offset=(85, 1))
+            await scenery.pilot.click(offset=(5, 2))
+            assert isinstance(scenery.app.screen, ReplayScreen)
+            assert scenery.app.return_value is None
         assert_harmless(scenery.app, recorded=True)
 
 
-@pytest.mark.parametrize("payload", PAYLOADS[::7])
-async def test_what_the_gateway_says(payload: str, open_app) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("payload", PAYLOADS[::13])
+async def test_what_the_gateway_says(payload: str, open_app: OpenedApp) -> None:
     gateway = hostile_gateway((payload,))
     gateway.failing = ServerSaid(payload or "no", 500)
     async with open_app(gateway) as scenery:
@@ -282,7 +287,7 @@ async def test_what_the_gateway_says(payload: str, open_app) -> None:  # type: i
         assert_harmless(scenery.app)
 
 
-async def test_the_palette_and_the_help(open_app) -> None:  # type: ignore[no-untyped-def]
+async def test_the_palette_and_the_help(open_app: OpenedApp) -> None:
     gateway = hostile_gateway(PAYLOADS[:24])
     async with open_app(gateway) as scenery:
         await scenery.until(
@@ -298,7 +303,7 @@ async def test_the_palette_and_the_help(open_app) -> None:  # type: ignore[no-un
         assert scenery.app.return_value is None
 
 
-async def test_a_copied_id_is_harmless_too(open_app) -> None:  # type: ignore[no-untyped-def]
+async def test_a_copied_id_is_harmless_too(open_app: OpenedApp) -> None:
     gateway = hostile_gateway((f"{ESC}]52;c;b3duZWQ=\x07",))
     async with open_app(gateway) as scenery:
         await scenery.until(
@@ -306,6 +311,5 @@ async def test_a_copied_id_is_harmless_too(open_app) -> None:  # type: ignore[no
         )
         await scenery.press("y")
         assert ESC not in scenery.app.clipboard
-        await scenery.until(lambda: not scenery.app.screen.query_one(Preview).display or True)
         await scenery.pilot.pause()
         assert_harmless(scenery.app)
