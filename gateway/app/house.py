@@ -51,10 +51,10 @@ class House:
         self.ledger = ledger
         self.bus = InProcessBus()
         self.clock = SystemClock()
-        self.blobs = LocalBlobs(wiring.recordings_directory(settings), reserve_bytes=settings.store.reserve)
+        self.blobs = LocalBlobs(settings.store.recordings_directory, reserve_bytes=settings.store.reserve)
         self.people = People(settings.person, ledger, self.clock)
         self.targets = Targets(wiring.targets(settings))
-        self.policy = PolicyShelf(config)
+        self.policy = PolicyShelf(config.policy)
         self.live = LiveSessions()
         self.ports: dict[str, int] = {}
         self._demo = demo
@@ -146,14 +146,13 @@ class House:
         """Take people, targets and rules from the file again. A bad file changes nothing."""
         try:
             fresh = await asyncio.to_thread(load_config, path)
-            policy = self.policy.read(fresh)
         except Misconfigured as problem:
             log.error("the configuration was not reloaded, the old one stays in force: %s", problem.sentence)
             await self._reloaded(False, self.config.sha256, problem.sentence)
             return False
         self.people.replace(fresh.settings.person)
         self.targets.replace(wiring.targets(fresh.settings))
-        self.policy.replace(policy)
+        self.policy.replace(fresh.policy)
         if wiring.needs_restart(self.config.settings, fresh.settings):
             log.warning("listeners, store and ssh settings take effect at the next start")
         self.config = fresh

@@ -1,12 +1,9 @@
 """The policy in force, and the one place where another takes its place."""
 
-from gateway.app.config_file import LoadedConfig
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Verdict
-from gateway.masking.detectors import DETECTORS
 from gateway.policy.decide import decide
-from gateway.policy.loader import load_policy
 from gateway.policy.rules import Policy
 from gateway.session.gate import Judge
 
@@ -14,12 +11,8 @@ from gateway.session.gate import Judge
 class PolicyShelf:
     """Holds the Judge that gates ask before each operation."""
 
-    def __init__(self, config: LoadedConfig) -> None:
-        self._judge = _judge(self.read(config))
-
-    def read(self, config: LoadedConfig) -> Policy:
-        """The policy of a configuration. Raises `Misconfigured`."""
-        return load_policy(config.documents, DETECTORS)
+    def __init__(self, policy: Policy) -> None:
+        self._judge = _judge(policy)
 
     def replace(self, policy: Policy) -> None:
         """From the next operation on, this policy decides."""

@@ -1,7 +1,6 @@
 """From settings to what the rooms take: targets, the SSH door, directories. Pure translation, and `mkdir`."""
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from gateway.adapters.ssh.door import SshDoor
 from gateway.app.settings import Settings, TargetTable
@@ -11,7 +10,7 @@ from gateway.core.people import Target
 
 def targets(settings: Settings) -> list[Target]:
     """The inventory. Pinned host keys come from the file and from what an operator trusted by command."""
-    trusted = known_hosts(settings)
+    trusted = settings.known_hosts
     return [_target(table, trusted) for table in settings.target]
 
 
@@ -33,22 +32,9 @@ def _target(table: TargetTable, trusted: Path) -> Target:
     )
 
 
-def known_hosts(settings: Settings) -> Path:
-    """Where `hoop-gateway target trust` keeps what it pinned."""
-    return settings.gateway.data_dir / "known_hosts"
-
-
-def recordings_directory(settings: Settings) -> Path:
-    """The directory behind `store.recordings`."""
-    place = urlsplit(settings.store.recordings)
-    if place.scheme != "file" or not place.path:
-        raise Misconfigured(f"store.recordings must be a file:/// address, not {settings.store.recordings}")
-    return Path(unquote(place.path))
-
-
 def make_directories(settings: Settings) -> None:
     """The data directory and the recordings, private to the gateway's account."""
-    for directory in (settings.gateway.data_dir, recordings_directory(settings)):
+    for directory in (settings.gateway.data_dir, settings.store.recordings_directory):
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as problem:

@@ -25,10 +25,15 @@ VALUE_BEGINS = rb"[^\x00-\x20\x7f]"
 
 
 def values(text: bytes, heads: Pattern, first: int, is_secret: Callable[[bytes], bool]) -> Iterator[Span]:
-    """The values that follow `heads`."""
+    """The values that follow `heads`. A name inside an unquoted value ends where that value ends: not looked at."""
+    inside_until = 0
     for head in heads.finditer(text, first):
-        span = _value(text, head.end(), is_secret)
+        at = head.end()
+        if at < inside_until:
+            continue
+        span = _value(text, at, is_secret)
         if span is not None:
+            inside_until = span.end if span.goes_on is not None else inside_until
             yield span
 
 

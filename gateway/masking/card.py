@@ -66,7 +66,9 @@ def _lengths(prefix: bytes) -> frozenset[int]:
 
 def luhn(digits: bytes) -> bool:
     """The check digit of ISO/IEC 7812."""
-    return (sum(digits[-1::-2]) - 48 * len(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))) % 10 == 0
+    return (
+        sum(digits[-1::-2]) - 48 * len(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED))
+    ) % 10 == 0
 
 
 def find(text: bytes, first: int) -> Iterator[Span]:
@@ -93,7 +95,7 @@ def _is_whole_run(text: bytes, start: int) -> bool:
 
 def _checked(text: bytes, start: int, end: int) -> Iterator[Span]:
     before, after = text[max(0, start - 2) : start], text[end : end + 2]
-    if before and before[-1] in _WORD or after and after[0] in _WORD:
+    if (before and before[-1] in _WORD) or (after and after[0] in _WORD):
         return
     if len(before) == 2 and before[1] in b".-" and before[0] in _DIGITS:
         return  # a longer number: 0.4111111111111111, or one more group with a dash

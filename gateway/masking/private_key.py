@@ -32,7 +32,7 @@ class Cover:
 
 
 class KeyBlocks:
-    """Follows one stream through key blocks. Offsets are those of the raw stream, so text may be dropped behind it."""
+    """Follows one stream through key blocks. Offsets are those of the stream, so text may be dropped behind it."""
 
     def __init__(self) -> None:
         self._inside = False

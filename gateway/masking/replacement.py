@@ -1,4 +1,4 @@
-"""What a person sees in place of a secret. Every replacement is as long as the secret, so that screens stay aligned."""
+"""What a person sees in place of a secret: always as long as the secret, so that screens stay aligned."""
 
 from collections.abc import Callable
 

@@ -139,7 +139,9 @@ class StreamMasker:
         span = Span(text.at(start), text.at(end))
         replacement = PRIVATE_KEY.replacement if part.is_header else stars
         begun = part.begun - self._origin
-        return Paint(begun, start, end, BEFORE_ALL, text, span, PRIVATE_KEY.name, replacement, not part.is_header)
+        return Paint(
+            begun, start, end, BEFORE_ALL, text, span, PRIVATE_KEY.name, replacement, not part.is_header
+        )
 
     def _count(self, paints: list[Paint]) -> None:
         for each in paints:

@@ -65,7 +65,9 @@ class View:
         data: list[bytes] = []
         pieces: list[tuple[int, int]] = []
         length = 0
-        for start, end in zip([0, *(cut[1] for cut in cuts)], [*(cut[0] for cut in cuts), len(self.data)], strict=True):
+        for start, end in zip(
+            [0, *(cut[1] for cut in cuts)], [*(cut[0] for cut in cuts), len(self.data)], strict=True
+        ):
             pieces += [(length + here - start, there) for here, there, _ in self.ranges(start, end)]
             data.append(self.data[start:end])
             length += end - start

@@ -189,14 +189,15 @@ async def test_a_killed_target_is_told(ssh: StockSsh, house: House, sshd: Sshd) 
 
 
 async def test_a_killed_target_loses_nothing_that_came(ssh: StockSsh, sshd: Sshd) -> None:
-    """The person is not reading when the target dies: what it had sent by then still arrives."""
-    process = await ssh.start("web-1@gw", "head -c 1000000 /dev/zero; sleep 60")
+    """The person is not reading when the target dies: what it had sent by then, more than the person's window and
+    our own buffer hold, still arrives."""
+    process = await ssh.start("web-1@gw", "head -c 4000000 /dev/zero; sleep 60")
     assert process.stdout is not None
     await process.stdout.readexactly(1)
     await asyncio.sleep(0.5)
     sshd.kill_connections()
     out, _ = await process.communicate()
-    assert len(out) == 999_999
+    assert len(out) == 3_999_999
     assert process.returncode == 255
 
 

@@ -173,7 +173,6 @@ async def test_someone_who_asks_and_never_listens(house: House, monkeypatch: pyt
     async with asyncssh.connect(**arguments(house)) as connection:
         assert connection._transport is not None
         connection._transport.pause_reading()
-        connection.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         for ours in house.adapter._connections:
             ours.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         async with asyncio.timeout(PATIENCE * 2):
@@ -246,6 +245,20 @@ async def test_early_data(house: House, evil: Callable[[Behaviour], None]) -> No
                 await asyncio.sleep(0.02)
         assert sessions[0].received == 500_000
         connection.abort()
+
+
+async def test_a_status_long_after_the_output(house: House, evil: Callable[[Behaviour], None]) -> None:
+    def end_twice(session: EvilSession) -> None:
+        session.channel.write(b"done")
+        session.channel.write_eof()
+        asyncio.get_running_loop().call_later(0.3, session.channel.exit, 7)
+
+    evil(end_twice)
+    async with asyncssh.connect(**arguments(house)) as connection:
+        channel, sink = await start(connection)
+        async with asyncio.timeout(PATIENCE):
+            await sink.over.wait()
+        assert (sink.got, channel.get_exit_status()) == (b"done", 7)
 
 
 def lies(session: EvilSession) -> None:

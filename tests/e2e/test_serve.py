@@ -1,0 +1,189 @@
+"""A served gateway in front of a real sshd: bad input at the start, reload, kill -9, a full disk, an orderly end."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.e2e.served import Served, run
+from tests.ssh.sshd import Sshd
+
+pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd")]
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    sshd = Sshd(tmp_path / "sshd")
+    await sshd.start()
+    made = Served(tmp_path, sshd)
+    made.write()
+    yield made
+    if made.process is not None:
+        await made.stop(signal.SIGKILL)
+    await sshd.stop()
+
+
+async def one_sentence(served: Served, status: int) -> str:
+    """Serving fails with this status, one line, and no traceback; and no port was opened."""
+    answer = await served.gateway("serve", "--config", str(served.config))
+    assert answer.status == status, answer.err
+    assert "Traceback" not in answer.err
+    lines = answer.err.strip().splitlines()
+    assert len(lines) == 1, answer.err
+    return lines[0]
+
+
+async def test_wrong_configuration(served: Served) -> None:
+    served.config.write_text(served.config.read_text().replace("data_dir", "datadir"))
+    line = await one_sentence(served, 2)
+    assert 'hoop.toml:5: gateway.datadir: there is no such setting; did you mean "data_dir"?' in line
+
+
+@pytest.mark.parametrize("door", ["ssh", "api"])
+async def test_busy_port(served: Served, door: str) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        served.write(**{door: port})
+        line = await one_sentence(served, 2)
+    assert f"127.0.0.1:{port}" in line
+    assert "in use" in line
+
+
+async def test_unreadable_host_key(served: Served) -> None:
+    (served.directory / "data").mkdir(mode=0o700)
+    key = served.directory / "data" / "ssh_host_ed25519_key"
+    key.touch(mode=0o600)
+    key.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\ngarbage\n")
+    assert str(key) in await one_sentence(served, 2)
+
+
+async def test_no_configuration_at_all(served: Served) -> None:
+    served.config.unlink()
+    assert str(served.config) in await one_sentence(served, 2)
+
+
+async def test_a_command_through_it_and_an_orderly_end(served: Served) -> None:
+    await served.start()
+    answer = await run(*served.ssh("web-1@127.0.0.1", "echo out; echo err >&2; exit 9"))
+    assert (answer.status, answer.out, answer.err) == (9, "out\n", "err\n")
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{served.ports['admin']}") as http:
+        assert (await http.get("/livez")).status_code == 200
+        ready = await http.get("/readyz", params={"verbose": ""})
+        assert ready.json() == {"ready": True, "checks": {"ledger": "ok", "recordings": "ok"}}
+    sleeping = await asyncio.create_subprocess_exec(
+        *served.ssh("web-1@127.0.0.1", "echo here; sleep 600"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert sleeping.stdout is not None
+    assert await sleeping.stdout.readline() == b"here\n"
+    assert await served.stop() == 0
+    _, err = await asyncio.wait_for(sleeping.communicate(), 15)
+    assert b"hoop: ended - the gateway is shutting down" in err
+    assert sleeping.returncode == 130
+    listed = await served.gateway(
+        "recording", "verify", str(next(served.directory.glob("data/recordings/**/*.hrec")))
+    )
+    assert listed.status == 0
+
+
+async def test_the_target_credential_never_gets_out(served: Served) -> None:
+    await served.start()
+    await run(*served.ssh("web-1@127.0.0.1", "env; id"))
+    await run(*served.ssh("root%nowhere@127.0.0.1", "id"))
+    await served.stop()
+    secret = b"".join((served.directory / "target_key").read_bytes().splitlines()[1:-1])[80:160]
+    for path in served.directory.glob("data/**/*"):
+        assert not path.is_file() or secret not in path.read_bytes().replace(b"\n", b"")
+    assert secret.decode() not in "".join(served.log)
+
+
+async def test_reload_takes_the_good_and_keeps_the_old(served: Served) -> None:
+    await served.start()
+    assert served.process is not None
+    assert (await run(*served.ssh("web-1@127.0.0.1", "echo hello"))).status == 0
+    block = '\n[[rule]]\nid = "freeze"\nmatch = { user = "*" }\ndo = "block"\nmessage = "until Monday"\n'
+    served.write(more=block + "colour = 1\n")
+    served.process.send_signal(signal.SIGHUP)
+    await served.says(
+        r"was not reloaded, the old one stays in force: .*hoop.toml:\d+: rule .*freeze.*: unknown key colour"
+    )
+    assert (await run(*served.ssh("web-1@127.0.0.1", "echo hello"))).status == 0
+    served.write(more=block)
+    served.process.send_signal(signal.SIGHUP)
+    await served.says("configuration reloaded")
+    answer = await run(*served.ssh("web-1@127.0.0.1", "echo hello"))
+    assert (answer.status, answer.out, answer.err) == (126, "", "hoop: blocked by freeze - until Monday\n")
+
+
+async def test_kill_9_loses_nothing_that_was_shown(served: Served) -> None:
+    await served.start()
+    client = await asyncio.create_subprocess_exec(
+        *served.ssh("web-1@127.0.0.1", "seq 1 100000000"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert client.stdout is not None
+    seen = await client.stdout.readexactly(300_000)
+    await served.stop(signal.SIGKILL)
+    seen += await client.stdout.read()
+    assert await client.wait() == 255
+    (path,) = served.directory.glob("data/recordings/**/*.hrec")
+    out = served.directory / "out.txt"
+    exported = await served.gateway("recording", "export", str(path), "--as", "cast2", "-o", str(out))
+    assert exported.status == 10
+    assert "without its EXIT: it is cut" in exported.err
+    recorded = "".join(
+        event[2] for event in map(json.loads, out.read_text().splitlines()[1:]) if event[1] == "o"
+    ).replace("\r\n", "\n")
+    assert recorded.startswith(seen.decode())
+
+    await served.start()
+    token = await served.gateway(
+        "token", "create", "--config", str(served.config), "--person", "alice@example.com"
+    )
+    headers = {"Authorization": f"Bearer {token.out.strip()}"}
+    async with httpx2.AsyncClient(
+        base_url=f"http://127.0.0.1:{served.ports['api']}", headers=headers
+    ) as http:
+        (row,) = (await http.get("/v1/sessions", params={"state": "all"})).json()["sessions"]
+        assert (row["outcome"], row["state"]) == ("crash", "LOST")
+        info = (await http.get(f"/v1/sessions/{row['id']}/recording")).json()
+        assert info["state"] == "cut"
+    assert (await run(*served.ssh("web-1@127.0.0.1", "echo again"))).out == "again\n"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a small disk")
+async def test_a_full_disk_ends_the_session_in_words_and_keeps_what_was_shown(served: Served) -> None:
+    disk = served.directory / "disk"
+    disk.mkdir()
+    if (await run("mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk))).status != 0:
+        pytest.skip("no file systems can be mounted here")
+    try:
+        served.write(store=f'recordings = "file://{disk}/rec"')
+        await served.start()
+        client = await asyncio.create_subprocess_exec(
+            *served.ssh("web-1@127.0.0.1", "head -c 60000000 /dev/urandom | base64"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        out, err = await asyncio.wait_for(client.communicate(), 40)
+        assert client.returncode == 125
+        assert err == b"hoop: ended - this session can not be recorded any more, so nothing passes\n"
+        (path,) = disk.glob("rec/**/*.hrec")
+        verified = await served.gateway("recording", "verify", str(path))
+        assert "Traceback" not in verified.err
+        assert len(out) > 100_000
+        again = await run(*served.ssh("web-1@127.0.0.1", "echo no"))
+        assert (again.status, again.out) == (125, "")
+        assert again.err == "hoop: blocked - this session can not be recorded any more, so nothing passes\n"
+        await served.stop()
+    finally:
+        await run("umount", str(disk))
