@@ -31,13 +31,8 @@ class _Told:
 async def plant(ledger: Ledger, blobs: Blobs, directory: Path = REPLAYS) -> list[str]:
     """Bring in every recording that is not there yet; returns the session ids."""
     planted = []
-    for path, data in await asyncio.to_thread(_files, directory):
-        reader = RecordingReader()
-        reader.receive(data)
-        told = _told(frames(reader))
-        if reader.problem or not reader.meta:
-            raise Fault(f"the recording {path.name} can not be brought in: {reader.problem or 'it is empty'}")
-        meta = reader.meta
+    read = [_read(path, data) for path, data in await asyncio.to_thread(_files, directory)]
+    for path, data, meta, told in sorted(read, key=lambda each: str(each[2]["started_at"])):
         if await ledger.session(meta["session"]) is not None:
             continue
         key = f"imported/{meta['session']}.hrec"
@@ -48,6 +43,15 @@ async def plant(ledger: Ledger, blobs: Blobs, directory: Path = REPLAYS) -> list
         await ledger.append(_ended(meta, told))
         planted.append(meta["session"])
     return planted
+
+
+def _read(path: Path, data: bytes) -> tuple[Path, bytes, dict[str, Any], _Told]:
+    reader = RecordingReader()
+    reader.receive(data)
+    told = _told(frames(reader))
+    if reader.problem or not reader.meta:
+        raise Fault(f"the recording {path.name} can not be brought in: {reader.problem or 'it is empty'}")
+    return path, data, dict(reader.meta), told
 
 
 def _files(directory: Path) -> list[tuple[Path, bytes]]:

@@ -1,6 +1,7 @@
 """The value in `name = value`, `"name": "value"` or `--name value`: shared by detectors that know secrets by name.
 
-A quoted value ends at its closing quote on the same line, any other at white space or a quote.
+A quoted value ends at its closing quote, and where that is missing at the end of the line; any other value ends at
+white space or a quote.
 """
 
 import re
@@ -16,6 +17,7 @@ _QUOTED = {
     (ord('"'), True): re.compile(rb'[^"\\\r\n]*\\+"'),
     (ord("'"), True): re.compile(rb"[^'\\\r\n]*\\+'"),
 }
+_LINE = re.compile(rb"[^\r\n]*")
 _BARE = re.compile(rb"[^\x00-\x20\x7f\"'`]*")
 _LONGEST_QUOTED = 512
 
@@ -29,12 +31,17 @@ def values(text: bytes, heads: Pattern, first: int, is_secret: Callable[[bytes],
     inside_until = 0
     for head in heads.finditer(text, first):
         at = head.end()
-        if at < inside_until:
+        if at < inside_until or _is_path(text, head.start(), at):
             continue
         span = _value(text, at, is_secret)
         if span is not None:
             inside_until = span.end if span.goes_on is not None else inside_until
             yield span
+
+
+def _is_path(text: bytes, start: int, end: int) -> bool:
+    """`/etc/passwd:` as grep writes it in front of a line."""
+    return start > 0 and text[start - 1] == ord("/") and text[start:end].rstrip(b" \t").endswith(b":")
 
 
 def _value(text: bytes, at: int, is_secret: Callable[[bytes], bool]) -> Span | None:
@@ -50,10 +57,15 @@ def _value(text: bytes, at: int, is_secret: Callable[[bytes], bool]) -> Span | N
         if escaped:
             end = start + len(text[start:end].rstrip(b"\\"))
         return Span(start, end) if end > start and is_secret(text[start:end]) else None
-    rest = text[start:limit]
-    if len(text) < limit and b"\n" not in rest and b"\r" not in rest:
-        return Span(start, len(text), open=True, sure=is_secret(rest)) if rest else None
-    return _bare(text, start, is_secret)
+    line = _LINE.match(text, start, min(limit, len(text)))
+    end = line.end() if line else start
+    if end == len(text) < limit:
+        return Span(start, end, open=True, sure=is_secret(text[start:end])) if end > start else None
+    # The quote is not closed: all of the line may belong to the secret.
+    bare = _bare(text, start, is_secret) if end == limit else None
+    if bare is not None and bare.end > limit:
+        return bare
+    return Span(start, end) if end > start else None
 
 
 def _bare(text: bytes, start: int, is_secret: Callable[[bytes], bool]) -> Span | None:

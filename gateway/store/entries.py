@@ -61,6 +61,10 @@ _END = (
         commands=case(
             (SESSIONS.c.commands < bindparam("said"), bindparam("said")), else_=SESSIONS.c.commands
         ),
+        blocked=case(
+            (SESSIONS.c.blocked < bindparam("said_blocked"), bindparam("said_blocked")),
+            else_=SESSIONS.c.blocked,
+        ),
     )
 )
 
@@ -115,7 +119,7 @@ def _open_sessions(connection: Connection, numbers: Sequence[int], entries: Sequ
             "labels": event.labels,
             "recording": event.recording,
             "imported_from": event.imported_from,
-            "started_at": entry.at,
+            "started_at": _when(event.started_at, entry),
             "ended_at": None,
             "outcome": "",
             "commands": 0,
@@ -129,6 +133,11 @@ def _open_sessions(connection: Connection, numbers: Sequence[int], entries: Sequ
     ]
     if opened:
         connection.execute(insert(SESSIONS), opened)
+
+
+def _when(told: str, entry: NewEntry) -> datetime:
+    """The time of the entry, unless the event tells of something brought in from elsewhere."""
+    return datetime.fromisoformat(told) if told else entry.at
 
 
 def _count(connection: Connection, entries: Sequence[NewEntry]) -> None:
@@ -163,11 +172,12 @@ def _end_sessions(connection: Connection, entries: Sequence[NewEntry]) -> None:
     ended = [
         {
             "session": event.session,
-            "at": entry.at,
+            "at": _when(event.ended_at, entry),
             "why": event.outcome,
             "shown": event.bytes_shown,
             "mask_counts": event.masked,
             "said": event.commands,
+            "said_blocked": event.blocked,
         }
         for entry in entries
         if isinstance(event := entry.event, SessionEnded)

@@ -101,6 +101,7 @@ class Served:
 
     async def start(self) -> None:
         """Serve; returns when it says that it is ready."""
+        self.log.clear()
         self.process = await asyncio.create_subprocess_exec(
             BIN / "hoop-gateway", "serve", "--config", self.config, stderr=asyncio.subprocess.PIPE
         )

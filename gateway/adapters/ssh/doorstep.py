@@ -29,7 +29,7 @@ class Doorstep:
 
     def leave(self, address: str, *, was_signed_in: bool) -> None:
         """One of those who arrived is gone."""
-        pass
+        self._addresses[address] -= 1
         if not self._addresses[address]:
             del self._addresses[address]
         if not was_signed_in:
