@@ -56,7 +56,7 @@ async def echo(route: Route, megabytes: int) -> float:
 
 async def _timed(command: list[str], source: Path | None) -> float:
     started = time.perf_counter()
-    with source.open("rb") if source else open("/dev/null", "rb") as given:
+    with (source or Path("/dev/null")).open("rb") as given:
         process = await asyncio.create_subprocess_exec(*command, stdin=given, stdout=-3, stderr=-3)
         if await process.wait() != 0:
             raise SystemExit(f"failed: {command[-1]}")

@@ -72,6 +72,7 @@ async def recording_info(
         started_at=meta.started_at or row.started_at,
         cols=meta.cols,
         rows=meta.rows,
+        pty=meta.pty,
         state=state,
         duration_us=survey.duration_us,
         frames=survey.frames,

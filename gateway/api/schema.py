@@ -104,6 +104,8 @@ class RecordingInfo(_Model):
     started_at: datetime
     cols: int
     rows: int
+    pty: bool | None = None
+    """Whether there was a terminal, so that lines end in CR LF. None: the recording does not say."""
     state: RecordingState
     duration_us: int
     frames: int

@@ -63,7 +63,7 @@ def _value(text: bytes, at: int, is_secret: Callable[[bytes], bool]) -> Span | N
         return Span(start, end, open=True, sure=is_secret(text[start:end])) if end > start else None
     # The quote is not closed: all of the line may belong to the secret.
     bare = _bare(text, start, is_secret) if end == limit else None
-    if bare is not None and bare.end > limit:
+    if bare is not None and (bare.open or bare.end > limit):
         return bare
     return Span(start, end) if end > start else None
 

@@ -102,7 +102,7 @@ def _checked(text: bytes, start: int, end: int) -> Iterator[Span]:
     if len(after) == 2 and after[0] in b".-" and after[1] in _DIGITS:
         return
     if is_card(text[start:end].replace(b" ", b"").replace(b"-", b"")):
-        yield Span(start, end, open=len(after) < 2)
+        yield Span(start, end, open=not after or after in (b" ", b".", b"-"))
 
 
 CARD = Detector(

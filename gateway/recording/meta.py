@@ -27,6 +27,8 @@ class RecordingMeta:
     rows: int = 24
     term: str = ""
     command: str = ""
+    pty: bool | None = None
+    """Whether there was a terminal; None where the head does not say."""
 
     @classmethod
     def of(cls, meta: Mapping[str, Any]) -> "RecordingMeta":
@@ -42,6 +44,7 @@ class RecordingMeta:
             rows=size(meta.get("rows"), 24),
             term=_text(meta, "term"),
             command=_text(meta, "command"),
+            pty=pty if isinstance(pty := meta.get("pty"), bool) else None,
         )
 
 

@@ -60,7 +60,7 @@ class Recording:
     """Append-only. Frame numbers count from 0; `before frame n` means frames 0 to n-1.
 
     `pty` says whether the session had a terminal. Without one, nothing turned line feeds into new lines, so
-    `screen_bytes` does. None infers it, frame by frame: a session with a command has no terminal until its
+    `screen_bytes` does. None takes the gateway's word, or where it has none infers it, frame by frame: a session with a command has no terminal until its
     first RESIZE frame; one without a command (a shell) has a terminal.
     """
 
@@ -74,7 +74,7 @@ class Recording:
         self.chapters: list[Chapter] = []
         self.keys: list[KeyPress] = []
         self.resizes: list[Resize] = []
-        self._pty = pty
+        self._pty = info.pty if pty is None else pty
         self._times = array("Q")
         self._kinds = bytearray()
         self._shown, self._other = bytearray(), bytearray()

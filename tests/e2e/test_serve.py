@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -94,6 +95,19 @@ async def test_a_command_through_it_and_an_orderly_end(served: Served) -> None:
         "recording", "verify", str(next(served.directory.glob("data/recordings/**/*.hrec")))
     )
     assert listed.status == 0
+
+
+async def test_it_starts_quickly_and_idles_small(served: Served) -> None:
+    """Processor time, not the clock: other tests may be using the machine. Under 2 s and 120 MB."""
+    await served.start()
+    await served.stop()
+    await served.start()
+    assert served.process is not None
+    process = Path(f"/proc/{served.process.pid}")
+    user, system = map(int, (process / "stat").read_text().rsplit(")", 1)[1].split()[11:13])
+    assert (user + system) / os.sysconf("SC_CLK_TCK") < 2.0
+    (resident,) = re.findall(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
+    assert int(resident) / 1024 < 120
 
 
 async def test_the_target_credential_never_gets_out(served: Served) -> None:

@@ -1,6 +1,7 @@
 """Shared by the masking tests: every detector, masking in one piece and in many, and made-up secrets."""
 
 import base64
+import itertools
 from collections.abc import Iterable
 
 from gateway.masking.detectors import DETECTORS
@@ -22,7 +23,7 @@ def in_chunks(chunks: Iterable[bytes], names: frozenset[str] = EVERY) -> Masked:
 
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
 def unsigned(header: bytes, payload: bytes = b'{"sub":"1234567890"}') -> bytes:

@@ -95,6 +95,11 @@ def test_an_operation_is_exactly_what_was_asked() -> None:
     assert dict(Asked("shell").operation.details) == {"command": "", "pty": False}
 
 
+def test_a_command_is_never_mistaken_for_a_shell() -> None:
+    with pytest.raises(ValueError, match="would be a shell"):
+        Asked("exec", "")
+
+
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_recorded_sizes_can_be_drawn(cols: int, rows: int) -> None:
     size = shown_size(cols, rows)
@@ -117,6 +122,7 @@ def test_algorithms() -> None:
     assert "curve25519-sha256" in available_kex(KEX_FOR_TARGETS)
     assert available_kex(("no-such",)) == []
     assert available_ciphers(CIPHERS_FOR_TARGETS)[:1] == ["aes128-gcm@openssh.com"]
+    assert available_ciphers(("aes256-cbc", "3des-cbc", "aes256-ctr")) == ["aes256-ctr"]
 
 
 def test_a_banner_of_ones_own(tmp_path: object) -> None:

@@ -39,6 +39,10 @@ class Asked:
     terminal: Terminal | None = None
     environment: Mapping[bytes, bytes] = field(default_factory=lambda: MappingProxyType({}))
 
+    def __post_init__(self) -> None:
+        if self.verb != "shell" and not self.text:
+            raise ValueError("without a text this would be a shell")
+
     @property
     def about(self) -> dict[str, Any]:
         """For the recording's header and for rules."""

@@ -4,12 +4,14 @@ Everything in here overrides asyncssh, and tests/ssh pins each reason down. It k
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 from asyncssh.connection import SSHClientConnection, SSHConnection, SSHServerConnection
-from asyncssh.constants import MSG_USERAUTH_REQUEST
+from asyncssh.constants import MSG_IGNORE, MSG_USERAUTH_REQUEST
 from asyncssh.misc import ConnectionLost, IllegalUserName
-from asyncssh.packet import PacketDecodeError, SSHPacket
+from asyncssh.packet import PacketDecodeError, SSHPacket, SSHPacketLogger
 
 from gateway.adapters.ssh.door import SIGNATURES
 
@@ -34,6 +36,7 @@ class PacedConnection(SSHConnection):
         super().__init__(*args, **kwargs)
         self._congested = False
         self._behind = False
+        self._corked: list[bytes] | None = None
         self._relief = asyncio.Event()
 
     @property
@@ -59,9 +62,29 @@ class PacedConnection(SSHConnection):
         self._congested = False
         self._relief.set()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent within the block leaves as one write, however many packets it makes."""
+        outer, self._corked = self._corked, []
+        try:
+            yield
+        finally:
+            packets, self._corked = self._corked, outer
+            self._send(b"".join(packets))
+
     def _send(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        if self._corked is not None:
+            self._corked.append(data)
+        elif data and self._transport is not None and not self._transport.is_closing():
             super()._send(data)
+
+    def send_packet(self, pkttype: int, *args: bytes, handler: SSHPacketLogger | None = None) -> None:
+        if pkttype == MSG_IGNORE:
+            return  # asyncssh puts one before each packet for the sake of CBC, which is not offered here
+        super().send_packet(pkttype, *args, handler=handler)
+
+    def _log_packet(self, *_: object) -> None:
+        """Packets are not logged, so their descriptions are not made up either."""
 
     def _send_deferred_packets(self) -> None:
         super()._send_deferred_packets()

@@ -94,6 +94,6 @@ def available_kex(wanted: tuple[str, ...]) -> list[str]:
 
 
 def available_ciphers(wanted: tuple[str, ...]) -> list[str]:
-    """The ciphers of `wanted` that this installation has."""
-    known = {name.decode() for name in get_encryption_algs()}
+    """The ciphers of `wanted` that this installation has, and that need no padding packets: so none in CBC mode."""
+    known = {name.decode() for name in get_encryption_algs() if b"-cbc" not in name}
     return [name for name in wanted if name in known]

@@ -153,7 +153,8 @@ class PersonSide(SSHServerSession[bytes]):
     def show(self, stream: Stream, data: bytes) -> None:
         """Send output. What can not be sent any more is dropped."""
         if self._channel is not None and not self._channel.is_closing() and data:
-            self._channel.write(data, EXTENDED_DATA_STDERR if stream is Stream.ERR else None)
+            with self._channel.person_connection.together():
+                self._channel.write(data, EXTENDED_DATA_STDERR if stream is Stream.ERR else None)
 
     def end_output(self) -> None:
         """Nothing more will be shown."""
@@ -207,6 +208,9 @@ class PersonChannel(SSHServerChannel[bytes]):
     def person_connection(self) -> PersonConnection:
         """The connection that carries it."""
         return self._conn
+
+    def _log_packet(self, *_: object) -> None:
+        """Packets are not logged, so their descriptions are not made up either."""
 
     def _process_env_request(self, packet: SSHPacket) -> bool:
         name, value = packet.get_string(), packet.get_string()

@@ -2,17 +2,49 @@
 
 import asyncio
 import re
+from typing import cast
 
 from asyncssh.channel import SSHClientChannel
 from asyncssh.session import SSHClientSession
 
-from gateway.adapters.ssh.asked import Break, Control, Resize, Signal
+from gateway.adapters.ssh.asked import Asked, Break, Control, Resize, Signal, Terminal
 from gateway.adapters.ssh.connection import TargetConnection
+from gateway.adapters.ssh.door import PACKET, WINDOW
 from gateway.adapters.ssh.inbox import Inbox
 from gateway.core.plain import plain
 from gateway.core.shown import Stream
 
 _SIGNAL = re.compile(r"[A-Za-z0-9@._-]{1,64}")
+
+
+class TargetChannel(SSHClientChannel[bytes]):
+    """A session channel toward a target."""
+
+    def __init__(self, connection: TargetConnection) -> None:
+        super().__init__(connection, asyncio.get_running_loop(), "strict", None, "strict", WINDOW, PACKET)
+
+    async def begin(self, side: "TargetSide", asked: Asked, terminal: Terminal | None) -> None:
+        """Ask for the terminal, the variables and the command. The command's bytes go as they came: asyncssh passes
+        bytes on, and would refuse text that is not UTF-8. Raises what asyncssh raises."""
+        screen = terminal or Terminal("", 0, 0)
+        await self.create(
+            session_factory=lambda: side,
+            command=cast(str, asked.text.encode("utf-8", "surrogateescape")) if asked.text else None,
+            subsystem=None,
+            env=dict(asked.environment),
+            request_pty=terminal is not None,
+            term_type=screen.term,
+            term_size=(screen.cols, screen.rows, screen.xpixels, screen.ypixels),
+            term_modes=dict(screen.modes),
+            x11_forwarding=False,
+            x11_display=None,
+            x11_auth_path=None,
+            x11_single_connection=False,
+            agent_forwarding=False,
+        )
+
+    def _log_packet(self, *_: object) -> None:
+        """Packets are not logged, so their descriptions are not made up either."""
 
 
 class TargetSide(SSHClientSession[bytes]):
@@ -82,7 +114,8 @@ class TargetSide(SSHClientSession[bytes]):
         """Pass on what the person typed. False: the target takes nothing any more."""
         if self._channel is None or self._channel.is_closing():
             return False
-        self._channel.write(data)
+        with self._connection.together():
+            self._channel.write(data)
         return True
 
     def end_input(self) -> None:

@@ -10,7 +10,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import cast
 
 import asyncssh
 
@@ -21,16 +20,14 @@ from gateway.adapters.ssh.door import (
     CIPHERS_FOR_TARGETS,
     KEX_FOR_TARGETS,
     MACS,
-    PACKET,
     SIGNATURES,
     VERSION_FOR_TARGETS,
-    WINDOW,
     SshDoor,
     available_ciphers,
     available_kex,
 )
 from gateway.adapters.ssh.host_trust import HostTrust, host_trust
-from gateway.adapters.ssh.target import TargetSide
+from gateway.adapters.ssh.target import TargetChannel, TargetSide
 from gateway.core.errors import Unreachable
 from gateway.core.people import Target
 from gateway.core.ports import Secrets
@@ -125,23 +122,9 @@ class Dialler:
         self, connection: TargetConnection, target: Target, asked: Asked, terminal: Terminal | None
     ) -> TargetSide:
         side = TargetSide(connection)
-        screen = terminal or Terminal("", 0, 0)
         try:
             async with asyncio.timeout(self.door.login_grace):
-                await connection.create_session(
-                    lambda: side,
-                    command=_verbatim(asked),
-                    env=list(asked.environment.items()),
-                    send_env=None,
-                    request_pty="force" if terminal else False,
-                    term_type=screen.term,
-                    term_size=(screen.cols, screen.rows, screen.xpixels, screen.ypixels),
-                    term_modes=dict(screen.modes),
-                    x11_forwarding=False,
-                    encoding=None,
-                    window=WINDOW,
-                    max_pktsize=PACKET,
-                )
+                await TargetChannel(connection).begin(side, asked, terminal)
         except asyncssh.ChannelOpenError as problem:
             log.info("%s did not start a session: %s", target.name, problem)
             raise Unreachable(f"{target.name} did not start the session - nothing was run") from problem
@@ -161,11 +144,6 @@ class _HostKeyWatcher(asyncssh.SSHClient):
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         self.stranger = not self._trust.accepts(key)
         return not self.stranger
-
-
-def _verbatim(asked: Asked) -> str | None:
-    """The command's bytes as they came. asyncssh would encode text strictly, and passes bytes on as they are."""
-    return cast(str, asked.text.encode("utf-8", "surrogateescape")) if asked.verb == "exec" else None
 
 
 async def _drop(connection: TargetConnection) -> None:
