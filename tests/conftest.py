@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 CALLERS_OWN = re.compile(
-    r"HOOP_|XDG_|SSH_|GIT_|PG|TMUX|(NO_COLOR|FORCE_COLOR|COLORTERM|COLUMNS|LINES|EDITOR|VISUAL)$"
+    r"HOOP_|XDG_|SSH_|GIT_|PG|PYTHON|TMUX|(NO_COLOR|FORCE_COLOR|COLORTERM|COLUMNS|LINES|EDITOR|VISUAL)$"
 )
 
 _home = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
@@ -120,10 +120,17 @@ def wanted_packages(reason: str) -> set[str]:
     }
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    skipped = config.stash[_skipped]
-    if not skipped:
-        return
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, None, None]:
+    yield  # pytest's own summaries: what was missed comes last, right above the closing line
+    if config.stash[_skipped]:
+        tell_what_was_skipped(terminalreporter, config.stash[_skipped])
+
+
+def tell_what_was_skipped(terminalreporter: pytest.TerminalReporter, skipped: list[tuple[str, str]]) -> None:
+    """How many for which reason, and the command that fixes it."""
     counts: dict[str, int] = {}
     fixes: set[str] = set()
     for _, reason in skipped:

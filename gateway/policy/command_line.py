@@ -14,44 +14,14 @@ from gateway.policy.shell_words import ShellWords, SimpleCommand, take_apart
 _MANY_SPACES = re.compile(r"\s+")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 
-_WRAPPERS = frozenset(
-    (
-        "at",
-        "batch",
-        "builtin",
-        "busybox",
-        "chroot",
-        "command",
-        "doas",
-        "env",
-        "exec",
-        "find",
-        "flock",
-        "ionice",
-        "ltrace",
-        "nice",
-        "nohup",
-        "nsenter",
-        "parallel",
-        "runuser",
-        "script",
-        "setsid",
-        "ssh",
-        "start-stop-daemon",
-        "stdbuf",
-        "strace",
-        "su",
-        "sudo",
-        "systemd-run",
-        "time",
-        "timeout",
-        "toybox",
-        "unbuffer",
-        "unshare",
-        "watch",
-        "xargs",
-    )
-)
+_WRAPPER_NAMES = """
+    at batch builtin busybox cgexec chroot chrt command coproc doas docker dumb-init entr env exec
+    fakeroot find flock gosu ionice kubectl ltrace newgrp nice nohup nsenter numactl parallel pkexec
+    podman prlimit proxychains rlwrap run0 runuser screen script setpriv setsid sg ssh start-stop-daemon
+    stdbuf strace su su-exec sudo systemd-run taskset time timeout tini tmux torsocks toybox trap
+    unbuffer unshare watch xargs
+    """
+_WRAPPERS = frozenset(_WRAPPER_NAMES.split())
 """Programs that run what stands behind them."""
 _SHELLS = frozenset(["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash"])
 _SPELLS = frozenset(("eval", "source", "."))
@@ -120,6 +90,10 @@ def _forms_of(command: SimpleCommand, forms: dict[str, None], depth: int) -> boo
         rest = words[at:]
         forms[" ".join(rest)] = None
         forms[" ".join((_name(rest[0]), *rest[1:]))] = None
+        if at and _MANY_SPACES.search(rest[0]):
+            # A whole command line in one word, as for `su -c` and `ssh`. It may as well be a harmless text with an
+            # apostrophe, so only what it says counts, not what can not be read in it.
+            _collect(take_apart(rest[0], depth + 1), forms, depth + 1)
         if at == 0 and rest[0] in _SPELLS:
             certain &= _spelled(rest, forms, depth)
         certain &= _shell_in(rest, command.after_pipe, forms, depth)

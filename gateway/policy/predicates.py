@@ -81,6 +81,8 @@ def source(question: Question) -> bool:
         address = ipaddress.ip_address(question.session.peer.address)
     except ValueError:
         return question.restricts
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # an IPv4 client of a listener that takes both
     return any(address in ipaddress.ip_network(value) for value in question.condition.values)
 
 

@@ -34,6 +34,14 @@ def test_any_cuts_give_the_same(data: bytes, where: list[int]) -> None:
     assert in_chunks(cut(data, where)) == in_one(data)
 
 
+def test_long_streams_forget_and_still_give_the_same() -> None:
+    chance = random.Random(11)
+    for _ in range(25):
+        data = b"".join(chance.choices(PIECES, k=250))
+        where = [chance.randrange(len(data)) for _ in range(chance.choice([5, 40, 200]))]
+        assert in_chunks(cut(data, where)) == in_one(data)
+
+
 @settings(max_examples=40, deadline=None)
 @given(streams)
 def test_byte_by_byte_gives_the_same(data: bytes) -> None:

@@ -54,6 +54,15 @@ SAME = [
     "busybox rm -rf /",
     "! rm -rf /",
     "rm \\\n-rf /",
+    "su -c 'cd /; rm -rf /'",
+    "ssh db-1 'cd / && sudo rm -rf /'",
+    "watch 'cd /; rm -rf /'",
+    "trap 'rm -rf /' EXIT",
+    "coproc rm -rf /",
+    "taskset 1 rm -rf /",
+    "docker exec web rm -rf /",
+    "tmux new 'rm -rf /'",
+    "env -S 'rm -rf /'",
 ]
 UNSURE = [
     "$'\\x72m' -rf /",
@@ -88,6 +97,7 @@ INNOCENT = [
     "for i in 1 2 3; do echo $i; done",
     "awk '{print $1}' file",
     "rsync --server -vlogDtpre.iLsfxC . /srv",
+    'env LANG=C grep "don\'t rm -rf /" notes.txt',
 ]
 
 

@@ -48,6 +48,26 @@ def test_allow_with_all_masks_added_up() -> None:
     assert decide(RULES, SHELL, session(address="192.0.2.1")) == Allow("dev", frozenset({"card"}))
 
 
+@pytest.mark.parametrize(
+    ("address", "matched"),
+    [
+        ("10.1.2.3", True),
+        ("::ffff:10.1.2.3", True),
+        ("2001:db8::1", True),
+        ("192.0.2.1", False),
+        ("::ffff:192.0.2.1", False),
+        ("2001:db9::1", False),
+        ("no address", True),
+    ],
+)
+def test_networks(address: str, matched: bool) -> None:
+    rules = policy(
+        '[[rule]]\nid = "all"\nmatch = { user = "*" }\ndo = "allow"\n'
+        '[[rule]]\nid = "net"\nmatch = { source = ["10.0.0.0/8", "2001:db8::/32"] }\ndo = "block"'
+    )
+    assert isinstance(decide(rules, run("id"), session(address=address)), Deny) is matched
+
+
 def test_block_wins() -> None:
     assert decide(RULES, run("rm -rf /"), session()) == Deny("no-rm", "ask for a window")
 

@@ -73,7 +73,7 @@ def run(suite: Path, *options: str) -> tuple[int, list[str]]:
 
 
 def test_what_was_skipped_is_counted_and_named_with_the_command_that_fixes_it(suite: Path) -> None:
-    status, lines = run(suite)
+    status, lines = run(suite, "-ra")
     assert status == 0, lines
     assert "2 passed, 2 skipped, 1 deselected, 1 xfailed" in lines[-1]
     assert any("- 2 skipped -" in line for line in lines)
