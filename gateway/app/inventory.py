@@ -8,7 +8,11 @@ from fnmatch import fnmatchcase
 from gateway.core.people import Target
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""What a person may ask for. A name that is put into a host name must not be able to change its meaning."""
+"""What a person may ask for."""
+
+HOST_LABELS = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
+"""What a pattern takes, because it becomes part of a host name: there `WEB-1`, `web-1` and `web-1.` are one machine,
+and rules must not see three."""
 
 
 class Targets:
@@ -32,6 +36,8 @@ class Targets:
         found = self._exact.get(name)
         if found is not None:
             return found
+        if not HOST_LABELS.fullmatch(name):
+            return None
         for pattern in self._patterns:
             if fnmatchcase(name, pattern.name):
                 return replace(pattern, name=name, host=pattern.host.replace("{name}", name))

@@ -109,7 +109,8 @@ class SessionEnded(Event):
 
     name: ClassVar[str] = "session.ended"
     outcome: str
-    """`exit N`, `signal NAME`, `blocked`, `denied`, `disconnected`, `ended`, `fault` or `crash`."""
+    """`exit N`, `exit unknown`, `signal NAME`, `blocked`, `denied`, `expired`, `withdrawn`, `ended`,
+    `disconnected`, `unreachable`, `fault` or `crash`."""
     bytes_shown: int = 0
     bytes_sent: int = 0
     masked: dict[str, int] = field(default_factory=dict)

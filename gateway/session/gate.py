@@ -237,12 +237,8 @@ class Gate:
             raise fault from problem
 
     async def _held(self, operation: Operation, judge: Judge, hold: Hold, notice: Notice) -> str:
-        async def speak(text: str) -> None:
-            await self.tell(text)
-            await notice(text)
-
         try:
-            settled = await self._organs.approvals.wait(self.session, operation, hold, judge.revision, speak)
+            settled = await self._organs.approvals.wait(self.session, operation, hold, judge.revision, notice)
         except Fault as problem:
             raise self._fail(words.NOT_AUDITED, problem) from problem
         if settled.state == "approved" and settled.sha256 == operation.sha256:

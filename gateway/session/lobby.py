@@ -6,7 +6,7 @@ means that there is a recording and an audit entry; the Gate then judges what is
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from gateway.core.errors import Fault, Refused
 from gateway.core.events import SessionOpened, SignedIn, SignInRefused
@@ -115,14 +115,28 @@ class Lobby:
         the recording's header (pty, cols, rows, term, command). Raises `Refused` or `Fault`."""
         found = self._rooms.inventory.find(target)
         if found is None:
-            raise Refused(f'there is no target "{plain(target, 64)}" for you')
+            await self._turn_away(
+                principal, peer, f'there is no target "{plain(target, 64)}" for you - ask your platform team'
+            )
         account = login or found.user
         if account != found.user and account not in found.options.get("logins", ()):
-            raise Refused(f'the account "{plain(account, 64)}" is not offered on {found.name}')
+            await self._turn_away(
+                principal, peer, f'the account "{plain(account, 64)}" is not offered on {found.name}'
+            )
         if len(self._live) >= self._max_sessions:
-            raise Refused("too many sessions are open on this gateway - try again later")
+            await self._turn_away(
+                principal, peer, "too many sessions are open on this gateway - try again later"
+            )
         session = Session(new_session_id(), principal, found, peer, self._rooms.clock.now(), account)
         return await self._open(session, dict(about or {}))
+
+    async def _turn_away(self, principal: Principal, peer: Peer, sentence: str) -> NoReturn:
+        await self._rooms.ledger.append(
+            SignInRefused(
+                actor=principal.id, reason=sentence, address=peer.address, client=plain(peer.client, 128)
+            )
+        )
+        raise Refused(sentence)
 
     async def _open(self, session: Session, about: Mapping[str, Any]) -> Gate:
         key = f"{session.started_at:%Y/%m/%d}/{session.id}.hrec"

@@ -32,6 +32,10 @@ def test_a_pattern_is_filled_in() -> None:
         "web-" + "x" * 200,
         "db-1",
         "-web",
+        "web-A",
+        "web-7.",
+        "web-7..x",
+        "web-",
     ],
 )
 def test_other_names_are_nobody(name: str) -> None:

@@ -34,7 +34,7 @@ class FullDisk(LocalBlobs):
 
     room = 1 << 30
 
-    async def create(self, key: str) -> BlobWriter:
+    async def create(self, key: str) -> BlobWriter:  # type: ignore[override]  # a writer of its own
         return FullWriter(self, await super().create(key))
 
 
@@ -192,6 +192,7 @@ async def test_the_lobby_refuses(room: Room, target: str, login: str) -> None:
         await room.lobby().enter(ALICE, target, login, PEER)
     assert "\x1b" not in refused.value.sentence
     assert await room.ledger.sessions() == []
+    assert await room.names("") == ["identity.refused"]
 
 
 def test_every_sentence_is_one_ascii_line() -> None:

@@ -48,6 +48,7 @@ async def test_a_whole_session(room: Room) -> None:
     assert b"".join(f.data for f in frames if f.kind is FrameKind.ERROR) == b"warning\n"
     assert json.loads(frames[0].data)["text"] == "cat cards"
     assert frames[-1].kind is FrameKind.EXIT
+    assert reader.meta is not None
     assert reader.meta["person"] == "alice@example.com"
     row = await room.ledger.session(gate.session.id)
     assert row is not None
