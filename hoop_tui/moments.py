@@ -3,11 +3,11 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,4}):(\d{1,2}(?:\.\d{1,6})?)")
-_SECONDS = re.compile(r"(\d{1,7}(?:\.\d{1,6})?)s?")
-_SHIFT = re.compile(r"([+-])(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6}(?:\.\d{1,6})?)s?)?")
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)%")
-_WALL = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})Z")
+_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,6}):(\d{1,2}(?:\.\d{1,6})?)", re.ASCII)
+_SECONDS = re.compile(r"(\d{1,7}(?:\.\d{1,6})?)s?", re.ASCII)
+_SHIFT = re.compile(r"([+-])(?:(\d{1,4})h)?(?:(\d{1,5})m)?(?:(\d{1,6}(?:\.\d{1,6})?)s?)?", re.ASCII)
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)%", re.ASCII)
+_WALL = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})Z", re.ASCII)
 HOW = "Write a moment like 8:39, +30s, -2m, 50% or 09:20:15Z."
 
 
@@ -28,10 +28,14 @@ def parse_moment(text: str, *, here_us: int, length_us: int, started_at: datetim
 def parse_offset(word: str) -> int:
     """`8:39.2`, `1:02:03` or `41s` as microseconds. Raises ValueError with one sentence."""
     if match := _CLOCK.fullmatch(word):
-        return int((int(match[1] or 0) * 3600 + int(match[2]) * 60 + float(match[3])) * 1_000_000)
+        return (int(match[1] or 0) * 3600 + int(match[2]) * 60) * 1_000_000 + _microseconds(match[3])
     if match := _SECONDS.fullmatch(word):
-        return int(float(match[1]) * 1_000_000)
+        return _microseconds(match[1])
     raise ValueError(HOW)
+
+
+def _microseconds(seconds: str) -> int:
+    return round(float(seconds) * 1_000_000)
 
 
 def parse_link(text: str) -> tuple[str, int | None]:

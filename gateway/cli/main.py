@@ -21,6 +21,9 @@ def main() -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
+    except OSError as problem:
+        code = code or _could_not_print(problem)
+        _reader_left()
     raise SystemExit(code)
 
 
@@ -76,6 +79,14 @@ def _run_parsed(arguments: list[str]) -> int:
 def _reader_left() -> int:
     """Whoever read our output has gone (`| head`). Say nothing, and let the interpreter's last flush do so too."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 1
+
+
+def _could_not_print(problem: OSError) -> int:
+    """The last words did not fit where they were to go."""
+    from gateway.cli.talk import complain
+
+    complain((problem.strerror or str(problem)).lower())
     return 1
 
 

@@ -16,6 +16,7 @@ from hoop_tui.safe_text import fitted, joined, safe, stacked
 from hoop_tui.widgets.line import Line
 from hoop_tui.wording import brief, position
 
+_WORTH_SAYING_US = 1_000_000
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 SIGNS = {
     "held": "H",
@@ -86,9 +87,10 @@ class PositionBar(Line):
 
     def _caret(self, at: int, state: PlayerState) -> Content:
         caret = safe(" " * (self._span[0] + at) + "^", "bold $text-accent")
-        if state.skipped is None:
+        skipped = state.skipped.end_us - state.skipped.start_us if state.skipped else 0
+        if skipped < _WORTH_SAYING_US:
             return fitted(caret, self.size.width)
-        words = f"silence of {brief(state.skipped.end_us - state.skipped.start_us)} skipped"
+        words = f"{brief(skipped)} of silence skipped"
         if caret.cell_length + len(words) + 2 <= self.size.width:
             return joined(caret, safe(f"  {words}", "$text-muted"))
         gap = max(0, self._span[0] + at - len(words) - 2)

@@ -114,6 +114,9 @@ def test_one_reading_or_none(text: str) -> None:
     assert text.count("%") == bool(login.account)
     assert text.isascii()
     assert text.isprintable()
+    exact = Targets([Target(login.target, "ssh", "10.0.0.1", 22)]).find(login.target)
+    assert exact is not None
     found = Targets([Target("*", "ssh", "{name}.internal", 22)]).find(login.target)
-    assert found is not None
-    assert (found.name, found.host) == (login.target, f"{login.target}.internal")
+    if found is not None:
+        assert (found.name, found.host) == (login.target, f"{login.target}.internal")
+        assert login.target == login.target.lower().rstrip(".")

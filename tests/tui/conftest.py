@@ -17,10 +17,12 @@ from starlette.routing import Route
 
 from gateway.api.schema import FRAMES_MEDIA_TYPE, NEXT_HEADER, STATE_HEADER, Problem, pack_frames
 from hoop_tui.app import HoopApp, OpenAt
+from hoop_tui.client import HttpGateway
 from hoop_tui.demo import FakeGateway, FrozenClock, demo_gateway
 from hoop_tui.errors import NotFound
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.shots import Scenery, text_of
+from hoop_tui.sign_in import Token
 from hoop_tui.stage import EmulatorMaker
 
 TOKEN = "t-TEST-canary-4f1d"
@@ -177,3 +179,10 @@ def http_double() -> Iterator[HttpDouble]:
     double = HttpDouble()
     yield double
     double.close()
+
+
+@pytest.fixture
+async def gateway_client(http_double: HttpDouble) -> AsyncIterator[HttpGateway]:
+    client = HttpGateway(http_double.url, Token(TOKEN))
+    yield client
+    await client.close()
