@@ -225,6 +225,7 @@ class HoopApp(App[int]):
         self.exit(NotSignedIn.exit_code if isinstance(self.screen, SignInScreen) else 0)
 
     async def on_unmount(self) -> None:
+        self.workers.cancel_all()
         await self.preview_stage.close()
         if self._client is not None:
             await self._client.close()

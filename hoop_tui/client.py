@@ -86,7 +86,9 @@ def base_url(text: str) -> str:
     except ValueError:
         usable = False
     if not usable or not url.isascii() or any(letter <= " " for letter in url):
-        raise ValueError("The gateway's address looks like https://hoop.example.com or http://127.0.0.1:8443.")
+        raise ValueError(
+            "The gateway's address looks like https://hoop.example.com or http://127.0.0.1:8443."
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("The gateway's address has only a scheme, a name and a port.")
     return url.rstrip("/")

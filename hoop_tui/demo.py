@@ -24,6 +24,7 @@ from hoop_tui.client import FrameBatch
 from hoop_tui.errors import GatewayTrouble, NotFound
 from hoop_tui.scenes import Scene
 
+_BEAT_SECONDS = 5.0
 NOW: Final = datetime(2026, 11, 20, 10, 42, 7, tzinfo=UTC)
 
 
@@ -150,7 +151,10 @@ class FakeGateway:
         self._note("feed")
         yield FeedEvent(topic="beat")
         while True:
-            yield await self._hints.get()
+            try:
+                yield await asyncio.wait_for(self._hints.get(), _BEAT_SECONDS)
+            except TimeoutError:
+                yield FeedEvent(topic="beat")
 
     async def close(self) -> None:
         self.closed = True

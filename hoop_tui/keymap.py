@@ -38,7 +38,11 @@ KEYS: tuple[Key, ...] = (
     Key("everywhere", "f1,question_mark", "F1 ?", "app.help", "show the keys", "Help"),
     Key("everywhere", "f3", "F3", "app.show_sessions", "the sessions screen"),
     Key(
-        "everywhere", "f4", "F4", "app.show_replay", "the replay screen: the chosen session, or the last one"
+        "everywhere",
+        "f4",
+        "F4",
+        "app.show_replay",
+        "the replay screen: the last recording, or the chosen one",
     ),
     Key(
         "everywhere",

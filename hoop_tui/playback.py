@@ -14,7 +14,7 @@ from hoop_tui.client import GatewayClient
 from hoop_tui.clock import Clock
 from hoop_tui.errors import GatewayTrouble
 from hoop_tui.fetch import fetch_recording
-from hoop_tui.replay.emulator import Screen
+from hoop_tui.replay.emulator import EmulatorFailed, Screen
 from hoop_tui.replay.player import Player, PlayerState
 from hoop_tui.replay.recording import Recording
 from hoop_tui.stage import Stage
@@ -83,9 +83,15 @@ class Playback:
             self.do(lambda player: player.go_live())
         elif at_us is None:
             self.do(lambda player: player.play())
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._fetch(recording))
-            tasks.create_task(self._play(player, recording))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._fetch(recording))
+                tasks.create_task(self._play(player, recording))
+        except ExceptionGroup as failures:
+            failed, rest = failures.split(EmulatorFailed)
+            if failed is None or rest is not None:
+                raise
+            raise failed.exceptions[0] from None
 
     def _seconds(self) -> float:
         return self._clock.monotonic_us() / 1_000_000
@@ -107,7 +113,9 @@ class Playback:
                 self.picture = picture
                 self._drawn(picture)
             try:
-                await asyncio.wait_for(self._wake.wait(), _TURN_SECONDS)
+                # Not wait_for: in Python 3.11 it may swallow a cancellation.
+                async with asyncio.timeout(_TURN_SECONDS):
+                    await self._wake.wait()
             except TimeoutError:
                 pass
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from hoop_tui.replay.emulator import Emulator
+from hoop_tui.replay.emulator import Emulator, EmulatorFailed
 
 T = TypeVar("T")
 EmulatorMaker = Callable[[], Emulator]
@@ -22,9 +22,12 @@ class Stage:
         self._emulator: Emulator | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="hoop-stage")
         self._blank: bytes | None = None
+        self._closed = False
 
     async def run(self, job: Callable[[], T]) -> T:
-        """Do `job` in the emulator's thread."""
+        """Do `job` in the emulator's thread. Raises `EmulatorFailed` once the stage is closed."""
+        if self._closed:
+            raise EmulatorFailed("the emulator is closed")
         return await asyncio.get_running_loop().run_in_executor(self._thread, job)
 
     async def fresh(self) -> Emulator:
@@ -43,7 +46,10 @@ class Stage:
 
     async def close(self) -> None:
         """End the emulator once the jobs before are done."""
-        await self.run(self._close)
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=True)
 
     def _close(self) -> None:

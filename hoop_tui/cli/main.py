@@ -1,175 +1,66 @@
-"""`hoop-tui`: the command tree. Bodies are imported when a command runs, so that `--help` is quick.
-
-Exit codes: 0 done, 1 error, 2 usage, 3 not signed in, 4 forbidden, 7 not found, 9 gateway unreachable.
-"""
+"""The entry point of `hoop-tui`. The first help is printed from here, because the parser takes longer to import."""
 
 import sys
-from pathlib import Path
-from typing import Annotated, Literal
-
-from cyclopts import App, CycloptsError, Parameter
 
 EXIT_USAGE = 2
 
-Gateway = Annotated[str, Parameter(name=["--gateway"], help="The gateway's address. Else HOOP_GATEWAY.")]
-TokenFile = Annotated[
-    Path | None,
-    Parameter(
-        name=["--token-file"],
-        help="A file with the token, readable by you only. Else HOOP_TOKEN, else the kept one.",
-    ),
-]
-Output = Annotated[
-    Literal["table", "json", "jsonl"],
-    Parameter(name=["--output", "-o"], help="How to print: a table, JSON, or one object a line."),
-]
+HELP = """\
+Watch and replay the sessions of a hoop gateway. Without a command it opens the app.
 
-app = App(
-    name="hoop-tui",
-    help="Watch and replay the sessions of a hoop gateway. Without a command it opens the app.",
-    version_flags=["--version"],
-    version=lambda: _version(),
-    help_flags=["--help", "-h"],
-    help_format="plaintext",
-    default_parameter=Parameter(negative=(), show_default=False),
-)
-sessions = App(name="sessions", help="List, show and export sessions.")
-app.command(sessions)
+Usage: hoop-tui [COMMAND] [OPTIONS]
 
+Examples:
+  hoop-tui --gateway https://hoop.example.com
+  hoop-tui play 2B8CK4TQ@8:39
+  hoop-tui sessions ls --live
+  hoop-tui sessions export 2B8C --as cast2 -o 2B8C.cast
 
-@app.default
-def open_app(
-    *,
-    gateway: Gateway = "",
-    token_file: TokenFile = None,
-    screen: Literal["sessions"] = "sessions",
-    theme: Literal["dark", "light", "contrast"] = "dark",
-    readonly: bool = False,
-) -> int:
-    """Open the app.
+Commands:
+  play             Open a recording, at a moment.
+  sessions ls      List sessions, newest first.
+  sessions show    Show all that is known of one session.
+  sessions export  Save a recording as an asciicast v2 or as plain text.
+  version          Print the version.
 
-    Parameters
-    ----------
-    screen
-        The screen to begin with.
-    theme
-        Dark, light, or high contrast. NO_COLOR is honoured too.
-    readonly
-        Look only: nothing that changes anything is offered.
-    """
-    from hoop_tui.cli.open_app import run_app
+Options:
+  --gateway URL        The gateway's address. Else HOOP_GATEWAY.
+  --token-file PATH    A file with the token, readable by you only. Else HOOP_TOKEN, else the kept one.
+  --screen NAME        The screen to begin with: sessions.
+  --theme NAME         dark, light or contrast. NO_COLOR is honoured too.
+  --readonly           Look only: nothing that changes anything is offered.
+  --version            Print the version.
 
-    return run_app(gateway, token_file, theme=theme, readonly=readonly)
-
-
-@app.command
-def play(link: str, /, *, gateway: Gateway = "", token_file: TokenFile = None) -> int:
-    """Open a recording, at a moment: hoop-tui play 2B8CK4TQ@8:39
-
-    Parameters
-    ----------
-    link
-        A session's id, with @m:ss for a moment in it.
-    """
-    from hoop_tui.cli.open_app import run_app
-
-    return run_app(gateway, token_file, link=link)
-
-
-@app.command
-def version() -> int:
-    """Print the version."""
-    print(_version())
-    return 0
-
-
-@sessions.command(name="ls")
-def list_sessions(
-    *,
-    live: bool = False,
-    user: str = "",
-    target: str = "",
-    limit: int = 50,
-    output: Output = "table",
-    gateway: Gateway = "",
-    token_file: TokenFile = None,
-) -> int:
-    """List sessions, newest first.
-
-    Parameters
-    ----------
-    live
-        Only those that are live now.
-    user
-        Only those of this person.
-    target
-        Only those with this target.
-    limit
-        At most so many.
-    """
-    from hoop_tui.cli.sessions import list_sessions as run
-
-    return run(gateway, token_file, live=live, user=user, target=target, limit=limit, output=output)
-
-
-@sessions.command(name="show")
-def show_session(
-    id: str, /, *, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None
-) -> int:
-    """Show all that is known of one session.
-
-    Parameters
-    ----------
-    id
-        The session's id, or the start of it.
-    """
-    from hoop_tui.cli.sessions import show_session as run
-
-    return run(gateway, token_file, id, output=output)
-
-
-@sessions.command(name="export")
-def export_session(
-    id: str,
-    /,
-    *,
-    form: Annotated[Literal["cast2", "txt"], Parameter(name=["--as"])],
-    file: Annotated[Path | None, Parameter(name=["--file", "-o"])] = None,
-    gateway: Gateway = "",
-    token_file: TokenFile = None,
-) -> int:
-    """Save a recording as an asciicast v2 or as plain text.
-
-    Parameters
-    ----------
-    id
-        The session's id, or the start of it.
-    form
-        cast2 for asciinema and its player, txt for reading.
-    file
-        Where to write; a file that exists is not touched. Without it the recording goes to standard output.
-    """
-    from hoop_tui.cli.sessions import export_session as run
-
-    return run(gateway, token_file, id, form=form, file=file)
+hoop-tui COMMAND --help says more about one of them.
+"""
+"""A test compares it with the command tree."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The entry point. Leaves with an exit code, never with a traceback for what a person did."""
+    """Leaves with an exit code, never with a traceback for what a person did."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given in (["--help"], ["-h"]):
+        sys.stdout.write(HELP)
+        sys.exit(0)
+    sys.exit(_run(given))
+
+
+def _run(arguments: list[str]) -> int:
+    from cyclopts import CycloptsError
+
+    from hoop_tui.cli.tree import app
+
     try:
         code = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
     except CycloptsError:
-        sys.exit(EXIT_USAGE)
+        return EXIT_USAGE
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does; nothing is left to say to them.
         sys.stderr.close()
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+    return code if isinstance(code, int) else 0
 
 
-def _version() -> str:
-    from importlib.metadata import version
-
-    return f"hoop-tui {version('hoop-tui')}"
+if __name__ == "__main__":
+    main()

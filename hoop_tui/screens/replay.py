@@ -82,6 +82,7 @@ class ReplayScreen(HoopScreen):
             self._head.show(safe(" This recording can not be shown.", "$text-warning"))
 
     async def on_unmount(self) -> None:
+        self.workers.cancel_group(self, "playback")
         if self._stage is not None:
             await self._stage.close()
 

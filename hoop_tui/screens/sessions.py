@@ -31,7 +31,7 @@ _COLUMNS = (
     Column("WHO", 10, share=2),
     Column("TARGET", 16, share=3),
     Column("STARTED", 11, drop=3),
-    Column("LENGTH", 7, right=True),
+    Column("LENGTH", 8, right=True),
     Column("CMDS", 5, right=True, drop=2),
     Column("FLAGS", 9, share=2, drop=1),
 )

@@ -1,6 +1,7 @@
 """The HTTP client against a real server on loopback: every call, and everything that can go wrong."""
 
 import socket
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from starlette.responses import Response, StreamingResponse
@@ -18,9 +19,10 @@ from gateway.api.schema import (
 from hoop_tui.client import GatewayClient, HttpGateway, base_url
 from hoop_tui.errors import Garbled, GatewayTrouble, NotFound, NotSignedIn, ServerSaid, Unreachable
 from hoop_tui.sign_in import Token
+from tests.tui.conftest import HttpDouble
 
 
-async def test_every_question_gets_its_answer(http_double, gateway_client) -> None:  # type: ignore[no-untyped-def]
+async def test_every_question_gets_its_answer(http_double: HttpDouble, gateway_client: HttpGateway) -> None:
     client: GatewayClient = gateway_client
     assert (await client.me()).person == "bob@example.com"
     page = await client.sessions(state="ended", person="erin", target="web-1", limit=7)
@@ -28,7 +30,8 @@ async def test_every_question_gets_its_answer(http_double, gateway_client) -> No
     assert "/v1/sessions?state=ended&limit=7&person=erin&target=web-1" in http_double.seen
     assert (await client.session("s-77QA4TBN")).state is SessionState.LIVE
     info = await client.recording("s-9THB3FYS")
-    assert info.state is RecordingState.CUT and info.problem
+    assert info.state is RecordingState.CUT
+    assert info.problem
     batch = await client.frames("s-9THB3FYS", 3)
     assert batch.frames == list(http_double.gateway.kept["s-9THB3FYS"].frames[3:])
     assert batch.next == 3 + len(batch.frames)
@@ -36,7 +39,7 @@ async def test_every_question_gets_its_answer(http_double, gateway_client) -> No
     assert b"switch traffic" in exported
 
 
-async def test_the_feed_beats_at_once_and_tells(http_double, gateway_client) -> None:  # type: ignore[no-untyped-def]
+async def test_the_feed_beats_at_once_and_tells(http_double: HttpDouble, gateway_client: HttpGateway) -> None:
     http_double.gateway.hint("session", "s-1")
     heard = []
     async for event in gateway_client.feed():
@@ -46,13 +49,15 @@ async def test_the_feed_beats_at_once_and_tells(http_double, gateway_client) -> 
     assert heard == [("beat", ""), ("beat", ""), ("session", "s-1")]
 
 
-async def test_an_id_stays_in_its_place_in_the_address(http_double, gateway_client) -> None:  # type: ignore[no-untyped-def]
+async def test_an_id_stays_in_its_place_in_the_address(
+    http_double: HttpDouble, gateway_client: HttpGateway
+) -> None:
     with pytest.raises(NotFound):
         await gateway_client.session("../me?x=/y")
     assert all(not path.startswith("/v1/me") for path in http_double.seen)
 
 
-async def test_a_wrong_token(http_double) -> None:  # type: ignore[no-untyped-def]
+async def test_a_wrong_token(http_double: HttpDouble) -> None:
     client = HttpGateway(http_double.url, Token("wrong"))
     try:
         with pytest.raises(NotSignedIn) as trouble:
@@ -90,8 +95,13 @@ async def test_a_wrong_token(http_double) -> None:  # type: ignore[no-untyped-de
         (lambda: Response(status_code=302, headers={"location": "http://192.0.2.1/"}), ServerSaid, "302", 1),
     ],
 )
-async def test_what_a_gateway_may_say(  # type: ignore[no-untyped-def]
-    http_double, gateway_client, answer, error: type[GatewayTrouble], words: str, exit_code: int
+async def test_what_a_gateway_may_say(
+    http_double: HttpDouble,
+    gateway_client: HttpGateway,
+    answer: Callable[[], Response],
+    error: type[GatewayTrouble],
+    words: str,
+    exit_code: int,
 ) -> None:
     http_double.override = answer()
     with pytest.raises(error, match=words) as trouble:
@@ -110,13 +120,17 @@ async def test_what_a_gateway_may_say(  # type: ignore[no-untyped-def]
         (pack_frames([(1, 0, b"x")]), {NEXT_HEADER: "9", STATE_HEADER: "whole"}),
     ],
 )
-async def test_frames_that_make_no_sense(http_double, gateway_client, body, headers) -> None:  # type: ignore[no-untyped-def]
+async def test_frames_that_make_no_sense(
+    http_double: HttpDouble, gateway_client: HttpGateway, body: bytes, headers: dict[str, str]
+) -> None:
     http_double.override = Response(body, headers=headers, media_type=FRAMES_MEDIA_TYPE)
     with pytest.raises(Garbled):
         await gateway_client.frames("s-1")
 
 
-async def test_frames_must_say_that_they_are_frames(http_double, gateway_client) -> None:  # type: ignore[no-untyped-def]
+async def test_frames_must_say_that_they_are_frames(
+    http_double: HttpDouble, gateway_client: HttpGateway
+) -> None:
     body = pack_frames([WireFrame(1, FrameKind.OUTPUT, b"x")])
     http_double.override = Response(
         body, headers={NEXT_HEADER: "1", STATE_HEADER: "whole"}, media_type="text/html"
@@ -139,8 +153,8 @@ async def test_nobody_listens() -> None:
             await client.close()
 
 
-async def test_a_line_that_breaks(http_double, gateway_client) -> None:  # type: ignore[no-untyped-def]
-    async def broken():  # type: ignore[no-untyped-def]
+async def test_a_line_that_breaks(http_double: HttpDouble, gateway_client: HttpGateway) -> None:
+    async def broken() -> AsyncIterator[bytes]:
         yield b"half"
         raise ConnectionError
 

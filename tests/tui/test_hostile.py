@@ -3,8 +3,7 @@
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -18,8 +17,8 @@ from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.shots import Scenery
+from tests.tui.conftest import OpenedApp
 
-OpenedApp = Callable[..., AbstractAsyncContextManager[Scenery]]
 ESC = "\x1b"
 _MARKUP = (
     "[@click=app.leave]x[/]",

@@ -1,8 +1,7 @@
 """The replay screen: every key acts at once, live sessions are followed, and nothing is hidden that is wrong."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from hoop_tui.demo import FakeGateway, demo_gateway
 from hoop_tui.errors import NotFound, Unreachable
 from hoop_tui.replay.emulator import EmulatorFailed, Screen
 from hoop_tui.replay.ghostty import GhosttyEmulator
+from hoop_tui.replay.player import PlayerState
 from hoop_tui.replay.worker import WorkerEmulator
 from hoop_tui.scenes import Scene
 from hoop_tui.screens.export import ExportScreen
@@ -24,8 +24,8 @@ from hoop_tui.widgets.chapter_pane import ChapterPane
 from hoop_tui.widgets.key_lane import KeyLane
 from hoop_tui.widgets.position_bar import PositionBar
 from hoop_tui.widgets.terminal_view import TerminalView
+from tests.tui.conftest import OpenedApp
 
-OpenedApp = Callable[..., AbstractAsyncContextManager[Scenery]]
 ERIN = "s-2B8CK4TQ"
 
 
@@ -39,9 +39,10 @@ def screen_of(scenery: Scenery) -> ReplayScreen:
     return screen
 
 
-def state_of(scenery: Scenery):  # type: ignore[no-untyped-def]
+def state_of(scenery: Scenery) -> PlayerState:
     playback = screen_of(scenery).playback
-    assert playback is not None and playback.picture is not None
+    assert playback is not None
+    assert playback.picture is not None
     return playback.picture.state
 
 
@@ -63,8 +64,11 @@ async def test_what_is_drawn_is_what_was_shown(open_app: OpenedApp) -> None:
         assert 'hoop: denied T9Q-4WD by bob@example.com: "rotate it, see runbook 12"' in drawn(scenery).text
         shown = words(scenery.app)
         assert "s-2B8CK4TQ erin -> ssh:web-1 PROD" in shown
-        assert "8m57s, active" in shown and "80x24" in shown and "whole" in shown
-        assert "denied b" in shown and "idle 8m12s" in shown
+        assert "8m57s, active" in shown
+        assert "80x24" in shown
+        assert "whole" in shown
+        assert "denied b" in shown
+        assert "idle 8m12s" in shown
 
 
 async def test_it_plays_as_time_passes(open_app: OpenedApp) -> None:
@@ -229,7 +233,8 @@ async def test_a_cut_recording_says_so(open_app: OpenedApp) -> None:
         await scenery.replay("s-9THB3FYS", 10_000_000)
         await scenery.settled_at(10_000_000)
         shown = words(scenery.app)
-        assert "CUT" in shown and "whole" not in shown
+        assert "CUT" in shown
+        assert "whole" not in shown
         assert "This recording ends at 00:32: the gateway stopped without closing it." in shown
 
 
@@ -326,6 +331,19 @@ async def test_an_emulator_that_fails_is_shown_not_a_crash(open_app: OpenedApp) 
         await scenery.settled_at(525_500_000)
         await scenery.until(lambda: "not in the picture" in words(scenery.app))
         assert "denied T9Q-4WD" in drawn(scenery).text
+
+
+class Stubborn(GhosttyEmulator):
+    """Starts, and never gives a picture."""
+
+    def screen(self) -> Screen:
+        raise EmulatorFailed("it has no picture")
+
+
+async def test_an_emulator_without_any_picture_is_told(open_app: OpenedApp) -> None:
+    async with open_app(emulators=Stubborn, size=(100, 24)) as scenery:
+        await scenery.replay(ERIN, 5_000_000)
+        await scenery.until(lambda: "the picture stops here: it has no picture" in words(scenery.app))
 
 
 async def test_the_emulator_in_its_own_process(open_app: OpenedApp) -> None:

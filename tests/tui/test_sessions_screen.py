@@ -1,7 +1,5 @@
 """The sessions screen: it stays current, keeps its cursor, filters at the gateway, and says what is wrong."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 import pytest
@@ -19,8 +17,7 @@ from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.shots import Scenery, normal, text_of
 from hoop_tui.widgets.preview import Preview
 from hoop_tui.widgets.row_table import RowTable
-
-OpenedApp = Callable[..., AbstractAsyncContextManager[Scenery]]
+from tests.tui.conftest import OpenedApp
 
 
 def words(app: HoopApp) -> str:
@@ -148,7 +145,8 @@ async def test_only_the_end_of_a_long_recording_is_fetched(open_app: OpenedApp) 
     async with open_app(gateway) as scenery:
         await scenery.sessions("s-0XQ1J5KA")
         shown = words(scenery.app)
-        assert "line 5999" in shown and "only its end is drawn" in shown
+        assert "line 5999" in shown
+        assert "only its end is drawn" in shown
         assert "frames s-0XQ1J5KA 0" not in gateway.asked
 
 

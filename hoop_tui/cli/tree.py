@@ -1,0 +1,158 @@
+"""The command tree of `hoop-tui`. Bodies are imported when a command runs.
+
+Exit codes: 0 done, 1 error, 2 usage, 3 not signed in, 4 forbidden, 7 not found, 9 gateway unreachable.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+
+Gateway = Annotated[str, Parameter(name=["--gateway"], help="The gateway's address. Else HOOP_GATEWAY.")]
+TokenFile = Annotated[
+    Path | None,
+    Parameter(
+        name=["--token-file"],
+        help="A file with the token, readable by you only. Else HOOP_TOKEN, else the kept one.",
+    ),
+]
+Output = Annotated[
+    Literal["table", "json", "jsonl"],
+    Parameter(name=["--output", "-o"], help="How to print: a table, JSON, or one object a line."),
+]
+
+app = App(
+    name="hoop-tui",
+    help="Watch and replay the sessions of a hoop gateway. Without a command it opens the app.",
+    version_flags=["--version"],
+    version=lambda: version_line(),
+    help_flags=["--help", "-h"],
+    help_format="plaintext",
+    default_parameter=Parameter(negative=(), show_default=False),
+)
+sessions = App(name="sessions", help="List, show and export sessions.")
+app.command(sessions)
+
+
+@app.default
+def open_app(
+    *,
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+    screen: Literal["sessions"] = "sessions",
+    theme: Literal["dark", "light", "contrast"] = "dark",
+    readonly: bool = False,
+) -> int:
+    """Open the app.
+
+    Parameters
+    ----------
+    screen
+        The screen to begin with.
+    theme
+        Dark, light, or high contrast. NO_COLOR is honoured too.
+    readonly
+        Look only: nothing that changes anything is offered.
+    """
+    from hoop_tui.cli.open_app import run_app
+
+    return run_app(gateway, token_file, theme=theme, readonly=readonly)
+
+
+@app.command
+def play(link: str, /, *, gateway: Gateway = "", token_file: TokenFile = None) -> int:
+    """Open a recording, at a moment: hoop-tui play 2B8CK4TQ@8:39
+
+    Parameters
+    ----------
+    link
+        A session's id, with @m:ss for a moment in it.
+    """
+    from hoop_tui.cli.open_app import run_app
+
+    return run_app(gateway, token_file, link=link)
+
+
+@app.command
+def version() -> int:
+    """Print the version."""
+    print(version_line())
+    return 0
+
+
+@sessions.command(name="ls")
+def list_sessions(
+    *,
+    live: bool = False,
+    user: str = "",
+    target: str = "",
+    limit: int = 50,
+    output: Output = "table",
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """List sessions, newest first.
+
+    Parameters
+    ----------
+    live
+        Only those that are live now.
+    user
+        Only those of this person.
+    target
+        Only those with this target.
+    limit
+        At most so many.
+    """
+    from hoop_tui.cli.sessions import list_sessions as run
+
+    return run(gateway, token_file, live=live, user=user, target=target, limit=limit, output=output)
+
+
+@sessions.command(name="show")
+def show_session(
+    id: str, /, *, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None
+) -> int:
+    """Show all that is known of one session.
+
+    Parameters
+    ----------
+    id
+        The session's id, or the start of it.
+    """
+    from hoop_tui.cli.sessions import show_session as run
+
+    return run(gateway, token_file, id, output=output)
+
+
+@sessions.command(name="export")
+def export_session(
+    id: str,
+    /,
+    *,
+    form: Annotated[Literal["cast2", "txt"], Parameter(name=["--as"])],
+    file: Annotated[Path | None, Parameter(name=["--file", "-o"])] = None,
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """Save a recording as an asciicast v2 or as plain text.
+
+    Parameters
+    ----------
+    id
+        The session's id, or the start of it.
+    form
+        cast2 for asciinema and its player, txt for reading.
+    file
+        Where to write; a file that exists is not touched. Without it the recording goes to standard output.
+    """
+    from hoop_tui.cli.sessions import export_session as run
+
+    return run(gateway, token_file, id, form=form, file=file)
+
+
+def version_line() -> str:
+    """`hoop-tui 0.1.0`"""
+    from importlib.metadata import version
+
+    return f"hoop-tui {version('hoop-tui')}"
