@@ -10,11 +10,12 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["everywhere", "lists", "sessions", "replay"]
+Place = Literal["everywhere", "lists", "signin", "sessions", "replay"]
 
 PLACES: dict[Place, str] = {
     "everywhere": "Everywhere",
     "lists": "In lists",
+    "signin": "Signing in",
     "sessions": "Sessions",
     "replay": "Replay",
 }
@@ -62,6 +63,9 @@ KEYS: tuple[Key, ...] = (
     Key("lists", "pagedown", "PgDn", "page_down", "a page down"),
     Key("lists", "pageup", "PgUp", "page_up", "a page up"),
     Key("lists", "enter", "enter", "choose", "open the row: replay it, or watch it while it is live", "Open"),
+    Key("signin", "tab", "tab", "app.focus_next", "the next field", "Next field"),
+    Key("signin", "f1", "F1", "app.help", "show the keys", "Help"),
+    Key("signin", "escape", "Esc", "back", "leave the app", "Quit"),
     Key("sessions", "slash", "/", "filter", "filter: user:alice target:web state:live", "Filter"),
     Key("sessions", "l", "l", "only_live", "live sessions only", "Live"),
     Key("sessions", "a", "a", "all_states", "ended sessions too", "All"),
@@ -118,7 +122,7 @@ def footer(*places: Place) -> list[tuple[str, str, str]]:
 
 def _sorted(places: Iterable[Place]) -> list[Key]:
     """What is particular to the screen first, what is the same everywhere last."""
-    order: tuple[Place, ...] = ("sessions", "replay", "lists", "everywhere")
+    order: tuple[Place, ...] = ("signin", "sessions", "replay", "lists", "everywhere")
     wanted = set(places)
     return [key for place in order if place in wanted for key in KEYS if key.place == place]
 
@@ -127,6 +131,6 @@ def help_sections(*places: Place) -> list[tuple[str, list[tuple[str, str]]]]:
     """Title and rows of (keys, what they do) for the help panel."""
     return [
         (PLACES[place], [(key.shown, key.does) for key in KEYS if key.place == place])
-        for place in ("sessions", "replay", "lists", "everywhere")
+        for place in ("signin", "sessions", "replay", "lists", "everywhere")
         if place in places
     ]

@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(program, ...): skipped where one of these programs is missing")
     config.stash[_skipped] = []
+    config.pluginmanager.register(SkipNotes(config.stash[_skipped]))
     home = config.stash[_home] = tempfile.TemporaryDirectory(prefix="hoop-test-home-")
     for name in [name for name in os.environ if CALLERS_OWN.match(name)]:
         del os.environ[name]
@@ -84,14 +85,31 @@ def why_skipped(report: pytest.TestReport | pytest.CollectReport) -> str:
 
 
 def take_note(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Remember a skip; where none is allowed, make it a failure that names the reason."""
+    """Write the reason of a skip into its report; where none is allowed, make it a failure that names it."""
     if not report.skipped or hasattr(report, "wasxfail"):
         return
-    reason = why_skipped(report)
-    config.stash[_skipped].append((report.nodeid, reason))
+    reason = report.__dict__["why_skipped"] = why_skipped(report)  # pytest-xdist carries it over
     if config.getoption("--no-skips"):
         report.outcome = "failed"
         report.longrepr = f"skipped, and here nothing may be: {reason}"
+
+
+class SkipNotes:
+    """Collects the reasons where reports come together, also from the processes that share the tests."""
+
+    def __init__(self, reasons: list[tuple[str, str]]) -> None:
+        self._reasons = reasons
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._note(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._note(report)
+
+    def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        reason = getattr(report, "why_skipped", "")
+        if reason:
+            self._reasons.append((report.nodeid, reason))
 
 
 @pytest.hookimpl(wrapper=True)

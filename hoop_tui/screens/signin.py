@@ -21,7 +21,7 @@ from hoop_tui.widgets.tick_box import TickBox
 class SignInScreen(HoopScreen):
     """Asks until the gateway knows the token."""
 
-    places: tuple[Place, ...] = ("everywhere",)
+    places: tuple[Place, ...] = ("signin",)
     CSS_PATH = "signin.tcss"
     AUTO_FOCUS = ""
 

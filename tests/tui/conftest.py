@@ -20,10 +20,14 @@ from hoop_tui.app import HoopApp, OpenAt
 from hoop_tui.client import HttpGateway
 from hoop_tui.demo import FakeGateway, FrozenClock, demo_gateway
 from hoop_tui.errors import NotFound
+from hoop_tui.replay.emulator import Screen
 from hoop_tui.replay.ghostty import GhosttyEmulator
-from hoop_tui.shots import Scenery, text_of
+from hoop_tui.replay.player import PlayerState
+from hoop_tui.screens.replay import ReplayScreen
+from hoop_tui.shots import Scenery, normal, text_of
 from hoop_tui.sign_in import Token
 from hoop_tui.stage import EmulatorMaker
+from hoop_tui.widgets.terminal_view import TerminalView
 
 TOKEN = "t-TEST-canary-4f1d"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -49,6 +53,29 @@ async def opened(
 @pytest.fixture
 def open_app() -> OpenedApp:
     return opened
+
+
+def words(app: HoopApp) -> str:
+    return "\n".join(text_of(normal(app.export_screenshot())))
+
+
+def replay_of(scenery: Scenery) -> ReplayScreen:
+    screen = scenery.app.screen
+    assert isinstance(screen, ReplayScreen)
+    return screen
+
+
+def state_of(scenery: Scenery) -> PlayerState:
+    playback = replay_of(scenery).playback
+    assert playback is not None
+    assert playback.picture is not None
+    return playback.picture.state
+
+
+def drawn(scenery: Scenery) -> Screen:
+    recorded = scenery.app.screen.query_one(TerminalView).recorded
+    assert recorded is not None
+    return recorded
 
 
 @pytest.fixture

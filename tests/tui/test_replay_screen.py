@@ -1,6 +1,5 @@
 """The replay screen: every key acts at once, live sessions are followed, and nothing is hidden that is wrong."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,48 +7,19 @@ import pytest
 from textual.widgets import Input
 
 from gateway.api.schema import FrameKind, RecordingState, WireFrame
-from hoop_tui.app import HoopApp, OpenAt
-from hoop_tui.client import FrameBatch
-from hoop_tui.demo import FakeGateway, demo_gateway
-from hoop_tui.errors import NotFound, Unreachable
-from hoop_tui.replay.emulator import EmulatorFailed, Screen
-from hoop_tui.replay.ghostty import GhosttyEmulator
-from hoop_tui.replay.player import PlayerState
-from hoop_tui.replay.worker import WorkerEmulator
+from hoop_tui.app import OpenAt
+from hoop_tui.demo import demo_gateway
+from hoop_tui.errors import Unreachable
 from hoop_tui.scenes import Scene
 from hoop_tui.screens.export import ExportScreen
 from hoop_tui.screens.replay import ReplayScreen
-from hoop_tui.shots import Scenery, normal, text_of
+from hoop_tui.shots import Scenery
 from hoop_tui.widgets.chapter_pane import ChapterPane
 from hoop_tui.widgets.key_lane import KeyLane
 from hoop_tui.widgets.position_bar import PositionBar
-from hoop_tui.widgets.terminal_view import TerminalView
-from tests.tui.conftest import OpenedApp
+from tests.tui.conftest import OpenedApp, drawn, replay_of, state_of, words
 
 ERIN = "s-2B8CK4TQ"
-
-
-def words(app: HoopApp) -> str:
-    return "\n".join(text_of(normal(app.export_screenshot())))
-
-
-def screen_of(scenery: Scenery) -> ReplayScreen:
-    screen = scenery.app.screen
-    assert isinstance(screen, ReplayScreen)
-    return screen
-
-
-def state_of(scenery: Scenery) -> PlayerState:
-    playback = screen_of(scenery).playback
-    assert playback is not None
-    assert playback.picture is not None
-    return playback.picture.state
-
-
-def drawn(scenery: Scenery) -> Screen:
-    recorded = scenery.app.screen.query_one(TerminalView).recorded
-    assert recorded is not None
-    return recorded
 
 
 async def at_start(scenery: Scenery) -> None:
@@ -73,7 +43,7 @@ async def test_what_is_drawn_is_what_was_shown(open_app: OpenedApp) -> None:
 
 async def test_it_plays_as_time_passes(open_app: OpenedApp) -> None:
     async with open_app(opening=OpenAt(ERIN)) as scenery:
-        await scenery.until(lambda: isinstance(scenery.app.screen, ReplayScreen) and screen_of(scenery).ready)
+        await scenery.until(lambda: isinstance(scenery.app.screen, ReplayScreen) and replay_of(scenery).ready)
         await scenery.until(lambda: state_of(scenery).playing)
         for _ in range(20):
             scenery.clock.pass_seconds(0.1)
@@ -244,142 +214,6 @@ async def test_no_such_session(open_app: OpenedApp) -> None:
         await scenery.press("space", "right", "g", "escape", "y", "e", "escape")
         await scenery.pilot.pause()
         assert scenery.app.return_value is None
-
-
-class SlowLine(FakeGateway):
-    """Gives a few frames, then nothing until it is told to go on."""
-
-    go_on: asyncio.Event
-
-    async def frames(self, id: str, start: int = 0, wait: float = 0.0) -> FrameBatch:
-        if start >= 40:
-            await self.go_on.wait()
-        batch = await super().frames(id, start, wait)
-        frames = batch.frames[:40]
-        return FrameBatch(frames, start + len(frames), batch.state)
-
-
-async def test_keys_never_wait_for_the_network(open_app: OpenedApp) -> None:
-    gateway = SlowLine(demo_gateway().kept)
-    gateway.go_on = asyncio.Event()
-    async with open_app(gateway) as scenery:
-        await scenery.until(lambda: bool(gateway.asked))
-        scenery.app.open_replay(ERIN, 0)
-        await scenery.until(lambda: isinstance(scenery.app.screen, ReplayScreen) and screen_of(scenery).ready)
-        await scenery.press("full_stop", "full_stop")
-        await scenery.until(lambda: state_of(scenery).frame > 0)
-        await scenery.press("greater_than_sign")
-        await scenery.until(lambda: state_of(scenery).speed == 2.0)
-        assert "fetching" in words(scenery.app)
-        # A moment that is not here yet is gone to when it comes.
-        await scenery.press("g", *"8:45", "enter")
-        await scenery.pilot.pause(0.1)
-        assert state_of(scenery).position_us < 500_000_000
-        gateway.go_on.set()
-        await scenery.settled_at(525_000_000)
-
-
-class BrokenLine(FakeGateway):
-    broken = False
-
-    async def frames(self, id: str, start: int = 0, wait: float = 0.0) -> FrameBatch:
-        if self.broken and start:
-            raise Unreachable("The line to the gateway broke.")
-        batch = await super().frames(id, start, wait)
-        return FrameBatch(batch.frames[:40], start + len(batch.frames[:40]), batch.state)
-
-
-async def test_a_line_that_breaks_is_told_and_mended(open_app: OpenedApp) -> None:
-    gateway = BrokenLine(demo_gateway().kept)
-    gateway.broken = True
-    async with open_app(gateway, size=(100, 24)) as scenery:
-        await scenery.until(lambda: bool(gateway.asked))
-        scenery.app.open_replay(ERIN, None)
-        await scenery.until(lambda: "The line to the gateway broke." in words(scenery.app))
-        gateway.broken = False
-        await scenery.until(lambda: "whole" in words(scenery.app))
-        assert "The line to the gateway broke." not in words(scenery.app)
-
-
-async def test_a_recording_that_vanishes_can_still_be_looked_at(open_app: OpenedApp) -> None:
-    class Vanishing(BrokenLine):
-        async def frames(self, id: str, start: int = 0, wait: float = 0.0) -> FrameBatch:
-            if start:
-                raise NotFound("This recording is gone.")
-            return await super().frames(id, start, wait)
-
-    async with open_app(Vanishing(demo_gateway().kept), size=(100, 24)) as scenery:
-        await scenery.until(lambda: isinstance(scenery.app.screen.is_mounted, bool))
-        scenery.app.open_replay(ERIN, None)
-        await scenery.until(lambda: "This recording is gone." in words(scenery.app))
-        await scenery.press("full_stop")
-        await scenery.until(lambda: state_of(scenery).frame > 0)
-
-
-class Fragile(GhosttyEmulator):
-    """Fails at one word, always."""
-
-    def feed(self, data: bytes) -> None:
-        if b"17\r\n" in data:
-            raise EmulatorFailed("it fell over")
-        super().feed(data)
-
-
-async def test_an_emulator_that_fails_is_shown_not_a_crash(open_app: OpenedApp) -> None:
-    async with open_app(emulators=Fragile) as scenery:
-        await scenery.replay(ERIN, 525_500_000)
-        await scenery.settled_at(525_500_000)
-        await scenery.until(lambda: "not in the picture" in words(scenery.app))
-        assert "denied T9Q-4WD" in drawn(scenery).text
-
-
-class Stubborn(GhosttyEmulator):
-    """Starts, and never gives a picture."""
-
-    def screen(self) -> Screen:
-        raise EmulatorFailed("it has no picture")
-
-
-async def test_an_emulator_without_any_picture_is_told(open_app: OpenedApp) -> None:
-    async with open_app(emulators=Stubborn, size=(100, 24)) as scenery:
-        await scenery.replay(ERIN, 5_000_000)
-        await scenery.until(lambda: "the picture stops here: it has no picture" in words(scenery.app))
-
-
-async def test_the_emulator_in_its_own_process(open_app: OpenedApp) -> None:
-    """The one test here that goes through the real worker: same recording, same picture."""
-    pictures = []
-    for emulators in (GhosttyEmulator, WorkerEmulator):
-        async with open_app(emulators=emulators) as scenery:
-            await scenery.replay(ERIN, 20_000_000)
-            await scenery.settled_at(20_000_000)
-            await scenery.until(lambda s=scenery: "[error] 812#812" in drawn(s).text)  # type: ignore[misc]
-            pictures.append(drawn(scenery))
-    assert pictures[0].text == pictures[1].text
-    assert pictures[0].rows == pictures[1].rows
-
-
-async def test_a_worker_that_is_killed_comes_back(open_app: OpenedApp) -> None:
-    import os
-    import signal
-
-    workers: list[WorkerEmulator] = []
-
-    def make() -> WorkerEmulator:
-        workers.append(WorkerEmulator())
-        return workers[-1]
-
-    async with open_app(emulators=make, size=(100, 24)) as scenery:
-        await scenery.replay(ERIN, 5_000_000)
-        await scenery.settled_at(5_000_000)
-        assert workers[-1].pid is not None
-        os.kill(workers[-1].pid, signal.SIGKILL)
-        await scenery.press("9")
-        await scenery.until(lambda: screen_of(scenery).ready and state_of(scenery).position_us > 400_000_000)
-        await scenery.press("g", *"8:45", "enter")
-        await scenery.settled_at(525_000_000)
-        await scenery.until(lambda: "denied T9Q-4WD" in drawn(scenery).text)
-    assert [worker.pid for worker in workers] == [None] * len(workers)
 
 
 async def test_larger_than_the_pane(open_app: OpenedApp) -> None:

@@ -6,7 +6,6 @@ import pytest
 from textual.widgets import Input
 
 from gateway.api.schema import Me, RecordingState, SessionState
-from hoop_tui.app import HoopApp
 from hoop_tui.demo import NOW, FakeGateway, demo_gateway
 from hoop_tui.errors import NotSignedIn, Unreachable
 from hoop_tui.replay.emulator import EmulatorFailed
@@ -14,14 +13,10 @@ from hoop_tui.scenes import Scene
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.signin import SignInScreen
-from hoop_tui.shots import Scenery, normal, text_of
+from hoop_tui.shots import Scenery
 from hoop_tui.widgets.preview import Preview
 from hoop_tui.widgets.row_table import RowTable
-from tests.tui.conftest import OpenedApp
-
-
-def words(app: HoopApp) -> str:
-    return "\n".join(text_of(normal(app.export_screenshot())))
+from tests.tui.conftest import OpenedApp, words
 
 
 def screen_of(scenery: Scenery) -> SessionsScreen:
