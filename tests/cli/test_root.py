@@ -149,9 +149,9 @@ def test_a_mistake_of_ours_is_one_sentence_too(command: Run, config: Path, tmp_p
 
 def test_a_reader_that_leaves_early(config: Path, tmp_path: Path) -> None:
     config.write_text(config.read_text() + "".join(f'[[person]]\nname = "p{n}"\n' for n in range(3000)))
+    line = '"$0" -m gateway.cli.main config show -c "$1" | head -1'
     shown = subprocess.run(
-        f"{sys.executable} -m gateway.cli.main config show -c {config} | head -1",
-        shell=True,
+        ["sh", "-c", line, sys.executable, str(config)],
         capture_output=True,
         text=True,
         check=True,

@@ -54,6 +54,7 @@ class Sshd:
             PasswordAuthentication no
             KbdInteractiveAuthentication no
             AcceptEnv *
+            SetEnv HISTFILE=/dev/null
             LogLevel VERBOSE
             PrintMotd no
             PrintLastLog no
