@@ -26,6 +26,7 @@ from hoop_tui.themes import CONTRAST, DARK, LIGHT
 from hoop_tui.widgets.preview import Preview
 
 _PATIENCE_SECONDS = 20.0
+_STILL = 4
 _FONTS = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
 Steps = Callable[["Scenery"], Awaitable[None]]
 
@@ -117,8 +118,18 @@ async def take(shot: Shot) -> str:
         await shot.steps(Scenery(app, pilot, clock))
         for box in app.screen.query(Input):
             box.cursor_blink = False
-        await pilot.pause()
-        return normal(app.export_screenshot(title="hoop-tui"))
+        return await _at_rest(app, pilot)
+
+
+async def _at_rest(app: HoopApp, pilot: "Pilot[int]") -> str:
+    """The picture once it has stopped changing: a pane learns its size a moment after it was laid out."""
+    picture, still = "", 0
+    async with asyncio.timeout(_PATIENCE_SECONDS):
+        while still < _STILL:
+            await pilot.pause(0.05)
+            before, picture = picture, normal(app.export_screenshot(title="hoop-tui"))
+            still = still + 1 if picture == before else 0
+    return picture
 
 
 def normal(svg: str) -> str:
