@@ -44,6 +44,13 @@ id      = "no-power-off"
 match   = {{ verb = "exec", command = ["shutdown*", "reboot*", "poweroff*", "halt*"] }}
 do      = "block"
 message = "machines are switched off by their owners"
+
+# What they do not get to see. Masking looks at all output, so keep it off targets that send files through ssh.
+# [[rule]]
+# id    = "no-secrets-on-screens"
+# match = {{ target = {target} }}
+# do    = "mask"
+# mask  = {{ password = "redact", private-key = "redact", cloud-key = "redact", card = "redact" }}
 """
 
 

@@ -40,6 +40,9 @@ async def shown_by(host: str, port: int, seconds: float) -> list[PublicKey]:
                 break  # it has no key of this kind
             except TimeoutError:
                 raise Unreachable(f"{host}:{port} gave no answer in {seconds:g} seconds") from None
+            except (ConnectionResetError, BrokenPipeError) as gone:
+                problem = (gone.strerror or str(gone)).lower()
+                continue  # as hanging up, below, only quicker
             except OSError as refused:
                 raise _unreachable(host, port, refused.strerror or str(refused)) from None
             except asyncssh.Error as lost:

@@ -97,6 +97,21 @@ async def test_a_command_through_it_and_an_orderly_end(served: Served) -> None:
     assert listed.status == 0
 
 
+async def test_a_real_sshd_with_one_kind_of_key_is_trusted(served: Served) -> None:
+    """It hangs up on whoever wants another kind, sometimes before its words are read."""
+    config = served.config.read_text()
+    served.config.write_text(
+        "\n".join(line for line in config.splitlines() if not line.startswith("host_keys"))
+    )
+    (served.directory / "data").mkdir(mode=0o700)
+    for said in ("is trusted; pinned in", *["is trusted with this key already"] * 4):
+        answer = await served.gateway("target", "trust", "web-1", "--yes", "--config", str(served.config))
+        assert answer.status == 0, answer.err
+        assert said in answer.err
+    await served.start()
+    assert (await run(*served.ssh("web-1@127.0.0.1", "echo hello"))).out == "hello\n"
+
+
 async def test_it_starts_quickly_and_idles_small(served: Served) -> None:
     """Processor time, not the clock: other tests may be using the machine. Under 2 s and 120 MB."""
     await served.start()
