@@ -4,12 +4,13 @@ Next in the reading path: `screens/sessions.py`, `screens/replay.py`.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from textual import work
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.content import Content
+from textual.screen import Screen
 
 from gateway.api.schema import FeedEvent, Me
 from hoop_tui.client import GatewayClient, HttpGateway
@@ -77,6 +78,9 @@ class HoopApp(App[int]):
         for each in THEMES:
             self.register_theme(each)
         self.theme = theme
+        # The toolkit's own themes lack the colours of recorded screens.
+        for name in set(self.available_themes) - {each.name for each in THEMES}:
+            self.unregister_theme(name)
         self.ansi_theme_dark = self.ansi_theme_light = STAGE_PALETTE
 
     @property
@@ -195,6 +199,11 @@ class HoopApp(App[int]):
     def remember(self, session: str, at_us: int) -> None:
         """Where F4 goes next."""
         self.last_replay = OpenAt(session, at_us)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        yield SystemCommand("Theme", "Dark, light or high contrast", self.action_change_theme)
+        yield SystemCommand("Keys", "What each key does here", self.action_help)
+        yield SystemCommand("Quit", "Leave the app", self.action_leave)
 
     def action_help(self) -> None:
         if isinstance(self.screen, HelpScreen):

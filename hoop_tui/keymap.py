@@ -33,6 +33,8 @@ class Key:
     does: str
     footer: str = ""
     """One word for the footer; empty keeps it out of there."""
+    writes: bool = False
+    """Opens a box to write in: it must have the keys that follow, however fast they come."""
 
 
 KEYS: tuple[Key, ...] = (
@@ -66,7 +68,7 @@ KEYS: tuple[Key, ...] = (
     Key("signin", "tab", "tab", "app.focus_next", "the next field", "Next field"),
     Key("signin", "f1", "F1", "app.help", "show the keys", "Help"),
     Key("signin", "escape", "Esc", "back", "leave the app", "Quit"),
-    Key("sessions", "slash", "/", "filter", "filter: user:alice target:web state:live", "Filter"),
+    Key("sessions", "slash", "/", "filter", "filter: user:alice target:web state:live", "Filter", True),
     Key("sessions", "l", "l", "only_live", "live sessions only", "Live"),
     Key("sessions", "a", "a", "all_states", "ended sessions too", "All"),
     Key("sessions", "p", "p", "toggle_preview", "show or hide the preview", "Preview"),
@@ -84,7 +86,7 @@ KEYS: tuple[Key, ...] = (
     Key("replay", "left_square_bracket", "[", "chapter(-1)", "the chapter before", "Chapter"),
     Key("replay", "right_square_bracket", "]", "chapter(1)", "the next chapter", "Chapter"),
     Key("replay", "0,1,2,3,4,5,6,7,8,9", "0-9", "to_tenth", "0 % to 90 % of the recording", "%"),
-    Key("replay", "g", "g", "go_to", "go to 8:39, +30s, -30s, 50% or 09:20:15Z", "Go"),
+    Key("replay", "g", "g", "go_to", "go to 8:39, +30s, -30s, 50% or 09:20:15Z", "Go", True),
     Key("replay", "i", "i", "toggle_idle", "skip silence longer than 2 s, or not", "Idle"),
     Key("replay", "k", "k", "toggle_lane", "show or hide the keys that were typed", "Keys"),
     Key("replay", "c", "c", "cycle_chapters", "chapters narrow, wide or off", "Chapters"),
@@ -106,8 +108,12 @@ def bindings(*places: Place) -> list[BindingType]:
             continue
         for name in key.keys.split(","):
             action = f"to_tenth({name})" if key.action == "to_tenth" else key.action
-            made.append(Binding(name, action, key.does, show=False))
+            made.append(Binding(name, action, key.does, show=False, priority=key.writes))
     return made
+
+
+WRITING = frozenset(key.action for key in KEYS if key.writes)
+"""Actions that give way while somebody writes in a box."""
 
 
 def footer(*places: Place) -> list[tuple[str, str, str]]:

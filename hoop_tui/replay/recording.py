@@ -60,8 +60,8 @@ class Recording:
     """Append-only. Frame numbers count from 0; `before frame n` means frames 0 to n-1.
 
     `pty` says whether the session had a terminal. Without one, nothing turned line feeds into new lines, so
-    `screen_bytes` does. None takes the gateway's word, or where it has none infers it, frame by frame: a session with a command has no terminal until its
-    first RESIZE frame; one without a command (a shell) has a terminal.
+    `screen_bytes` does. None takes the gateway's word, or where it has none infers it, frame by frame: a session
+    with a command has no terminal until its first RESIZE frame; one without a command (a shell) has a terminal.
     """
 
     def __init__(self, info: RecordingInfo, pty: bool | None = None) -> None:

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, cast
 
 from textual.screen import Screen
+from textual.widgets import Input
 
 from gateway.api.schema import FeedEvent
-from hoop_tui.keymap import Place, bindings
+from hoop_tui.keymap import WRITING, Place, bindings
 
 if TYPE_CHECKING:
     from hoop_tui.app import HoopApp
@@ -27,6 +28,10 @@ class HoopScreen(Screen[None]):
 
     def redraw(self) -> None:
         """The time, the time zone or the freshness changed. Must be cheap: it runs every second."""
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that open a box come before all others, but not before those written into one."""
+        return not (action in WRITING and isinstance(self.focused, Input))
 
     def action_back(self) -> None:
         if len(self.app.screen_stack) > 2:

@@ -220,7 +220,7 @@ class ReplayScreen(HoopScreen):
 
     def action_go_to(self) -> None:
         self._box.value, self._box.display = "", True
-        self._box.focus()
+        self.set_focus(self._box)
 
     @on(Input.Submitted, "#goto")
     def _went(self, event: Input.Submitted) -> None:

@@ -239,7 +239,7 @@ class SessionsScreen(HoopScreen):
     def action_filter(self) -> None:
         self._box.display = True
         self._box.value = str(self.filter)
-        self._box.focus()
+        self.set_focus(self._box)
 
     @on(Input.Submitted, "#filter")
     def _filtered(self, event: Input.Submitted) -> None:
@@ -253,7 +253,7 @@ class SessionsScreen(HoopScreen):
 
     def _close_filter(self) -> None:
         self._box.display = False
-        self._table.focus()
+        self.set_focus(self._table)
 
     def action_back(self) -> None:
         if self._box.display:

@@ -45,13 +45,13 @@ class SignInScreen(HoopScreen):
 
     def on_mount(self) -> None:
         self.query_one(Panel).set_heading(safe("Sign in to hoop", "bold"))
-        self.query_one("#token" if self._gateway else "#gateway").focus()
+        self.set_focus(self.query_one("#token" if self._gateway else "#gateway"))
 
     @on(Input.Submitted)
     @on(Button.Pressed)
     def _go(self) -> None:
         if not self.query_one("#token", Input).value:
-            self.query_one("#token").focus()
+            self.set_focus(self.query_one("#token"))
             return
         self._try()
 
@@ -65,7 +65,7 @@ class SignInScreen(HoopScreen):
         except (GatewayTrouble, ValueError) as trouble:
             self._say(safe(str(trouble), "$text-warning"))
             self.query_one("#token", Input).value = ""
-            self.query_one("#token").focus()
+            self.set_focus(self.query_one("#token"))
             return
         if self.query_one(TickBox).ticked:
             self._keep(gateway, token)

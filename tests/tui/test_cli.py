@@ -145,14 +145,20 @@ def test_a_token_file_that_others_can_read(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_reader_that_goes_away(http_double: HttpDouble, tmp_path: Path) -> None:
-    command = f"{BIN}/hoop-tui sessions ls -o json | head -c 1"
+    command = '"$0" sessions ls -o json | head -c 1'
     environ = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "HOOP_GATEWAY": http_double.url,
         "HOOP_TOKEN": TOKEN,
     }
-    done = subprocess.run(["bash", "-c", command], env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", command, str(BIN / "hoop-tui")],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.stdout == "["
     assert done.stderr == ""
 

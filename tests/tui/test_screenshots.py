@@ -14,6 +14,9 @@ SVG = (
 )
 
 
+FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf"
+
+
 @pytest.fixture
 def published(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     pictures = {name: SVG.format(name) for name in ("one", "two")}
@@ -21,12 +24,14 @@ def published(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     return tmp_path / "shots", pictures
 
 
+@pytest.mark.needs(FONT)
 def test_what_was_just_written_is_up_to_date(published: tuple[Path, dict[str, str]]) -> None:
     directory, pictures = published
     assert stale(directory, pictures) == []
     assert (directory / "one.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.needs(FONT)
 def test_everything_stale_is_named(published: tuple[Path, dict[str, str]]) -> None:
     directory, pictures = published
     (directory / "left-over.svg").write_text("x")
@@ -37,6 +42,7 @@ def test_everything_stale_is_named(published: tuple[Path, dict[str, str]]) -> No
     assert stale(directory / "missing", {"one": "x"}) == ["one.png", "one.svg"]
 
 
+@pytest.mark.needs(FONT)
 def test_a_png_is_made_anew_only_when_its_svg_changed(published: tuple[Path, dict[str, str]]) -> None:
     directory, pictures = published
     (directory / "one.png").write_bytes(b"kept")
@@ -46,6 +52,7 @@ def test_a_png_is_made_anew_only_when_its_svg_changed(published: tuple[Path, dic
     assert (directory / "one.png").read_bytes() != b"kept"
 
 
+@pytest.mark.needs(FONT)
 def test_a_png_shows_its_text() -> None:
     assert to_png(SVG.format("words")) != to_png(SVG.format(""))
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from textual.events import Key
 from textual.widgets import Input
 
 from gateway.api.schema import Me, RecordingState, SessionState
@@ -59,7 +60,9 @@ async def test_many_hints_make_few_questions(open_app: OpenedApp) -> None:
             gateway.hint("session", f"s-{number}")
         await scenery.until(lambda: gateway.asked.count("sessions all") > before)
         await scenery.pilot.pause(0.5)
-        assert gateway.asked.count("sessions all") - before < 20  # five a second, however slow this machine is
+        assert (
+            gateway.asked.count("sessions all") - before < 20
+        )  # five a second, however slow this machine is
 
 
 async def test_filters_go_to_the_gateway(open_app: OpenedApp) -> None:
@@ -281,3 +284,25 @@ async def test_leaving_closes_what_was_opened(open_app: OpenedApp) -> None:
         await scenery.press("q")
     assert scenery.app.return_value == 0
     assert gateway.closed
+
+
+async def test_keys_typed_in_a_hurry_land_in_the_filter(open_app: OpenedApp) -> None:
+    """`:` and `r` mean something else outside of the box, which must have the keys at once."""
+    async with open_app() as scenery:
+        await scenery.sessions()
+        for key in ("slash", *"user:erin", "enter"):
+            name = {":": "colon"}.get(key, key)
+            assert scenery.app.post_message(Key(name, key if len(key) == 1 else None))
+        await scenery.until(lambda: len(screen_of(scenery).sessions) == 2)
+        await scenery.press("slash", "slash")
+        assert scenery.app.screen.query_one("#filter", Input).value == "/"
+
+
+async def test_every_theme_there_is_works(open_app: OpenedApp) -> None:
+    async with open_app() as scenery:
+        await scenery.sessions()
+        assert set(scenery.app.available_themes) == {"hoop-dark", "hoop-light", "hoop-contrast"}
+        for name in scenery.app.available_themes:
+            scenery.app.theme = name
+            await scenery.pilot.pause()
+            assert "77QA4TBN" in words(scenery.app)
