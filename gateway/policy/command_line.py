@@ -6,6 +6,7 @@ For rules that allow, only what is certain. An aid, not a boundary: see docs/rul
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,6 +30,8 @@ _INTERPRETERS = _SHELLS | frozenset(
     ["python", "python3", "perl", "ruby", "node", "php", "lua", "awk", "tclsh"]
 )
 _MOST_FORMS = 2000
+_MOST_LETTERS = 1 << 20
+"""All forms together. A line that needs more is not read to its end, and so is not certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,53 +46,59 @@ class CommandLine:
     plain: bool
 
 
+class _Forms:
+    """The forms found so far, within bounds: lines come from attackers."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, None] = {}
+        self._letters = 0
+
+    @property
+    def full(self) -> bool:
+        return len(self.texts) >= _MOST_FORMS or self._letters >= _MOST_LETTERS
+
+    def add(self, text: str) -> None:
+        self._letters += len(text)
+        self.texts[text] = None
+
+
 @lru_cache(maxsize=512)
 def read(line: str) -> CommandLine:
     """Understand `line` as far as it goes."""
     words = take_apart(line)
-    forms: dict[str, None] = {_tidy(line): None, line: None}
-    certain = _collect(words, forms, 0)
+    forms = _Forms()
+    forms.add(_MANY_SPACES.sub(" ", line).strip())
+    forms.add(line)
+    certain = _collect(words, forms, 0) and not forms.full
     return CommandLine(
-        forms=tuple(forms)[:_MOST_FORMS],
+        forms=tuple(forms.texts),
         commands=tuple(" ".join(command.words) for command in words.commands),
-        certain=certain and len(forms) <= _MOST_FORMS,
+        certain=certain,
         plain=words.plain and certain,
     )
 
 
-def _tidy(line: str) -> str:
-    return _MANY_SPACES.sub(" ", line).strip()
-
-
-def _collect(found: ShellWords, forms: dict[str, None], depth: int) -> bool:
+def _collect(found: ShellWords, forms: _Forms, depth: int) -> bool:
     certain = found.certain
     for command in found.commands:
         certain &= _forms_of(command, forms, depth)
     return certain
 
 
-def _forms_of(command: SimpleCommand, forms: dict[str, None], depth: int) -> bool:
+def _forms_of(command: SimpleCommand, forms: _Forms, depth: int) -> bool:
     """Add the forms of one command; False where it may run what can not be seen."""
     words = command.words
     start = 0
     while start < len(words) and _ASSIGNMENT.match(words[start]):
         start += 1
     words = words[start:]
-    if not words:
-        return True
-    starts, wrapped = [0], False
-    for at, word in enumerate(words):
-        if at and wrapped:
-            starts.append(at)
-        if _name(word) in _WRAPPERS and at in starts:
-            wrapped = True
     certain = True
-    for at in starts:
-        if len(forms) > _MOST_FORMS:
+    for at in _starts(words):
+        if forms.full:
             return False
         rest = words[at:]
-        forms[" ".join(rest)] = None
-        forms[" ".join((_name(rest[0]), *rest[1:]))] = None
+        forms.add(" ".join(rest))
+        forms.add(" ".join((_name(rest[0]), *rest[1:])))
         if at and _MANY_SPACES.search(rest[0]):
             # A whole command line in one word, as for `su -c` and `ssh`. It may as well be a harmless text with an
             # apostrophe, so only what it says counts, not what can not be read in it.
@@ -100,18 +109,26 @@ def _forms_of(command: SimpleCommand, forms: dict[str, None], depth: int) -> boo
     return certain
 
 
-def _spelled(words: tuple[str, ...], forms: dict[str, None], depth: int) -> bool:
+def _starts(words: tuple[str, ...]) -> Iterator[int]:
+    """Where a program may be named: first, and anywhere behind a program that runs others."""
+    is_wrapped = False
+    for at, word in enumerate(words):
+        if at == 0 or is_wrapped:
+            yield at
+            is_wrapped = is_wrapped or _name(word) in _WRAPPERS
+
+
+def _spelled(words: tuple[str, ...], forms: _Forms, depth: int) -> bool:
     """`eval` runs its words; what `source` runs is in a file."""
     inner = take_apart(" ".join(words[1:]), depth + 1)
     return _collect(inner, forms, depth + 1) and words[0] == "eval" and inner.plain
 
 
-def _shell_in(words: tuple[str, ...], after_pipe: bool, forms: dict[str, None], depth: int) -> bool:
+def _shell_in(words: tuple[str, ...], after_pipe: bool, forms: _Forms, depth: int) -> bool:
     """Look into what a shell is told to run."""
     program = _name(words[0])
     if program in _INTERPRETERS and after_pipe and "-c" not in words:
-        inner = take_apart(" ".join(words[1:]), depth + 1)
-        return _collect(inner, forms, depth + 1) and program == "eval" and inner.plain
+        return False
     if program in _SHELLS:
         for at, word in enumerate(words[1:-1], 1):
             if word.startswith("-") and not word.startswith("--") and "c" in word:

@@ -26,7 +26,7 @@ WORST = [
 
 def seconds(data: bytes, size: int) -> float:
     best = 1e9
-    for _ in range(2):
+    for _ in range(3):
         started = time.process_time()
         in_chunks(data[at : at + size] for at in range(0, len(data), size))
         best = min(best, time.process_time() - started)
@@ -38,7 +38,7 @@ def seconds(data: bytes, size: int) -> float:
 def test_work_is_linear(unit: bytes, size: int) -> None:
     short = (unit * 40_000)[:40_000]
     once = seconds(short, size)
-    assert seconds(short * 4, size) < 4 * once * 3 + 0.1
+    assert seconds(short * 4, size) < 4 * once * 3 + 0.3
 
 
 @settings(max_examples=100, deadline=None)
