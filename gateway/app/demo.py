@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -76,7 +77,7 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
     target = DemoTarget(made.home, made.target_host_key, made.target_person_key)
     port = await target.start()
     try:
-        config = load_config(demo_config.write(made, target_port=port, ssh_port=ssh_port))
+        config = load_config(demo_config.write(made, target_port=port, ssh_port=_free(ssh_port)))
         house = await House.open(config, hints=demo_config.lines(directory), demo=True)
         try:
             demo_config.write_ssh_config(made, house.ports["ssh"])
@@ -90,6 +91,17 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
             await house.stop()
     finally:
         await target.stop()
+
+
+def _free(port: int) -> int:
+    """`port`, or 0 for any where somebody has it: the printed lines name a file that knows the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
 
 
 def _welcome(demo: Demo, tui: bool) -> str:
