@@ -114,7 +114,7 @@ async def test_a_real_sshd_with_one_kind_of_key_is_trusted(served: Served) -> No
 
 async def test_it_starts_quickly_and_idles_small(served: Served) -> None:
     """Under 2 s and 120 MB. Processor time of the best of some starts: other tests may be using the machine."""
-    seconds = []
+    seconds: list[float] = []
     while not seconds or (min(seconds) >= 2 and len(seconds) < 5):
         await served.start()
         assert served.process is not None
