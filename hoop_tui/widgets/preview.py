@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 
 from textual import work
 from textual.app import ComposeResult
@@ -93,22 +94,24 @@ class Preview(Panel):
         while True:
             await grown.wait()
             grown.clear()
-            await self._stage.run(lambda: projector.go_to(len(recording)))
+            # What comes in while this is drawn sets `grown` again, so it must not count as drawn.
+            is_last, frames = not recording.growing, len(recording)
+            await self._stage.run(partial(projector.go_to, frames))
             screen = await self._stage.run(projector.screen)
             self.view.show(screen)
-            self._tell(recording, projector, partial=start > 0)
-            if len(recording) >= recording.info.frames - start:
+            self._tell(recording, projector, only_end=start > 0)
+            if frames >= recording.info.frames - start:
                 self.drawn = recording.info.session
-            if not recording.growing:
+            if is_last:
                 return
             await asyncio.sleep(_FRAME_SECONDS)
 
-    def _tell(self, recording: Recording, projector: Projector, partial: bool) -> None:
+    def _tell(self, recording: Recording, projector: Projector, only_end: bool) -> None:
         if projector.gave_up:
             self._say(safe(projector.gave_up, "$text-warning"))
         elif len(recording) == 0:
             self._say(safe("Nothing was shown yet."))
-        elif partial:
+        elif only_end:
             self._say(safe("A long recording: only its end is drawn here."))
         else:
             self._say(Content(""))
