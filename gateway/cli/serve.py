@@ -27,7 +27,9 @@ def demo(
     keep: Annotated[
         Path | None, Parameter(help="Keep everything in this directory when the demo ends.")
     ] = None,
-    ssh_port: Annotated[int, Parameter(help="The loopback port to take; 0 takes a free one.")] = 2222,
+    ssh_port: Annotated[
+        int, Parameter(help="The loopback port to take; a free one where it is taken.")
+    ] = 2222,
 ) -> int:
     """Try everything on loopback, with nothing to set up.
 
