@@ -137,6 +137,8 @@ class FrameKind(IntEnum):
     MARK = 4
     ERROR = 5
     HIDDEN = 6
+    TOWARD = 7
+    BACK = 8
 
 
 class WireFrame(NamedTuple):

@@ -21,6 +21,10 @@ class FrameKind(IntEnum):
     """Bytes shown to the person on standard error, after masking."""
     HIDDEN = 6
     """JSON `{"keys": int}`: how many keys were typed without an echo. What they were is not kept."""
+    TOWARD = 7
+    """A forwarded connection: its number as four bytes, big end first, then bytes that went toward the target."""
+    BACK = 8
+    """The same for bytes that came back from the target."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from gateway.core.errors import Denied, Fault, State
-from gateway.core.events import OperationAdmitted, OperationDenied, SessionEnded
+from gateway.core.events import Event, OperationAdmitted, OperationDenied, SessionEnded
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Operation
 from gateway.core.people import Session
@@ -185,6 +185,30 @@ class Gate:
             self._echo.settle(self._recorder.now_us)
             self._echo.typed(data, self._recorder.now_us)
             await self._record(self._echo.take())
+
+    def would_admit(self, operation: Operation) -> bool:
+        """What policy says, asking nobody and writing nothing: for questions too small to audit, such as whether a
+        file exists. Raises `Fault`."""
+        self._must_be_open()
+        try:
+            return not isinstance(self._organs.judge().decide(operation, self.session), Deny)
+        except Exception as problem:
+            raise self._fail(words.POLICY_FAILED, problem) from problem
+
+    async def report(self, event: Event) -> None:
+        """Write into the ledger what happened in this session. Raises `Fault`."""
+        self._must_be_open()
+        try:
+            await self._organs.ledger.append(
+                replace(event, session=self.session.id, actor=self.session.principal.id)
+            )
+        except Fault as problem:
+            raise self._fail(words.NOT_AUDITED, problem) from problem
+
+    def passed(self, *, shown: int = 0, sent: int = 0) -> None:
+        """Count bytes that pass beside `reveal` and `observe`: contents of files, forwarded connections."""
+        self._shown += shown
+        self._sent += sent
 
     def end(self, why: str) -> None:
         """End the session from outside: the adapter sees `ended` and closes both sides."""

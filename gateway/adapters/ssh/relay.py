@@ -30,6 +30,8 @@ class Relay:
         self._due: dict[Stream, float] = {}
         """When held bytes of a stream have waited long enough."""
         self._streams: set[Stream] = set()
+        self._size: dict[str, int] = {}
+        """The size that the recording knows: clients say the same one again."""
 
     async def run(self, *, terminal: bool) -> Ending:
         """Return how the target ended. Raises `Unreachable` when the connection to it broke."""
@@ -114,7 +116,9 @@ class Relay:
     async def _note(self, control: Control) -> None:
         match control:
             case Resize(cols, rows, _, _):
-                await self._gate.observe(FrameKind.RESIZE, json.dumps(shown_size(cols, rows)).encode())
+                if (size := shown_size(cols, rows)) != self._size:
+                    self._size = size
+                    await self._gate.observe(FrameKind.RESIZE, json.dumps(size).encode())
             case Signal(name):
                 await self._mark("signal", name)
             case _:
