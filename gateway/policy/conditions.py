@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.core.operation import Effect
+from gateway.policy import destinations, paths
 from gateway.policy.glob import matches
-from gateway.policy.predicates import FIELDS, PROTOCOLS, VERBS
+from gateway.policy.predicates import FIELDS, PROTOCOLS
 from gateway.policy.rules import Condition
+from gateway.policy.scope import possible_verbs
+from gateway.policy.verbs import HAVE_IT, VERBS
 from gateway.policy.wrong import Wrong, did_you_mean
 
 _CLOSED = {"verb": VERBS, "protocol": PROTOCOLS, "effect": tuple(effect.value for effect in Effect)}
 """Fields whose values come from a list: a pattern that fits none of them can never be true."""
+_PROBLEMS = {"path": paths.pattern_problem, "destination": destinations.pattern_problem}
 
 
 def read_conditions(given: Any, where: str) -> tuple[Condition, ...]:
@@ -19,10 +23,24 @@ def read_conditions(given: Any, where: str) -> tuple[Condition, ...]:
     if not isinstance(given, dict) or not given:
         raise Wrong((where,), f'{where} must say something; for everything write {{ user = "*" }}')
     conditions = tuple(_conditions(given, where))
-    verbs = next((c.values for c in conditions if c.field == "verb"), ("exec",))
-    if any(c.field == "command" for c in conditions) and not any(matches(verb, "exec") for verb in verbs):
-        raise Wrong((where, "command"), "can never fire: only an exec has a command")
+    if not possible_verbs("block", conditions):
+        raise _contradiction(where, conditions)
     return conditions
+
+
+def _contradiction(where: str, conditions: tuple[Condition, ...]) -> Wrong:
+    """Conditions that nothing could ever meet together."""
+    facts = [c.field for c in conditions if c.field in HAVE_IT]
+    verbs = next((c.values for c in conditions if c.field == "verb"), ())
+    for fact in facts:
+        if verbs and not any(matches(value, verb) for value in verbs for verb in HAVE_IT[fact]):
+            return Wrong((where, fact), f"can never fire: {', '.join(verbs)} has no {fact}, {_who(fact)}")
+    return Wrong((where, facts[-1]), f"can never fire: nothing has {' and '.join(facts)} at once")
+
+
+def _who(fact: str) -> str:
+    *most, last = HAVE_IT[fact]
+    return f"only {', '.join(most)} and {last} have"
 
 
 def _conditions(given: dict[str, Any], where: str) -> Iterator[Condition]:
@@ -64,6 +82,8 @@ def _check(field: str, value: str, path: tuple[str, ...]) -> None:
         raise Wrong(
             path, f"unknown {field} {value}{did_you_mean(value, known) or '; known: ' + ', '.join(known)}"
         )
+    if field in _PROBLEMS and (sentence := _PROBLEMS[field](value)):
+        raise Wrong(path, sentence)
     if field == "source":
         try:
             ipaddress.ip_network(value)

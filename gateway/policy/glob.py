@@ -22,3 +22,12 @@ def matches(pattern: str, text: str) -> bool:
         else:
             return False
     return all(letter == "*" for letter in pattern[at:])
+
+
+def can_begin(pattern: str, text: str) -> bool:
+    """Whether `pattern` describes `text`, or some longer text that begins with it."""
+    if "*" not in pattern:
+        return len(pattern) >= len(text) and matches(pattern[: len(text)], text)
+    first, _, _ = pattern.partition("*")
+    shorter = min(len(first), len(text))
+    return matches(first[:shorter], text[:shorter])

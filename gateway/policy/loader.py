@@ -12,7 +12,8 @@ from gateway.core.errors import Misconfigured
 from gateway.core.toml_lines import line_of, line_of_error
 from gateway.policy.conditions import read_conditions
 from gateway.policy.predicates import PROTOCOLS
-from gateway.policy.rules import Do, Policy, Rule
+from gateway.policy.rules import Condition, Do, Policy, Rule
+from gateway.policy.scope import possible_verbs
 from gateway.policy.wrong import Wrong, did_you_mean
 
 KEYS = ("id", "on", "match", "unless", "do", "message", "mask")
@@ -73,8 +74,23 @@ def _rule(table: Any, place: str, detectors: tuple[str, ...]) -> Rule:
     unless = read_conditions(table["unless"], "unless") if "unless" in table else ()
     if unless and set(unless) <= set(match):
         raise Wrong(("unless",), "can never fire: whatever matches is excepted")
+    _can_fire(do, match, unless)
     masks = _masks(table, do, detectors)
     return Rule(id, do, match, unless, _on(table), _text(table, "message"), masks, place)
+
+
+def _can_fire(do: Do, match: Sequence[Condition], unless: Sequence[Condition]) -> None:
+    verbs = possible_verbs(do, match)
+    asked = possible_verbs("block", match)
+    if not verbs and do == "mask":
+        raise Wrong(("match",), f"can never fire: {', '.join(asked)} shows nothing that could be masked")
+    if not verbs and asked == ("typed",):
+        raise Wrong(("match",), "can never fire: a line typed in a shell needs no permission of its own")
+    if not verbs:
+        sentence = 'can never fire: say where to, as in destination = ["db.internal:5432"]'
+        raise Wrong(("match",), sentence)
+    if unless and not set(verbs) & set(possible_verbs("block", unless)):
+        raise Wrong(("unless",), "can never lift this rule: nothing meets match and unless at once")
 
 
 def _text(table: dict[str, Any], key: str) -> str:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
-from gateway.policy import command_line
+from gateway.policy import command_line, destinations, paths
 from gateway.policy.glob import matches
 from gateway.policy.rules import Condition
+from gateway.policy.scope import called
+from gateway.policy.verbs import FILE_VERBS
 
-VERBS = ("exec", "shell", "subsystem")
 PROTOCOLS = ("ssh",)
 
 
@@ -25,6 +26,8 @@ class Question:
     session: Session
     condition: Condition
     restricts: bool
+    beside: frozenset[str] = frozenset()
+    """The fields of all conditions that stand together with this one."""
 
     def any_fits(self, *texts: str) -> bool:
         """Whether one of the condition's values describes one of the texts."""
@@ -63,8 +66,9 @@ def protocol(question: Question) -> bool:
 
 
 def verb(question: Question) -> bool:
-    """What is asked for: exec, shell or subsystem."""
-    return question.any_fits(question.operation.verb)
+    """What is asked for."""
+    asked = question.operation.verb
+    return question.any_fits(*called(asked, question.beside, restricts=question.restricts))
 
 
 def effect(question: Question) -> bool:
@@ -87,19 +91,60 @@ def source(question: Question) -> bool:
 
 
 def command(question: Question) -> bool:
-    """The command line of an exec. Restricting: any form that it might be meant in, and any line that can not be
-    read with certainty. Allowing: every single command of a line that holds nothing else."""
-    if question.operation.verb != "exec":
+    """The command line of an exec, of a transfer by scp -O, rsync or git, or of a line typed in a shell. Restricting:
+    any form that it might be meant in, and any line that can not be read with certainty. Allowing: every single
+    command of a line that holds nothing else; what was typed is never certain enough for that."""
+    text = _command_of(question.operation)
+    if text is None:
         return False
-    line = command_line.read(question.operation.text)
+    is_typed = question.operation.verb == "typed"
+    line = command_line.read(text)
     if question.restricts:
-        return not line.certain or question.any_fits(*line.forms)
-    return line.plain and bool(line.commands) and all(question.any_fits(text) for text in line.commands)
+        doubtful = not line.certain or (is_typed and not _was_seen(question.operation))
+        return doubtful or question.any_fits(*line.forms)
+    if is_typed or not line.plain:
+        return False
+    return bool(line.commands) and all(question.any_fits(command) for command in line.commands)
 
 
-def is_readable(operation: Operation) -> bool:
-    """Whether the command line could be read with certainty."""
-    return operation.verb != "exec" or command_line.read(operation.text).certain
+def path(question: Question) -> bool:
+    """The paths of a file operation."""
+    if question.restricts:
+        return paths.may_touch(question.condition.values, question.operation)
+    return paths.stays_within(question.condition.values, question.operation)
+
+
+def destination(question: Question) -> bool:
+    """Where a forwarded connection leads, or where the target is to listen for one."""
+    if question.restricts:
+        return destinations.may_lead_to(question.condition.values, question.operation)
+    return destinations.leads_to(question.condition.values, question.operation)
+
+
+def what_is_unclear(operation: Operation) -> str:
+    """Why rules about commands match whatever this is; empty where they can tell."""
+    text = _command_of(operation)
+    if text is None:
+        return ""
+    if operation.verb == "typed" and not _was_seen(operation):
+        return "this line can not be read from the screen with certainty"
+    return "" if command_line.read(text).certain else "this command line can not be read with certainty"
+
+
+def _command_of(operation: Operation) -> str | None:
+    """The command line, of those operations that have one."""
+    if operation.verb == "exec":
+        return operation.text
+    said = operation.details.get("command")
+    if operation.verb == "typed":
+        return said if isinstance(said, str) else operation.text
+    if operation.verb in FILE_VERBS and isinstance(said, str) and said:
+        return said
+    return None
+
+
+def _was_seen(operation: Operation) -> bool:
+    return operation.details.get("confidence") in ("high", "medium")
 
 
 FIELDS: dict[str, Callable[[Question], bool]] = {
@@ -113,4 +158,6 @@ FIELDS: dict[str, Callable[[Question], bool]] = {
     "effect": effect,
     "source": source,
     "command": command,
+    "path": path,
+    "destination": destination,
 }

@@ -12,7 +12,8 @@ from gateway.policy import predicates
 from gateway.policy.decide import decide
 from gateway.policy.explain import explain
 from gateway.policy.rules import Condition, Policy, Rule
-from tests.policy.conftest import SHELL, policy, run, session
+from gateway.policy.verbs import FORWARD_VERBS
+from tests.policy.conftest import SHELL, file, forward, policy, run, session, typed
 
 RULES = policy(
     """
@@ -151,9 +152,15 @@ def test_explain_says_why() -> None:
 conditions = st.one_of(
     st.builds(Condition, st.just("user"), st.tuples(st.sampled_from(["alice*", "bob*", "*"]))),
     st.builds(Condition, st.just("target"), st.tuples(st.sampled_from(["web-*", "db-*"]))),
-    st.builds(Condition, st.just("verb"), st.tuples(st.sampled_from(["exec", "shell"]))),
+    st.builds(
+        Condition, st.just("verb"), st.tuples(st.sampled_from(["exec", "shell", "upload", "typed", "*"]))
+    ),
     st.builds(Condition, st.just("command"), st.tuples(st.sampled_from(["rm *", "id", "*"]))),
     st.builds(Condition, st.just("effect"), st.tuples(st.sampled_from(["write", "run"]))),
+    st.builds(Condition, st.just("path"), st.tuples(st.sampled_from(["/etc/*", "/srv/*", "*"]))),
+    st.builds(
+        Condition, st.just("destination"), st.tuples(st.sampled_from(["db:*", "*.internal:5432", "*"]))
+    ),
 )
 masks = st.sampled_from([frozenset({"card"}), frozenset({"email"})])
 rules = st.builds(
@@ -170,6 +177,19 @@ operations = st.one_of(
     st.sampled_from(["id", "rm -rf /", "id; rm x", "$x", "'"]).map(run),
     st.just(SHELL),
     st.just(Operation("exec", "id", frozenset({Effect.UNKNOWN}))),
+    st.sampled_from(
+        [
+            file("upload", "x", "/etc/x"),
+            file("upload", "/srv/x", "/srv/x", command="scp -t /srv/x"),
+            file("download", "/srv/x"),
+            file("rename", "/srv/x", "/srv/x", "/etc/x"),
+            forward("db:5432"),
+            forward("a.internal:5432", "listen"),
+            forward("127.1:1"),
+            typed("rm x"),
+            typed("id", "low"),
+        ]
+    ),
 )
 
 
@@ -197,3 +217,5 @@ def test_a_restricting_rule_never_grants(before: list[Rule], new: Rule, operatio
     else:
         assert allowed_now >= allowed
         assert not allowed or masked_now == masked
+        if operation.verb in FORWARD_VERBS and allowed_now > allowed:
+            assert any(condition.field == "destination" for condition in new.match)

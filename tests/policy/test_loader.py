@@ -10,9 +10,43 @@ from hypothesis import strategies as st
 from gateway.core.errors import Misconfigured
 from gateway.policy.loader import load_policy
 from gateway.policy.predicates import FIELDS
-from tests.policy.conftest import DETECTORS, policy
+from gateway.policy.verbs import VERBS
+from tests.policy.conftest import DETECTORS, policy, rule
 
 GOOD = '[[rule]]\nid = "a"\nmatch = { user = "*" }\ndo = "allow"\n'
+MASK = 'mask = { card = "redact" }'
+WHERE_TO = 'say where to, as in destination = ["db.internal:5432"]'
+NEVER = [
+    ('verb = ["exec"], path = "/etc/*"', "block", "", 3, "can never fire: exec has no path, only upload, download,"),
+    ('verb = "upload", destination = "*"', "block", "", 3, "can never fire: upload has no destination, only forward"),
+    ('path = "*", destination = "*"', "block", "", 3, "can never fire: nothing has path and destination at once"),
+    ('verb = "mkdir", command = "*"', "allow", "", 3, "can never fire: mkdir has no command"),
+    ('verb = ["forward", "listen"]', "allow", "", 3, f"can never fire: {WHERE_TO}"),
+    ('verb = "typed"', "allow", "", 3, "can never fire: a line typed in a shell needs no permission of its own"),
+    ('verb = "upload"', "mask", MASK, 3, "can never fire: upload shows nothing that could be masked"),
+    ('verb = "exec"', "block", 'unless = { path = "/srv/*" }', 5, "can never lift this rule: nothing meets"),
+    ('verb = "uplaod"', "block", "", 3, "unknown verb uplaod; did you mean upload?"),
+    ('verb = "fowrard"', "block", "", 3, "unknown verb fowrard; did you mean forward?"),
+    ('paht = "/x"', "block", "", 3, "unknown field paht; did you mean path?"),
+    ('destnation = "/x"', "block", "", 3, "unknown field destnation; did you mean destination?"),
+    ('path = "etc/*"', "block", "", 3, 'etc/* must begin with "/" or "*"'),
+    ('path = "~/.ssh/*"', "block", "", 3, '~/.ssh/* must begin with "/" or "*": paths are compared as the target '
+     'resolves them; write "*/.ssh/*" for wherever it is'),
+    ('path = "/etc/"', "block", "", 3, '/etc/ can never fire: write "/etc" for the directory, "/etc/*" for'),
+    ('path = "/srv/../etc/*"', "block", "", 3, '/srv/../etc/* can never fire: resolved paths have no "//"'),
+    ('path = "/srv//x"', "block", "", 3, '/srv//x can never fire: resolved paths have no "//"'),
+    ('destination = "db.internal"', "allow", "", 3, "db.internal must be a host and a port, as in"),
+    ('destination = "::1:22"', "allow", "", 3, "::1:22 must have an IPv6 address in brackets"),
+    ('destination = "[::g]:22"', "allow", "", 3, "[::g]:22 has no host name or address before its port"),
+    ('destination = "[::1::2]:22"', "allow", "", 3, "[::1::2]:22 can never fire: its address is not in its usual"),
+    ('destination = "[0::1]:22"', "allow", "", 3, "[0::1]:22 can never fire: its address is not in its usual form; "
+     "write ::1"),
+    ('destination = "127.1:22"', "allow", "", 3, "127.1:22 can never fire: its address is not in its usual form"),
+    ('destination = "db:99999"', "allow", "", 3, "db:99999 has no port number from 0 to 65535"),
+    ('destination = "db:022"', "allow", "", 3, "db:022 has no port number from 0 to 65535"),
+    ('destination = "unix:run/x"', "allow", "", 3, "unix:run/x must name a whole plain path"),
+    ('destination = "d b:22"', "allow", "", 3, "d b:22 has no host name or address before its port"),
+]  # fmt: skip
 RULES_PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 MASKING_PAGE = RULES_PAGE.with_name("masking.md")
 
@@ -43,8 +77,15 @@ MASKING_PAGE = RULES_PAGE.with_name("masking.md")
         ),
         (
             '[[rule]]\nid = "a"\nmatch = { verb = "shell", command = "x" }\ndo = "block"',
-            'rules.toml:3: rule "a": can never fire: only an exec has a command',
+            'rules.toml:3: rule "a": can never fire: shell has no command, only exec, typed,',
         ),
+        *[
+            (
+                f'[[rule]]\nid = "a"\nmatch = {{ {match} }}\ndo = "{do}"\n{more}',
+                f'rules.toml:{line}: rule "a": {told}',
+            )
+            for match, do, more, line, told in NEVER
+        ],
         (
             '[[rule]]\nid = "a"\nmatch = { verb = "exce" }\ndo = "block"',
             'rules.toml:3: rule "a": unknown verb exce; did you mean exec?',
@@ -107,6 +148,22 @@ def test_the_revision_follows_the_text() -> None:
     assert re.fullmatch(r"[0-9a-f]{12}", policy(GOOD).revision)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        rule("a", "block", 'path = "/etc/*", verb = "upload"', 'unless = { verb = "rename" }'),
+        rule("a", "block", 'verb = "exec", command = "rsync *"', 'unless = { path = "/srv/*" }'),
+        rule("a", "allow", 'destination = ["*.internal:5432", "unix:/run/*", "[2001:db8::*]:22", "*"]'),
+        rule("a", "allow", 'verb = ["exec", "forward"]'),
+        rule("a", "block", 'verb = ["typed", "exec"], command = "rm *"'),
+        rule("a", "mask", 'user = "*"', MASK + '\nunless = { verb = "download" }'),
+        rule("a", "allow", 'verb = "*", path = ["/srv", "*", "/"]'),
+    ],
+)
+def test_what_can_fire_is_taken(text: str) -> None:
+    assert len(policy(text).rules) == 1
+
+
 def test_labels_and_lists() -> None:
     loaded = policy(
         '[[rule]]\nid = "a"\nmatch = { label = { env = ["prod", "stage"] }, verb = "*" }\ndo = "allow"'
@@ -132,6 +189,14 @@ def test_every_field_is_documented() -> None:
     page = RULES_PAGE.read_text()
     missing = [field for field in FIELDS if f"| `{field}` |" not in page]
     assert missing == []
+
+
+def test_every_verb_is_documented() -> None:
+    text = RULES_PAGE.read_text()
+    rows = text[text.index("| verb |") : text.index("## Commands")]
+    assert set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in rows.splitlines() if row))) == set(
+        VERBS
+    )
 
 
 @pytest.mark.parametrize(("page", "least"), [(RULES_PAGE, 3), (MASKING_PAGE, 1)])

@@ -1,0 +1,87 @@
+"""Which rules have a say about which operations, whatever their conditions are.
+
+Typed lines and forwarded connections are special: the one needs no permission of its own, the other only counts as
+permitted where a rule names where it leads.
+"""
+
+from collections.abc import Collection, Sequence
+
+from gateway.core.operation import Operation
+from gateway.policy.glob import matches
+from gateway.policy.rules import Condition, Do, Rule
+from gateway.policy.verbs import (
+    FILE_VERBS,
+    FORWARD_VERBS,
+    HAVE_IT,
+    MASKED_VERBS,
+    SAME_AS_TWO_PATHS,
+    TWO_PATHS,
+    VERBS,
+)
+
+
+def needs_no_rule(operation: Operation) -> bool:
+    """A line typed in a shell: the shell itself was allowed, and reading a screen is too weak to allow by."""
+    return operation.verb == "typed"
+
+
+def why_silent(rule: Rule, operation: Operation) -> str:
+    """Why the rule has no say about this operation; empty where it has."""
+    if operation.verb == "typed":
+        if rule.do == "allow":
+            return "a typed line needs no permission, the shell has it"
+        if not heeds_typing(rule):
+            return "it is not about lines typed in a shell"
+    if operation.verb in FORWARD_VERBS and rule.do == "allow" and not _has(rule.match, "destination"):
+        return "it names no destination"
+    return ""
+
+
+def heeds_typing(rule: Rule) -> bool:
+    """Whether a line typed in a shell can be stopped by this rule."""
+    if rule.do in ("allow", "mask"):
+        return False
+    return "typed" in possible_verbs(rule.do, rule.match) and any(
+        condition.field == "command" or condition.field == "verb" for condition in rule.match
+    )
+
+
+def possible_verbs(do: Do, conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """The verbs that a rule with these conditions could ever fire for."""
+    verbs = {verb for verb in VERBS if _could_be(verb, conditions, restricts=do != "allow")}
+    if do == "allow":
+        verbs.discard("typed")
+        if not _has(conditions, "destination"):
+            verbs.difference_update(FORWARD_VERBS)
+    if do == "mask":
+        verbs &= set(MASKED_VERBS)
+    return tuple(verb for verb in VERBS if verb in verbs)
+
+
+def called(verb: str, beside: Collection[str], *, restricts: bool) -> tuple[str, ...]:
+    """The verbs by which a condition catches an operation. `beside`: the fields that stand together with it.
+
+    A rule that keeps people from a path in one way keeps them from giving the file another name, too, and one about
+    the command line of an exec also looks at lines that carry a transfer: either would be a way round."""
+    names = [verb]
+    if restricts and "path" in beside and verb in TWO_PATHS:
+        names += SAME_AS_TWO_PATHS
+    if restricts and "command" in beside and verb in FILE_VERBS:
+        names.append("exec")
+    return tuple(names)
+
+
+def _could_be(verb: str, conditions: Sequence[Condition], *, restricts: bool) -> bool:
+    fields = {condition.field for condition in conditions}
+    if any(field in fields and verb not in verbs for field, verbs in HAVE_IT.items()):
+        return False
+    names = called(verb, fields, restricts=restricts)
+    return all(
+        any(matches(value, name) for value in condition.values for name in names)
+        for condition in conditions
+        if condition.field == "verb"
+    )
+
+
+def _has(conditions: Sequence[Condition], field: str) -> bool:
+    return any(condition.field == field for condition in conditions)
