@@ -16,8 +16,12 @@ from gateway.api.schema import (
     FRAMES_MEDIA_TYPE,
     NEXT_HEADER,
     STATE_HEADER,
+    EndPerson,
+    EndSession,
     FeedEvent,
     Me,
+    Message,
+    PersonEnded,
     Problem,
     RecordingInfo,
     RecordingState,
@@ -66,6 +70,22 @@ class GatewayClient(Protocol):
 
     def export(self, id: str, form: str) -> AsyncIterator[bytes]:
         """The recording as `cast2` or `txt`, in pieces."""
+        ...
+
+    async def pause(self, id: str) -> SessionSummary:
+        """Hold back what the person of a live session sends, for five minutes unless renewed."""
+        ...
+
+    async def resume(self, id: str) -> SessionSummary: ...
+
+    async def message(self, id: str, text: str) -> SessionSummary:
+        """Say one line to the person of a live session."""
+        ...
+
+    async def end(self, id: str, reason: str = "") -> SessionSummary: ...
+
+    async def end_person(self, name: str, reason: str = "") -> PersonEnded:
+        """End every session of a person on this gateway."""
         ...
 
     def feed(self) -> AsyncIterator[FeedEvent]:
@@ -149,6 +169,23 @@ class HttpGateway:
             async for piece in response.aiter_bytes():
                 yield piece
 
+    async def pause(self, id: str) -> SessionSummary:
+        return await self._steer(id, "pause")
+
+    async def resume(self, id: str) -> SessionSummary:
+        return await self._steer(id, "resume")
+
+    async def message(self, id: str, text: str) -> SessionSummary:
+        return await self._steer(id, "message", _said(Message, text=text))
+
+    async def end(self, id: str, reason: str = "") -> SessionSummary:
+        return await self._steer(id, "end", _said(EndSession, reason=reason))
+
+    async def end_person(self, name: str, reason: str = "") -> PersonEnded:
+        return await self._post(
+            PersonEnded, f"/v1/people/{quote(name, safe='')}/end", _said(EndPerson, reason=reason)
+        )
+
     async def feed(self) -> AsyncIterator[FeedEvent]:
         timeout = httpx2.Timeout(_FEED_SILENCE_SECONDS, connect=_CONNECT_SECONDS)
         async with _trouble(self.url), self._http.sse("/v1/feed", timeout=timeout) as source:
@@ -173,10 +210,30 @@ class HttpGateway:
             raise _refusal(response)
         return response
 
+    async def _steer(self, id: str, what: str, body: BaseModel | None = None) -> SessionSummary:
+        return await self._post(SessionSummary, f"/v1/sessions/{quote(id, safe='')}/{what}", body)
+
+    async def _post(self, model: type[_Model], path: str, body: BaseModel | None) -> _Model:
+        content = body.model_dump_json() if body else None
+        async with _trouble(self.url):
+            response = await self._http.post(
+                path, content=content, headers={"Content-Type": "application/json"} if body else None
+            )
+        if not response.is_success:
+            raise _refusal(response)
+        return _parse(model, response.content)
+
     async def _get_model(
         self, model: type[_Model], path: str, params: Mapping[str, str] | None = None
     ) -> _Model:
         return _parse(model, (await self._get(path, params)).content)
+
+
+def _said(model: type[_Model], **words: str) -> _Model:
+    try:
+        return model(**words)
+    except ValidationError as problem:
+        raise ServerSaid("Say it in one line of up to 300 characters.", 422) from problem
 
 
 def _parse(model: type[_Model], data: bytes | str) -> _Model:

@@ -12,6 +12,7 @@ from typing import Final
 from gateway.api.schema import (
     FeedEvent,
     Me,
+    PersonEnded,
     RecordingInfo,
     RecordingState,
     SessionPage,
@@ -21,7 +22,7 @@ from gateway.api.schema import (
 )
 from hoop_tui import demo_scenes
 from hoop_tui.client import FrameBatch
-from hoop_tui.errors import GatewayTrouble, NotFound
+from hoop_tui.errors import GatewayTrouble, NotFound, ServerSaid
 from hoop_tui.scenes import Scene
 
 _BEAT_SECONDS = 5.0
@@ -147,6 +148,29 @@ class FakeGateway:
         for frame in self._kept(id).frames:
             yield frame.data
 
+    async def pause(self, id: str) -> SessionSummary:
+        return self._steer("pause", id, "", paused_by=self.who.person)
+
+    async def resume(self, id: str) -> SessionSummary:
+        return self._steer("resume", id, "", paused_by="")
+
+    async def message(self, id: str, text: str) -> SessionSummary:
+        return self._steer("message", id, text)
+
+    async def end(self, id: str, reason: str = "") -> SessionSummary:
+        return self._steer("end", id, reason, state=SessionState.KILLED, outcome="ended", ended_at=NOW)
+
+    async def end_person(self, name: str, reason: str = "") -> PersonEnded:
+        self._note(f"end everything of {name} {reason}".strip())
+        theirs = [
+            kept.summary.id
+            for kept in self.kept.values()
+            if kept.summary.person == name and kept.summary.state is SessionState.LIVE
+        ]
+        for id in theirs:
+            await self.end(id, reason)
+        return PersonEnded(ended=theirs)
+
     async def feed(self) -> AsyncIterator[FeedEvent]:
         self._note("feed")
         yield FeedEvent(topic="beat")
@@ -158,6 +182,14 @@ class FakeGateway:
 
     async def close(self) -> None:
         self.closed = True
+
+    def _steer(self, what: str, id: str, text: str, **change: object) -> SessionSummary:
+        self._note(f"{what} {id} {text}".strip())
+        kept = self._kept(id)
+        if kept.summary.state is not SessionState.LIVE:
+            raise ServerSaid(f"{kept.summary.id} has ended already", 409)
+        kept.summary = kept.summary.model_copy(update=change)
+        return kept.summary
 
     def _note(self, question: str) -> None:
         self.asked.append(question)

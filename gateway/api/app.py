@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import feed, health, problems, recordings, sessions
+from gateway.api import control, feed, health, problems, recordings, sessions
 from gateway.api.health import Check
 from gateway.api.playback import Playback
 from gateway.api.services import ApiServices
@@ -14,6 +14,7 @@ from gateway.api.viewings import Viewings
 
 __all__ = ["ApiServices", "build_api", "build_health"]
 
+LONGEST_BODY = 1 << 16
 _EVERYWHERE = problems.documented(401, 422, 503)
 
 
@@ -30,8 +31,9 @@ def build_api(services: ApiServices) -> FastAPI:
     app.state.services = services
     app.state.playback = Playback(services.blobs)
     app.state.viewings = Viewings()
-    for router in (sessions.router, recordings.router, feed.router):
+    for router in (sessions.router, recordings.router, feed.router, control.router):
         app.include_router(router, prefix="/v1", responses=_EVERYWHERE)
+    app.add_middleware(_SmallBodies)
     app.add_middleware(_NeverKept)
     problems.install(app)
     return app
@@ -45,6 +47,29 @@ def build_health(checks: Mapping[str, Check]) -> FastAPI:
     app.add_middleware(_NeverKept)
     problems.install(app)
     return app
+
+
+class _SmallBodies:
+    """Takes no more of a request than any of our questions is long: bodies are read before anybody is asked who
+    they are."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        taken = 0
+
+        async def measured() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > LONGEST_BODY:
+                raise HTTPException(
+                    413, "a request of this length makes no sense here", {"Connection": "close"}
+                )
+            return message
+
+        await self._app(scope, measured if scope["type"] == "http" else receive, send)
 
 
 class _NeverKept:

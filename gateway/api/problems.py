@@ -13,6 +13,7 @@ from gateway.core.errors import Fault
 
 MEDIA_TYPE = "application/problem+json"
 _SENTENCES = {
+    400: "this request can not be read",
     404: "there is nothing at this address",
     405: "this address does not take this method",
 }

@@ -8,9 +8,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 FRAMES_MEDIA_TYPE = "application/vnd.hoop.frames"
 NEXT_HEADER = "Hoop-Next"
@@ -75,6 +75,10 @@ class SessionSummary(_Model):
     masked: int = 0
     bytes_shown: int = 0
     imported_from: str = ""
+    gateway: str = ""
+    """The gateway that it is, or was, open in."""
+    paused_by: str = ""
+    """Who holds back what the person sends; known of sessions that are live on the gateway that answers."""
 
 
 class SessionPage(_Model):
@@ -83,6 +87,35 @@ class SessionPage(_Model):
     sessions: list[SessionSummary]
     live: int
     today: int
+
+
+_Line = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+"""One line, as people say it. What their terminals can not show is spelt out to them."""
+
+
+class Message(_Model):
+    """What staff say to the person of a live session."""
+
+    text: Annotated[_Line, Field(min_length=1), StringConstraints(strip_whitespace=True)]
+
+
+class EndSession(_Model):
+    """Why a session is ended: the person is told, and the audit log keeps it."""
+
+    reason: Annotated[_Line, StringConstraints(strip_whitespace=True)] = ""
+
+
+class EndPerson(EndSession):
+    """Why everything of a person is ended."""
+
+
+class PersonEnded(_Model):
+    """What was ended of a person."""
+
+    ended: list[str]
+    """Ids of the sessions that were ended."""
+    elsewhere: list[str] = []
+    """Ids of their sessions that are live on other gateways: those have to be asked."""
 
 
 class RecordingState(StrEnum):

@@ -15,8 +15,6 @@ from gateway.core.people import Principal
 from gateway.core.ports import SessionRow
 
 _WHOLE_ID = len("s-") + 8
-_GRACE = timedelta(seconds=15)
-"""A session that has just begun may be in the ledger a moment before it counts as live."""
 _MOST_OWN = 1000
 _BY_OUTCOME = {
     "blocked": SessionState.BLOCKED,
@@ -26,25 +24,25 @@ _BY_OUTCOME = {
 }
 
 
-def state_of(row: SessionRow, live: AbstractSet[str], now: datetime) -> SessionState:
-    """The word a session is shown with."""
+def state_of(row: SessionRow, live: AbstractSet[str], now: datetime, lease: timedelta) -> SessionState:
+    """The word a session is shown with. `live`: the ids of those that are open in this process."""
     if row.ended_at is not None:
         return _BY_OUTCOME.get(row.outcome, SessionState.ENDED)
-    if row.id in live or now - row.started_at < _GRACE:
+    if row.id in live or now - (row.seen_at or row.started_at) < lease:
         return SessionState.LIVE
     return SessionState.LOST
 
 
 def is_live(services: ApiServices, row: SessionRow) -> bool:
     """May more of it follow?"""
-    return state_of(row, services.live_sessions(), services.clock.now()) is SessionState.LIVE
+    return _state(services, row) is SessionState.LIVE
 
 
 def summary(services: ApiServices, row: SessionRow) -> SessionSummary:
     """One row as the API sends it."""
     return SessionSummary(
         id=row.id,
-        state=state_of(row, services.live_sessions(), services.clock.now()),
+        state=_state(services, row),
         person=row.person,
         target=row.target,
         kind=row.kind,
@@ -61,7 +59,13 @@ def summary(services: ApiServices, row: SessionRow) -> SessionSummary:
         masked=sum((row.masked or {}).values()),
         bytes_shown=row.bytes_shown,
         imported_from=row.imported_from,
+        gateway=row.gateway,
+        paused_by=gate.steering.paused_by if (gate := services.live.get(row.id)) else "",
     )
+
+
+def _state(services: ApiServices, row: SessionRow) -> SessionState:
+    return state_of(row, services.live.ids(), services.clock.now(), services.lease)
 
 
 async def find(services: ApiServices, who: Principal, action: Action, text: str) -> SessionRow:

@@ -4,11 +4,14 @@ Works on Settings alone; what lies in files is looked at by config_files.py. Eac
 setting and a sentence.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from gateway.app.config_problems import Path
+from gateway.adapters.ssh.jump_hops import HOPS_MOST
+from gateway.app.config_problems import Path, did_you_mean
 from gateway.app.config_values import Address
+from gateway.app.inventory import HOST_LABELS
 from gateway.app.settings import Settings, TargetTable
 
 Finding = tuple[Path, str]
@@ -93,7 +96,11 @@ def _targets(settings: Settings) -> Iterator[Finding]:
         if target.name in names:
             yield ("target", index, "name"), f'there are two targets with the name "{target.name}"'
         names.add(target.name)
-        for key, sentence in _target(target):
+        for key, sentence in (
+            *_target(target),
+            *_what_it_offers(target),
+            *_way_there(target, settings.target),
+        ):
             path: Path = ("target", index, key) if key else ("target", index)
             yield path, sentence
 
@@ -111,3 +118,40 @@ def _target(target: TargetTable) -> Iterator[tuple[str, str]]:
         yield "to", f'has {{name}} in it, but "{target.name}" is no pattern'
     if target.key is None and target.password is None:
         yield "", "needs a key or a password: the gateway signs in there for the person"
+
+
+def _what_it_offers(target: TargetTable) -> Iterator[tuple[str, str]]:
+    if target.shell == "full" and target.commands:
+        yield "commands", 'does nothing while the target has a shell; add shell = "none"'
+    if target.shell == "none" and target.agent_forwarding:
+        yield "agent_forwarding", 'can not go with shell = "none": nothing but commands and files reaches it'
+
+
+def _way_there(target: TargetTable, inventory: Sequence[TargetTable]) -> Iterator[tuple[str, str]]:
+    """Follow `via` to its end."""
+    seen, here = [target.name], target
+    while here.via is not None:
+        found = _named(here.via, inventory)
+        if found is None:
+            if here is target:
+                yield "via", f'there is no target "{here.via}"' + did_you_mean(here.via, _names(inventory))
+            return
+        if found.name in seen:
+            if found is target or here is target:
+                yield "via", f"leads back to itself: {' - '.join([*seen, found.name])}"
+            return
+        seen.append(found.name)
+        here = found
+    if len(seen) - 1 > HOPS_MOST:
+        yield "via", f"is behind more than {HOPS_MOST} other targets: {' - '.join(seen)}"
+
+
+def _named(name: str, inventory: Sequence[TargetTable]) -> TargetTable | None:
+    """As the inventory finds it: an exact name first, then the first pattern that fits."""
+    exact = (target for target in inventory if target.name == name)
+    fitting = (target for target in inventory if "*" in target.name and fnmatchcase(name, target.name))
+    return next(exact, None) or (next(fitting, None) if HOST_LABELS.fullmatch(name) else None)
+
+
+def _names(inventory: Sequence[TargetTable]) -> list[str]:
+    return [target.name for target in inventory if "*" not in target.name]

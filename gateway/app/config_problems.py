@@ -65,6 +65,8 @@ _TYPES = {
 _PATTERNS = {
     "person.name": "may have up to 128 letters, digits and . _ @ + -, and starts with a letter or digit",
     "target.name": 'may have up to 128 letters, digits and . _ -, and a "*" where it is a pattern',
+    "target.environment": 'must be names of capitals, digits and "_", as in "DEPLOY_ENV" or "DEPLOY_*"',
+    "target.via": 'must be the name of another target, without a "*"',
     "ssh.banner": "a line may have up to 79 printable ASCII characters",
 }
 _LISTS = ("person", "target")

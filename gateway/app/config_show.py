@@ -44,11 +44,14 @@ def _line(loaded: LoadedConfig, path: KeyPath, value: object, origins: bool) -> 
     return f"{text}  # {loaded.origin(path)}" if origins else text
 
 
+SIZES = ("reserve", "keep_files", "keep_forwards")
+
+
 def toml_value(value: Any, name: str = "") -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
-        return toml_text(show_size(value)) if name == "reserve" else str(value)
+        return toml_text(show_size(value)) if name in SIZES else str(value)
     if isinstance(value, timedelta):
         return toml_text(show_duration(value))
     if isinstance(value, SecretReference):

@@ -56,6 +56,12 @@ do      = "block"
 message = "restarts go through the deploy pipeline"
 
 [[rule]]
+id      = "no-config-by-hand"
+match   = {{ path = "/etc/*", verb = ["upload", "remove", "chmod", "mkdir"] }}
+do      = "block"
+message = "configuration goes through the deploy pipeline"
+
+[[rule]]
 id    = "no-secrets-on-screens"
 match = {{ label = {{ env = "demo" }} }}
 do    = "mask"

@@ -19,7 +19,7 @@ _PIECE = 1 << 16
 
 
 class DemoTarget:
-    """Serves shells until it is stopped; then its processes are ended too."""
+    """Serves shells and files until it is stopped; then its processes are ended too."""
 
     def __init__(self, home: Path, host_key: asyncssh.SSHKey, person_key: asyncssh.SSHKey) -> None:
         self._home = home
@@ -38,6 +38,7 @@ class DemoTarget:
             authorized_client_keys=asyncssh.import_authorized_keys(self._allowed),
             process_factory=self._serve,
             encoding=None,
+            sftp_factory=self._files,
             allow_scp=False,
         )
         return self._acceptor.get_port()
@@ -58,6 +59,10 @@ class DemoTarget:
             await self._on_terminal(process)
         else:
             await self._piped(process)
+
+    def _files(self, channel: "asyncssh.SSHServerChannel[bytes]") -> asyncssh.SFTPServer:
+        """Files of the scratch directory only: the rest of this machine is none of the demo's business."""
+        return _Files(channel, chroot=os.fsencode(self._home))
 
     def _environment(self, term: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
@@ -115,6 +120,13 @@ class DemoTarget:
             _end(child)
             self._running.discard(child)
             os.close(ours)
+
+
+class _Files(asyncssh.SFTPServer):
+    """Says how it went when it ends, as OpenSSH's does: `scp` takes silence for a failure."""
+
+    def exit(self) -> None:
+        self.channel.exit(0)
 
 
 async def _feed(person: "asyncssh.SSHReader[bytes]", stdin: asyncio.StreamWriter) -> None:

@@ -16,6 +16,7 @@ from gateway.app import wiring
 from gateway.app.clock import SystemClock
 from gateway.app.config_file import LoadedConfig, load_config
 from gateway.app.config_store import store_password
+from gateway.app.home import Home
 from gateway.app.inventory import Targets
 from gateway.app.people import People
 from gateway.app.shelf import PolicyShelf
@@ -31,6 +32,7 @@ from gateway.masking.stream import StreamMasker
 from gateway.secrets.references import ReferenceSecrets
 from gateway.session.approvals import Approvals
 from gateway.session.gate import Organs
+from gateway.session.heartbeat import LOST, Heartbeat
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import BearerToken, Lobby, Rooms
 from gateway.store.ledger import SqlLedger
@@ -44,7 +46,13 @@ class House:
     """One running gateway. `open`, then `stop` exactly once."""
 
     def __init__(
-        self, config: LoadedConfig, ledger: SqlLedger, *, hints: tuple[str, ...] = (), demo: bool = False
+        self,
+        config: LoadedConfig,
+        ledger: SqlLedger,
+        home: Home,
+        *,
+        hints: tuple[str, ...] = (),
+        demo: bool = False,
     ) -> None:
         settings = config.settings
         self.config = config
@@ -57,6 +65,7 @@ class House:
         self.policy = PolicyShelf(config.policy)
         self.live = LiveSessions()
         self.ports: dict[str, int] = {}
+        self._home = home
         self._demo = demo
         self._hints = hints
         self._stopping = asyncio.Event()
@@ -65,20 +74,37 @@ class House:
             ledger, self.bus, Approvals(ledger, self.bus, self.clock), self.policy.judge, StreamMasker
         )
         rooms = Rooms(ledger, self.blobs, self.bus, self.clock, self.people, self.targets)
-        self.lobby = Lobby(rooms, organs, self.live, max_sessions=settings.ssh.max_sessions)
-        self._ssh = SshAdapter(wiring.ssh_door(settings), self.lobby, self.people, ReferenceSecrets())
+        self._lease = settings.gateway.lease
+        self._heartbeat = Heartbeat(ledger, self.live, self.clock, lease=self._lease)
+        self.lobby = Lobby(
+            rooms,
+            organs,
+            self.live,
+            max_sessions=settings.ssh.max_sessions,
+            max_sessions_per_person=settings.ssh.max_sessions_per_person,
+        )
+        self._ssh = SshAdapter(
+            wiring.ssh_door(settings), self.lobby, self.people, ReferenceSecrets(), self.targets.find
+        )
 
     @classmethod
     async def open(cls, config: LoadedConfig, *, hints: tuple[str, ...] = (), demo: bool = False) -> "House":
         """Build everything and open the doors. Whatever fails, nothing stays open."""
         wiring.make_directories(config.settings)
         store = config.settings.store
-        password = await store_password(store, ReferenceSecrets())
-        ledger = await SqlLedger.open(store.url, password=password, gateway=config.settings.gateway.name)
+        gateway = config.settings.gateway
+        home = Home.take(gateway.data_dir)
         try:
-            house = cls(config, ledger, hints=hints, demo=demo)
+            password = await store_password(store, ReferenceSecrets())
+            ledger = await SqlLedger.open(store.url, password=password, gateway=gateway.name, home=home.id)
+        except BaseException:
+            home.leave()
+            raise
+        try:
+            house = cls(config, ledger, home, hints=hints, demo=demo)
         except BaseException:
             await ledger.close()
+            home.leave()
             raise
         try:
             await house._start()
@@ -99,11 +125,12 @@ class House:
                 doors.append(("admin", WebDoor(build_health(self._checks()), door)))
         finally:
             self._web = [door for _, door in doors]
-        recovered = await self.ledger.end_open_sessions("crash")
+        recovered = await self.ledger.end_open_sessions(LOST, self._lease)
         started = GatewayStarted(
             version=__version__, config_sha256=self.config.sha256, recovered=len(recovered)
         )
         await self.ledger.append(started)
+        self._heartbeat.start()
         if listening.ssh is not None:
             (bound, *_) = await self._ssh.start(listening.ssh.host, listening.ssh.port)
             self.ports["ssh"] = bound[1]
@@ -117,11 +144,12 @@ class House:
             bus=self.bus,
             clock=self.clock,
             identify=self._identify,
-            live_sessions=self.live.ids,
+            live=self.live,
             gateway_name=self.config.settings.gateway.name,
             version=__version__,
             demo=self._demo,
             hints=self._hints,
+            lease=self._lease,
             stopping=self._stopping,
         )
 
@@ -137,10 +165,12 @@ class House:
         await self._ssh.stop(DRAIN_SECONDS)
         for door in reversed(self._web):
             await door.stop()
+        await self._heartbeat.stop()
         try:
             await self.ledger.append(GatewayStopped())
         finally:
             await self.ledger.close()
+            self._home.leave()
 
     async def reload(self, path: Path) -> bool:
         """Take people, targets and rules from the file again. A bad file changes nothing."""

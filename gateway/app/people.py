@@ -32,6 +32,10 @@ class People:
         """Who holds this key?"""
         return await self._keys.by_ssh_key(openssh, fingerprint)
 
+    def still(self, principal: Principal) -> Principal | None:
+        """Whoever signed in with a key, as they are now. None: they may not come in any more."""
+        return self._keys.still(principal)
+
     async def by_token(self, token: str) -> Principal | None:
         """Who was this token made for?"""
         return await self._tokens.by_token(token)

@@ -1,6 +1,7 @@
 """`hoop-gateway serve`: open the House, say that it is ready, reload on SIGHUP, stop on SIGTERM or Ctrl-C."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -39,6 +40,8 @@ async def _serve(path: Path, config: LoadedConfig) -> int:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     house = await House.open(config)
+    gc.collect()
+    gc.freeze()  # what was loaded until now stays: collecting garbage looks through what sessions leave, no more
     try:
         doors = ", ".join(f"{name} on port {port}" for name, port in sorted(house.ports.items()))
         log.info("ready: %s", doors or "no door is open")

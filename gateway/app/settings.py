@@ -22,7 +22,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from gateway.adapters.ssh.door import CIPHERS_FOR_PEOPLE, CIPHERS_TO_CHOOSE_FROM
+from gateway.adapters.ssh.only_commands import read_pattern
 from gateway.app.config_keys import PublicKey, read_public_key
+from gateway.app.config_problems import did_you_mean
 from gateway.app.config_values import (
     Address,
     SecretReference,
@@ -35,6 +38,7 @@ from gateway.app.config_values import (
 Role = Literal["person", "approver", "auditor", "operator", "admin"]
 
 PERSON_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$"
+MACHINE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 TARGET_NAME = r"^[A-Za-z0-9*][A-Za-z0-9._*-]{0,127}$"
 WORD = r"^[A-Za-z0-9_][A-Za-z0-9._@-]{0,63}$"
 
@@ -45,7 +49,7 @@ def _says(sentence: str) -> PydanticCustomError:
 
 def _read_as(kind: type, read: Callable[[str], object]) -> BeforeValidator:
     def validate(given: object) -> object:
-        if isinstance(given, kind):
+        if isinstance(given, kind) and kind is not int:
             return given
         if not isinstance(given, str):
             raise PydanticCustomError("string_type", "must be text in quotes")
@@ -91,6 +95,27 @@ def _from_to(least: str, most: str) -> AfterValidator:
     return AfterValidator(validate)
 
 
+def _command(given: str) -> str:
+    try:
+        read_pattern(given)
+    except ValueError as problem:
+        raise _says(str(problem)) from None
+    return given
+
+
+def _cipher(given: str) -> str:
+    if given not in CIPHERS_TO_CHOOSE_FROM:
+        hint = did_you_mean(given, CIPHERS_TO_CHOOSE_FROM) or f"; known: {', '.join(CIPHERS_TO_CHOOSE_FROM)}"
+        raise _says(f"is no cipher that can be offered{hint}")
+    return given
+
+
+def _each_once(given: tuple[str, ...]) -> tuple[str, ...]:
+    if not given or len(set(given)) < len(given):
+        raise _says("must have at least one entry, and none twice")
+    return given
+
+
 Duration = Annotated[timedelta, _read_as(timedelta, read_duration)]
 Size = Annotated[int, _read_as(int, read_size)]
 ListenAddress = Annotated[Address, _read_as(Address, read_address)]
@@ -98,7 +123,10 @@ Key = Annotated[PublicKey, _read_as(PublicKey, read_public_key)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 SecretRef = Annotated[SecretReference, BeforeValidator(_secret)]
 Word = Annotated[str, Field(pattern=WORD)]
+CommandPattern = Annotated[str, AfterValidator(_command)]
+Cipher = Annotated[str, AfterValidator(_cipher)]
 Line = Annotated[str, Field(pattern=r"^[ -~]{0,79}$")]
+VariableNames = Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]{0,63}\*?$")]
 
 
 def _store_url(given: str) -> str:
@@ -119,6 +147,7 @@ class GatewayTable(_Table):
 
     name: Word = "hoop"
     data_dir: FilePath = Path("/var/lib/hoop")
+    lease: Annotated[Duration, _from_to("2s", "10m")] = timedelta(seconds=15)
 
 
 class ListenTable(_Table):
@@ -158,7 +187,15 @@ class SshTable(_Table):
     connect_timeout: Annotated[Duration, _from_to("1s", "5m")] = timedelta(seconds=10)
     keepalive: Annotated[Duration, _from_to("1s", "1h")] = timedelta(seconds=60)
     max_sessions: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    max_sessions_per_person: Annotated[int, Field(ge=1, le=100_000)] = 200
     max_connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 100
+    max_unauthenticated: Annotated[int, Field(ge=1, le=100_000)] = 100
+    max_channels: Annotated[int, Field(ge=1, le=1000)] = 10
+    max_forwards: Annotated[int, Field(ge=1, le=10_000)] = 100
+    login_failures_per_address: Annotated[int, Field(ge=1, le=100_000)] = 20
+    login_failures_per_name: Annotated[int, Field(ge=1, le=100_000)] = 100
+    login_failure_window: Annotated[Duration, _from_to("1s", "1d")] = timedelta(seconds=60)
+    ciphers: Annotated[tuple[Cipher, ...], Strict(False), AfterValidator(_each_once)] = CIPHERS_FOR_PEOPLE
     banner: Annotated[tuple[Line, ...], Strict(False), Field(max_length=20)] = ()
 
 
@@ -186,6 +223,14 @@ class TargetTable(_Table):
     password: SecretRef | None = None
     host_keys: Annotated[tuple[Key, ...], Strict(False)] = ()
     known_hosts: FilePath | None = None
+    host_ca: Annotated[tuple[Key, ...], Strict(False)] = ()
+    via: Annotated[str, Field(pattern=MACHINE_NAME)] | None = None
+    shell: Literal["full", "none"] = "full"
+    commands: Annotated[tuple[CommandPattern, ...], Strict(False)] = ()
+    agent_forwarding: bool = False
+    environment: Annotated[tuple[VariableNames, ...], Strict(False)] = ()
+    keep_files: Size = 0
+    keep_forwards: Size = 16 << 20
 
 
 class PolicyTable(_Table):

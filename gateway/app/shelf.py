@@ -3,7 +3,7 @@
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Verdict
-from gateway.policy.decide import decide
+from gateway.policy.decide import decide, watches_typing
 from gateway.policy.rules import Policy
 from gateway.session.gate import Judge
 
@@ -27,4 +27,4 @@ def _judge(policy: Policy) -> Judge:
     def verdict(operation: Operation, session: Session) -> Verdict:
         return decide(policy, operation, session)
 
-    return Judge(verdict, policy.revision)
+    return Judge(verdict, policy.revision, lambda session: watches_typing(policy, session))

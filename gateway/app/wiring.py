@@ -28,6 +28,14 @@ def _target(table: TargetTable, trusted: Path) -> Target:
             "password": table.password.as_mapping() if table.password else None,
             "host_keys": [key.openssh for key in table.host_keys],
             "known_hosts": [str(path) for path in (table.known_hosts, trusted) if path is not None],
+            "host_ca": [key.openssh for key in table.host_ca],
+            "via": table.via,
+            "shell": table.shell,
+            "commands": table.commands,
+            "agent_forwarding": table.agent_forwarding,
+            "environment": table.environment,
+            "keep_files": table.keep_files,
+            "keep_forwards": table.keep_forwards,
         },
     )
 
@@ -51,7 +59,14 @@ def ssh_door(settings: Settings) -> SshDoor:
         connect_timeout=ssh.connect_timeout.total_seconds(),
         keepalive=ssh.keepalive.total_seconds(),
         max_connections_per_address=ssh.max_connections_per_address,
+        max_unauthenticated=ssh.max_unauthenticated,
+        login_failures_per_address=ssh.login_failures_per_address,
+        login_failures_per_name=ssh.login_failures_per_name,
+        login_failure_window=ssh.login_failure_window.total_seconds(),
+        max_channels=ssh.max_channels,
+        max_forwards=ssh.max_forwards,
         banner=ssh.banner,
+        ciphers=ssh.ciphers,
     )
 
 

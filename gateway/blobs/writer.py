@@ -6,12 +6,15 @@ for the disk itself, go to a thread.
 """
 
 import os
+from collections.abc import Callable, Sequence
 
 from gateway.blobs import words
 from gateway.blobs.threads import in_thread
 from gateway.core.errors import Fault
 
 INLINE_BYTES = 64 << 10
+PIECES_MOST = 64
+"""More than these are joined first: a system takes only so many at once."""
 _sync_data = getattr(os, "fdatasync", os.fsync)
 
 
@@ -28,9 +31,14 @@ class LocalWriter:
         """Hand `data` to the operating system, all of it or (as far as anybody can tell) nothing."""
         self._must_work()
         if len(data) <= INLINE_BYTES:
-            self._write(data)
+            self._write([data])
         else:
-            await in_thread(lambda: self._write(data))
+            await in_thread(lambda: self._write([data]))
+
+    async def append_made(self, make: Callable[[], Sequence[bytes]]) -> None:
+        """Make and write in one go, in a thread: the way there and back costs more than a small write."""
+        self._must_work()
+        await in_thread(lambda: self._write(make()))
 
     async def sync(self) -> None:
         """Make everything appended so far survive a power cut. May overlap with an append."""
@@ -50,15 +58,19 @@ class LocalWriter:
         if not self._open:
             raise Fault("this recording is closed already")
 
-    def _write(self, data: bytes) -> None:
-        rest = memoryview(data)
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        size = sum(map(len, pieces))
+        if len(pieces) > PIECES_MOST:
+            pieces = [b"".join(pieces)]
         try:
+            written = os.writev(self._descriptor, pieces) if size else 0
+            rest = memoryview(b"".join(pieces) if written < size else b"")[written:]
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except OSError as problem:
             self._take_back()
             raise self._fail(problem) from problem
-        self._size += len(data)
+        self._size += size
 
     def _take_back(self) -> None:
         """Cut off what was written of a failed append. If that fails as well, a reader sees the cut."""

@@ -161,7 +161,7 @@ def _confirmed(name: str) -> bool:
 def _known(settings: "Settings", target: "TargetTable") -> str:
     from gateway.cli import pins
 
-    if target.host_keys or target.known_hosts is not None:
+    if target.host_keys or target.host_ca or target.known_hosts is not None:
         return "configured"
     if "*" in target.name:
         return "each"

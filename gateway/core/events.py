@@ -239,7 +239,7 @@ class AgentAsked(Event):
 
     name: ClassVar[str] = "agent.asked"
     what: str
-    """`list` or `sign`."""
+    """`list`, `sign`, or in words what is never granted, such as `remove all keys`."""
     key: str = ""
     """The fingerprint of the key that was to sign."""
     granted: bool = True
@@ -251,7 +251,7 @@ class SessionSteered(Event):
 
     name: ClassVar[str] = "session.steered"
     person: str
-    """The staff member's name."""
+    """The staff member's name; empty where a forgotten pause ended by itself."""
     action: str
     """`pause`, `resume`, `message` or `end`."""
     text: str = ""

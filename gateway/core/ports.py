@@ -4,14 +4,18 @@ The book of record is the Ledger; the Bus only carries hints. Every implementati
 contract tests (tests/contracts).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from gateway.core.events import Event
 from gateway.core.secret import Secret
+
+LEASE = timedelta(seconds=15)
+"""How long a session counts as live after its gateway last said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,10 @@ class SessionRow:
     masked: Mapping[str, int] | None = None
     bytes_shown: int = 0
     imported_from: str = ""
+    gateway: str = ""
+    """The gateway that it is, or was, open in."""
+    seen_at: datetime | None = None
+    """When that gateway last said that it is alive. Silent for longer than a `LEASE`, and not ended: it is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,18 @@ class Ledger(Protocol):
         """The sessions whose id starts with `prefix`; at most ten."""
         ...
 
+    async def keep_alive(self, sessions: Collection[str]) -> AbstractSet[str]:
+        """Note that these sessions are alive now, in one write. Those that are returned have been ended in the ledger
+        meanwhile, by somebody who took them for lost."""
+        ...
+
+    async def end_lost_sessions(
+        self, outcome: str, lease: timedelta, living: Collection[str]
+    ) -> Sequence[str]:
+        """End the sessions of this gateway that nobody has said to be alive for as long as `lease`, but for those
+        that the caller knows to be `living`, and return their ids."""
+        ...
+
     async def open_approval(self, approval: Approval, event: Event) -> None: ...
 
     async def approval(self, id: str) -> Approval | None: ...
@@ -170,6 +190,11 @@ class BlobWriter(Protocol):
 
     async def append(self, data: bytes) -> None:
         """Hand `data` to the operating system: it survives a killed gateway when this returns."""
+        ...
+
+    async def append_made(self, make: Callable[[], Sequence[bytes]]) -> None:
+        """Append the pieces that `make` returns. It is called, once, off the event loop: for what takes time to make.
+        Cancelled, they are made and appended all the same before the cancellation goes on."""
         ...
 
     async def sync(self) -> None:

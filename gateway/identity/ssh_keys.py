@@ -18,6 +18,7 @@ class KeyIdentities:
 
     def __init__(self, people: Mapping[Principal, Sequence[str]] | None = None) -> None:
         self._people: Mapping[bytes, Principal] = {}
+        self._by_method: Mapping[str, Principal] = {}
         self.replace(people or {})
 
     def replace(self, people: Mapping[Principal, Sequence[str]]) -> None:
@@ -33,6 +34,7 @@ class KeyIdentities:
                 if owner != principal:
                     raise Misconfigured(f"{owner.name} and {principal.name} have the same key")
         self._people = fresh
+        self._by_method = {_method(blob): principal for blob, principal in fresh.items()}
 
     async def by_ssh_key(self, openssh: str, fingerprint: str) -> Principal | None:
         """Who holds this key? None: nobody we know, or not a plain key."""
@@ -41,7 +43,18 @@ class KeyIdentities:
         except ValueError:
             return None
         person = self._people.get(blob)
-        return replace(person, method=f"ssh-key {key_fingerprint(blob)}") if person else None
+        return replace(person, method=_method(blob)) if person else None
+
+    def still(self, principal: Principal) -> Principal | None:
+        """Whoever signed in with a key, as they are now. None: the key opens nothing any more, or not for them."""
+        person = self._by_method.get(principal.method)
+        if person is None or person.id != principal.id:
+            return None
+        return replace(person, method=principal.method)
+
+
+def _method(blob: bytes) -> str:
+    return f"ssh-key {key_fingerprint(blob)}"
 
 
 def key_blob(openssh: str) -> bytes:

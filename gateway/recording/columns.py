@@ -11,6 +11,7 @@ from gateway.core.frame import Frame, FrameKind
 from gateway.recording.layout import FRAME_COST, MAX_STEP_US, SHOWN_KINDS
 
 _KINDS = tuple(FrameKind)
+_FEW = 8
 _MUST_SWAP = sys.byteorder != "little"
 
 if array("I").itemsize != 4:  # pragma: no cover - no such platform is known to run this Python
@@ -21,8 +22,9 @@ class BadColumns(ValueError):
     """The columns contradict each other or name an unknown kind."""
 
 
-def pack(frames: Sequence[Frame]) -> bytes:
-    """The columns of frames that are in order and no more than `MAX_STEP_US` apart."""
+def pack(frames: Sequence[Frame]) -> list[bytes]:
+    """The columns of frames that are in order and no more than `MAX_STEP_US` apart, in pieces that follow one
+    another: large data is not copied."""
     first = last = frames[0].at_us
     steps = array("I")
     for frame in frames:
@@ -33,7 +35,7 @@ def pack(frames: Sequence[Frame]) -> bytes:
     shown = [frame.data for frame in frames if frame.kind in SHOWN_KINDS]
     other = [frame.data for frame in frames if frame.kind not in SHOWN_KINDS]
     kinds = bytes([frame.kind for frame in frames])
-    return b"".join((kinds, _little(steps), _little(lengths), *shown, *other))
+    return [b"".join((kinds, _little(steps), _little(lengths))), *_few(shown), *_few(other)]
 
 
 def unpack(raw: bytes, count: int, t0_us: int, duration_us: int) -> list[Frame]:
@@ -64,6 +66,11 @@ def _rows(raw: bytes, kinds: bytes, steps: Sequence[int], lengths: Sequence[int]
             frames.append(Frame(at_us, kind, raw[other_at : other_at + length]))
             other_at += length
     return frames
+
+
+def _few(pieces: list[bytes]) -> list[bytes]:
+    """The same bytes in a few pieces."""
+    return pieces if len(pieces) <= _FEW else [b"".join(pieces)]
 
 
 def _little(numbers: "array[int]") -> bytes:

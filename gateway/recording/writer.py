@@ -27,6 +27,8 @@ class RecordingWriter:
 
     def __init__(self, meta: Mapping[str, Any]) -> None:
         """`meta` is any JSON object; `meta.RecordingMeta` says which fields have a meaning. Raises `Fault`."""
+        self.compress = True
+        """Whether chunks that are closed from now on may be compressed."""
         self._head = _head(meta)
         self._digest = layout.link(b"", self._head)
         self._seq = 0
@@ -59,10 +61,13 @@ class RecordingWriter:
 
     def seal(self) -> bytes:
         """The bytes that follow in the file and hold all that was added; empty when there is nothing."""
+        return b"".join(self.seal_in_pieces())
+
+    def seal_in_pieces(self) -> list[bytes]:
+        """The same, in pieces that follow one another: output that is not compressed is not copied either."""
         self._close_chunk()
-        data = b"".join(self._sealed)
-        self._sealed.clear()
-        return data
+        pieces, self._sealed = self._sealed, []
+        return pieces
 
     def _add(self, frame: Frame) -> None:
         if self._frames and frame.at_us - self._frames[0].at_us > layout.MAX_STEP_US:
@@ -77,7 +82,8 @@ class RecordingWriter:
         if not self._frames:
             return
         raw = columns.pack(self._frames)
-        flags, payload = self._smallest(raw)
+        size = sum(map(len, raw))
+        flags, payload = self._smallest(raw, size)
         t0_us = self._frames[0].at_us
         head = layout.CHUNK.pack(
             layout.CHUNK_MAGIC,
@@ -86,22 +92,22 @@ class RecordingWriter:
             t0_us,
             self._last_us - t0_us,
             len(self._frames),
-            len(raw),
-            len(payload),
+            size,
+            sum(map(len, payload)),
         )
-        self._digest = layout.link(self._digest, head, payload)
-        self._sealed += (head, payload, self._digest)
+        self._digest = layout.link(self._digest, head, *payload)
+        self._sealed += (head, *payload, self._digest)
         self._seq += 1
         self._frames.clear()
         self._bytes = 0
 
-    def _smallest(self, raw: bytes) -> tuple[int, bytes]:
-        if len(raw) >= _WORTH_COMPRESSING:
+    def _smallest(self, raw: list[bytes], size: int) -> tuple[int, list[bytes]]:
+        if self.compress and size >= _WORTH_COMPRESSING:
             if self._compressor is None:  # most sessions are idle or typing: they need none
                 self._compressor = zstandard.ZstdCompressor(level=1, write_content_size=True)
-            packed = self._compressor.compress(raw)
-            if len(packed) < len(raw):
-                return layout.COMPRESSED, packed
+            packed = self._compressor.compress(b"".join(raw))
+            if len(packed) < size:
+                return layout.COMPRESSED, [packed]
         return 0, raw
 
 

@@ -9,42 +9,36 @@ Next in the reading path: `gateway/adapters/ssh/session.py`.
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any
 
 from gateway.core.errors import Denied, Fault, State
-from gateway.core.events import Event, OperationAdmitted, OperationDenied, SessionEnded
+from gateway.core.events import Event, OperationAdmitted, OperationDenied, SessionEnded, SessionSteered
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Operation
-from gateway.core.people import Session
+from gateway.core.people import Principal, Session
 from gateway.core.plain import sentence
-from gateway.core.ports import Bus, Hint, Ledger
+from gateway.core.ports import BlobWriter, Bus, Hint, Ledger
 from gateway.core.shown import Answer, Shown, Stream
 from gateway.core.verdict import Deny, Hold, Verdict
 from gateway.session import words
 from gateway.session.approvals import Approvals, Notice
 from gateway.session.echo import EchoWitness
+from gateway.session.masked import Masker, masked
 from gateway.session.recorder import Recorder
+from gateway.session.steering import Steering
+from gateway.session.valve import Valve
 
 HOLD_BACK = 0.08
 """Seconds that the possible beginning of a secret waits for its rest: below what a person notices."""
 
+SEEN = ("confidence", "source")
+"""Details of a line that was read from a screen: its chapter says how far to trust it."""
+
 _MINT = object()
 
 log = logging.getLogger("hoop.session")
-
-
-class Masker(Protocol):
-    """Masks one stream. Implemented by `gateway.masking`."""
-
-    def feed(self, data: bytes) -> bytes: ...
-    def release(self) -> bytes: ...
-    def finish(self) -> bytes: ...
-    @property
-    def held(self) -> int: ...
-    @property
-    def counts(self) -> Mapping[str, int]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +47,8 @@ class Judge:
 
     decide: Callable[[Operation, Session], Verdict]
     revision: str
+    watches_typing: Callable[[Session], bool] = lambda session: True
+    """Whether a line typed in this session could ever be stopped: only then does it wait to be judged."""
 
 
 @dataclass(slots=True)
@@ -67,6 +63,9 @@ class Permit:
     def __post_init__(self) -> None:
         if self.mint is not _MINT:
             raise TypeError("a Permit comes from Gate.admit, nowhere else")
+
+
+Keepsake = Callable[[], Awaitable[tuple[str, BlobWriter]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +91,21 @@ class Gate:
         organs: Organs,
         *,
         terminal: bool = False,
+        keepsake: Keepsake,
         leave: Callable[[], None] = lambda: None,
     ) -> None:
         """`terminal`: the person types at a terminal, so keys are echoed and lines end in CR LF. `leave` is called
         when the session is over."""
         self.session = session
+        self.keepsake = keepsake
+        """Starts an object beside the recording, for what is kept of this session; its key and its writer."""
         self.ended = asyncio.Event()
         self.ended_because = ""
+        self.over = asyncio.Event()
+        """Set when the session is closed and written down."""
+        self.inflow = Valve()
+        """Shut while staff hold back what the person sends: await `inflow.opened()` before handing it on."""
+        self.steering = Steering(self)
         self._recorder = recorder
         self._organs = organs
         self._echo = EchoWitness()
@@ -110,18 +117,25 @@ class Gate:
         self._shown = 0
         self._sent = 0
         self._permits: list[Permit] = []
+        """Those by which something was revealed: a session may admit a file a hundred thousand times."""
 
-    async def admit(self, operation: Operation, notice: Notice) -> Permit:
+    async def admit(self, operation: Operation, notice: Notice, *, maskable: bool = True) -> Permit:
         """Decide, wait if told to, write it down, and only then let it through. Raises `Denied` or `Fault`. While it
-        waits, `notice` gets finished sentences: the adapter shows them by way of `tell`."""
+        waits, `notice` gets finished sentences: the adapter shows them by way of `tell`. Not `maskable`: the answer
+        will pass beside `reveal`, so it is blocked where anything is to be masked in it."""
         self._must_be_open()
+        await self.inflow.opened()
         judge = self._organs.judge()
         verdict = await self._judged(judge, operation)
         request = ""
         if isinstance(verdict, Deny):
             raise await self._deny(operation, judge, verdict.rule, "blocked", verdict.reason)
+        if verdict.masks and not maskable:
+            reason = words.unmaskable(self.session.target.name, operation.verb)
+            raise await self._deny(operation, judge, "", "blocked", reason)
         if isinstance(verdict, Hold):
             request = await self._held(operation, judge, verdict, notice)
+            await self.inflow.opened()
         admitted = OperationAdmitted(
             session=self.session.id,
             actor=self.session.principal.id,
@@ -139,9 +153,13 @@ class Gate:
         except Fault as problem:
             raise self._fail(words.NOT_AUDITED, problem) from problem
         self._commands += 1
-        permit = Permit(operation, verdict.masks, _MINT)
-        self._permits.append(permit)
-        return permit
+        return Permit(operation, verdict.masks, _MINT)
+
+    async def refuse(self, operation: Operation, rule: str, reason: str) -> Denied:
+        """Write down that an operation is blocked whatever policy says, because of what the target is; whoever asked
+        raises what this returns. Raises `Fault`."""
+        self._must_be_open()
+        return await self._deny(operation, self._organs.judge(), rule, "blocked", reason)
 
     async def reveal(self, permit: Permit, answer: Answer) -> Shown:
         """Mask and record an answer and return exactly what may be shown of it. Raises `Fault`."""
@@ -150,12 +168,10 @@ class Gate:
         try:
             masker = permit.maskers.get(answer.stream)
             if masker is None:
+                if not permit.maskers:
+                    self._permits.append(permit)
                 masker = permit.maskers[answer.stream] = self._organs.masker(permit.masks)
-            data = masker.feed(answer.data)
-            if answer.last:
-                data += masker.finish()
-            elif answer.urgent or is_echo:
-                data += masker.release()
+            data = await masked(masker, answer, is_echo=is_echo, looks_for_nothing=not permit.masks)
         except Exception as problem:
             raise self._fail(words.NOT_MASKED, problem) from problem
         kind = FrameKind.OUTPUT if answer.stream is Stream.OUT else FrameKind.ERROR
@@ -166,10 +182,13 @@ class Gate:
         self._shown += len(data)
         return Shown(data, masker.held, masker.counts)
 
-    async def tell(self, text: str) -> bytes:
-        """The gateway's own words to the person: made harmless, recorded, and returned with their line end."""
+    async def tell(self, text: str, *, own_line: bool = False) -> bytes:
+        """The gateway's own words to the person: made harmless, recorded, and returned with their line end.
+        `own_line`: they come in the middle of something, so at a terminal they begin a line."""
         self._must_be_open()
         data = sentence(text.removeprefix("hoop: ")).encode() + (b"\r\n" if self._terminal else b"\n")
+        if own_line and self._terminal:
+            data = b"\r\n" + data
         await self._record([(FrameKind.ERROR, data)])
         return data
 
@@ -195,6 +214,14 @@ class Gate:
         except Exception as problem:
             raise self._fail(words.POLICY_FAILED, problem) from problem
 
+    def watches_typing(self) -> bool:
+        """Whether lines typed at a terminal are to be admitted one by one. Raises `Fault`."""
+        self._must_be_open()
+        try:
+            return self._organs.judge().watches_typing(self.session)
+        except Exception as problem:
+            raise self._fail(words.POLICY_FAILED, problem) from problem
+
     async def report(self, event: Event) -> None:
         """Write into the ledger what happened in this session. Raises `Fault`."""
         self._must_be_open()
@@ -204,6 +231,22 @@ class Gate:
             )
         except Fault as problem:
             raise self._fail(words.NOT_AUDITED, problem) from problem
+
+    async def note_steering(self, by: Principal, action: str, text: str) -> None:
+        """Write down what staff are about to do to this session, before they do it. Raises `Fault`."""
+        self._must_be_open()
+        steered = SessionSteered(
+            session=self.session.id, actor=by.id, person=by.name, action=action, text=text
+        )
+        await self._organs.ledger.append(steered)
+        about = ": ".join(part for part in (f"by {by.name}" if by.name else "", text) if part)
+        mark = {"kind": action, "text": about, "by": by.name}
+        await self._record([(FrameKind.MARK, json.dumps(mark).encode())])
+        await self._organs.bus.publish(Hint("session", self.session.id))
+
+    def fail(self, spoken: str) -> None:
+        """End the session because a promise can not be kept any more: nothing passes from now on."""
+        self._fail(spoken, Fault(spoken))
 
     def passed(self, *, shown: int = 0, sent: int = 0) -> None:
         """Count bytes that pass beside `reveal` and `observe`: contents of files, forwarded connections."""
@@ -216,11 +259,17 @@ class Gate:
             self.ended_because = why
             self.ended.set()
 
+    @property
+    def closed(self) -> bool:
+        """Nothing more happens in this session."""
+        return self._closed
+
     async def close(self, outcome: str, exit: Mapping[str, Any]) -> None:
         """The session is over. Everything is in the recording before the ledger says so. Later calls do nothing."""
         if self._closed:
             return
         self._closed = True
+        self.steering.over()
         self._echo.finish()
         last = [*self._echo.take(), (FrameKind.EXIT, json.dumps(dict(exit)).encode())]
         ended = SessionEnded(
@@ -242,6 +291,7 @@ class Gate:
             log.error("session %s could not be closed in order: %s", self.session.id, problem.sentence)
         finally:
             self._leave()
+            self.over.set()
             await self._organs.bus.publish(Hint("session", self.session.id))
 
     def _must_be_open(self) -> None:
@@ -309,7 +359,9 @@ class Gate:
 
     async def _mark(self, kind: str, operation: Operation, **facts: str) -> None:
         text = operation.text or operation.verb
-        mark = {"kind": kind, "text": text, "verb": operation.verb, **{k: v for k, v in facts.items() if v}}
+        seen = {name: operation.details[name] for name in SEEN if name in operation.details}
+        given = {name: fact for name, fact in facts.items() if fact}
+        mark = {"kind": kind, "text": text, "verb": operation.verb, **seen, **given}
         await self._record([(FrameKind.MARK, json.dumps(mark).encode())])
 
     async def _record(self, frames: Iterable[tuple[FrameKind, bytes]]) -> None:

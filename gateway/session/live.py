@@ -1,5 +1,6 @@
 """The sessions that are open in this process right now: to count them, to know them by id, to end them."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from gateway.session.gate import Gate
@@ -10,6 +11,7 @@ class LiveSessions:
 
     def __init__(self) -> None:
         self._gates: dict[str, Gate] = {}
+        self._people: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._gates)
@@ -25,13 +27,24 @@ class LiveSessions:
         """The gate of an open session."""
         return self._gates.get(id)
 
+    def count(self, principal: str) -> int:
+        """How many sessions are open of the person with this id."""
+        return self._people[principal]
+
+    def of(self, person: str) -> list[Gate]:
+        """The gates of the open sessions of the person with this name."""
+        return [gate for gate in self if gate.session.principal.name == person]
+
     def enter(self, gate: Gate) -> None:
         """A session began."""
         self._gates[gate.session.id] = gate
+        self._people[gate.session.principal.id] += 1
 
     def leave(self, id: str) -> None:
         """A session ended."""
-        self._gates.pop(id, None)
+        gate = self._gates.pop(id, None)
+        if gate is not None:
+            self._people -= Counter({gate.session.principal.id: 1})
 
     def end_all(self, why: str) -> int:
         """End every open session; returns how many there were."""

@@ -4,8 +4,10 @@ Everybody comes through here, whatever their protocol. It does not judge operati
 means that there is a recording and an audit entry; the Gate then judges what is asked.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NoReturn, Protocol
 
 from gateway.core.errors import Fault, Refused
@@ -13,11 +15,11 @@ from gateway.core.events import SessionOpened, SignedIn, SignInRefused
 from gateway.core.ids import new_session_id
 from gateway.core.people import Peer, Principal, Session, Target
 from gateway.core.plain import plain
-from gateway.core.ports import Blobs, Bus, Clock, Hint, Ledger
+from gateway.core.ports import Blobs, BlobWriter, Bus, Clock, Hint, Ledger
 from gateway.core.secret import Secret
 from gateway.recording.writer import RecordingWriter
 from gateway.session import words
-from gateway.session.gate import Gate, Organs
+from gateway.session.gate import Gate, Keepsake, Organs
 from gateway.session.live import LiveSessions
 from gateway.session.recorder import Recorder
 
@@ -44,6 +46,10 @@ class Identities(Protocol):
     async def by_ssh_key(self, openssh: str, fingerprint: str) -> Principal | None: ...
     async def by_token(self, token: str) -> Principal | None: ...
 
+    def still(self, principal: Principal) -> Principal | None:
+        """The same person as they are now: a connection may be older than what is known of its person."""
+        ...
+
 
 class Inventory(Protocol):
     """Knows targets by name. Patterns are its business; a name has one target or none."""
@@ -66,11 +72,22 @@ class Rooms:
 class Lobby:
     """Identifies people and opens sessions."""
 
-    def __init__(self, rooms: Rooms, organs: Organs, live: LiveSessions, *, max_sessions: int = 1000) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        organs: Organs,
+        live: LiveSessions,
+        *,
+        max_sessions: int = 1000,
+        max_sessions_per_person: int = 200,
+    ) -> None:
         self._rooms = rooms
         self._organs = organs
         self._live = live
         self._max_sessions = max_sessions
+        self._max_sessions_per_person = max_sessions_per_person
+        self._entering: Counter[str] = Counter()
+        """Sessions that are about to open, by their person's id: they take places, too."""
 
     async def identify(self, credential: SshKey | BearerToken, peer: Peer) -> Principal:
         """Who is this? Raises `Refused`. Sign-ins by key are audited either way; API calls only when refused,
@@ -103,6 +120,13 @@ class Lobby:
             )
         return principal
 
+    async def note_burst(self, what: str, peer: Peer, login: str) -> None:
+        """Audit failed sign-ins of which there are too many to write each of them down. Raises `Fault`."""
+        refused = SignInRefused(
+            reason=what, address=peer.address, login=plain(login, 128), client=plain(peer.client, 128)
+        )
+        await self._rooms.ledger.append(refused)
+
     async def enter(
         self,
         principal: Principal,
@@ -113,6 +137,10 @@ class Lobby:
     ) -> Gate:
         """Open a session: its recording exists and `session.opened` is durable when this returns. `about` goes into
         the recording's header (pty, cols, rows, term, command). Raises `Refused` or `Fault`."""
+        known = self._rooms.identities.still(principal)
+        if known is None:
+            await self._turn_away(principal, peer, "you are not known here any more")
+        principal = known
         found = self._rooms.inventory.find(target)
         if found is None:
             await self._turn_away(
@@ -123,12 +151,22 @@ class Lobby:
             await self._turn_away(
                 principal, peer, f'the account "{plain(account, 64)}" is not offered on {found.name}'
             )
-        if len(self._live) >= self._max_sessions:
-            await self._turn_away(
-                principal, peer, "too many sessions are open on this gateway - try again later"
-            )
+        if no_room := self._no_room_for(principal.id):
+            await self._turn_away(principal, peer, no_room)
         session = Session(new_session_id(), principal, found, peer, self._rooms.clock.now(), account)
-        return await self._open(session, dict(about or {}))
+        self._entering[principal.id] += 1
+        try:
+            return await self._open(session, dict(about or {}))
+        finally:
+            self._entering -= Counter({principal.id: 1})
+
+    def _no_room_for(self, person: str) -> str:
+        """Why no further session of this person may open; empty where it may."""
+        if len(self._live) + self._entering.total() >= self._max_sessions:
+            return "too many sessions are open on this gateway - try again later"
+        if self._live.count(person) + self._entering[person] >= self._max_sessions_per_person:
+            return "too many of your sessions are open - end some of them first"
+        return ""
 
     async def _turn_away(self, principal: Principal, peer: Peer, sentence: str) -> NoReturn:
         await self._rooms.ledger.append(
@@ -163,11 +201,21 @@ class Lobby:
             recorder,
             self._organs,
             terminal=bool(about.get("pty")),
+            keepsake=self._keepsake_of(key),
             leave=lambda: self._live.leave(session.id),
         )
         self._live.enter(gate)
         await self._rooms.bus.publish(Hint("session", session.id))
         return gate
+
+    def _keepsake_of(self, key: str) -> Keepsake:
+        numbers = count(1)
+
+        async def keepsake() -> tuple[str, BlobWriter]:
+            beside = f"{key.removesuffix('.hrec')}.kept/{next(numbers)}"
+            return beside, await self._rooms.blobs.create(beside)
+
+        return keepsake
 
 
 def _meta(session: Session, about: Mapping[str, Any]) -> dict[str, Any]:

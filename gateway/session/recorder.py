@@ -3,6 +3,8 @@
 `write` returns when the operating system has the bytes, so a killed gateway loses nothing that anybody saw;
 a background task makes them survive a power cut about once a second and tells viewers that there is more.
 Writers that come together share one chunk. Any failure is final: every later call raises the same Fault.
+
+Keystrokes are packed right here; what takes longer is packed and written in a thread, so that other sessions go on.
 """
 
 import asyncio
@@ -16,6 +18,14 @@ from gateway.session import words
 
 HINT_EVERY = 0.1
 SYNC_EVERY_US = 1_000_000
+
+INLINE_BYTES = 16 << 10
+"""Packing and writing so much takes about as long as the way to a thread and back."""
+
+PACKING_SHARE = 16
+"""One part in so many of a session's time may go into compressing: enough for twenty megabytes of text a second."""
+PACKING_MOST_US = 50_000
+"""So much of it may be saved up: enough for as much at once. What floods in faster is kept as it is."""
 
 
 class Recorder:
@@ -31,13 +41,21 @@ class Recorder:
         self._clock = clock
         self._started_us = clock.monotonic_us()
         self._lock = asyncio.Lock()
+        """Held by whoever uses `_writer` and `_blob`."""
+        self._waiting: list[Frame] = []
+        self._waiting_bytes = 0
+        self._patience = _Patience(clock)
         self._grew = asyncio.Event()
         self._failed: Fault | None = None
         self._upkeep: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Write the header. From here on the recording can be opened by viewers."""
-        await self._append(self._writer.head())
+        async with self._lock:
+            try:
+                await self._blob.append(self._writer.head())
+            except (Fault, OSError) as problem:
+                raise self._fail(problem) from problem
         self._upkeep = asyncio.create_task(self._keep_up(), name=f"recording {self._session}")
 
     @property
@@ -51,10 +69,13 @@ class Recorder:
             raise self._failed
         now = self.now_us
         for kind, data in frames:
-            self._writer.add(Frame(now, kind, data))
+            self._waiting.append(Frame(now, kind, data))
+            self._waiting_bytes += len(data)
         async with self._lock:
-            await self._append(self._writer.seal())
-        self._grew.set()
+            if self._failed is not None:
+                raise self._failed
+            if self._waiting:
+                await self._write_waiting()
 
     async def close(self, last: Iterable[tuple[FrameKind, bytes]]) -> None:
         """Write the last frames, sync, close. The file is closed even when writing fails."""
@@ -68,15 +89,29 @@ class Recorder:
                 await self._blob.close()
         await self._bus.publish(Hint("recording", self._session))
 
-    async def _append(self, data: bytes) -> None:
-        if self._failed is not None:
-            raise self._failed
-        if not data:
-            return
+    async def _write_waiting(self) -> None:
+        """Those who come meanwhile wait for the lock; the first of them then writes what all of them brought."""
+        frames, self._waiting = self._waiting, []
+        is_small, self._waiting_bytes = self._waiting_bytes <= INLINE_BYTES, 0
         try:
-            await self._blob.append(data)
-        except (Fault, OSError) as problem:
+            if is_small:
+                await self._blob.append(b"".join(self._packed(frames)))
+            else:
+                await self._blob.append_made(lambda: self._packed(frames))
+        except Exception as problem:
             raise self._fail(problem) from problem
+        self._grew.set()
+
+    def _packed(self, frames: Iterable[Frame]) -> list[bytes]:
+        try:
+            with self._patience:
+                self._writer.compress = self._patience.is_left
+                for frame in frames:
+                    self._writer.add(frame)
+                return self._writer.seal_in_pieces()
+        except Exception as problem:
+            self._fail(problem)  # also where nobody waits for it any more
+            raise
 
     def _fail(self, problem: Exception) -> Fault:
         if self._failed is None:
@@ -109,3 +144,24 @@ class Recorder:
                 return await self._grew.wait()
         except TimeoutError:
             return False
+
+
+class _Patience:
+    """How much longer compressing may take: it comes back with time, and is spent within `with`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._began_us = self._rested_at_us = clock.monotonic_us()
+
+    @property
+    def is_left(self) -> bool:
+        """Whether anything is left of it, as of the beginning of `with`."""
+        return self._rested_at_us - self._began_us < PACKING_MOST_US * PACKING_SHARE
+
+    def __enter__(self) -> None:
+        self._began_us = self._clock.monotonic_us()
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_left:
+            spent_us = self._clock.monotonic_us() - self._began_us
+            self._rested_at_us = max(self._rested_at_us, self._began_us) + spent_us * PACKING_SHARE

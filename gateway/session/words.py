@@ -16,8 +16,15 @@ def _minutes(span: timedelta) -> str:
 
 
 def blocked(rule: str, reason: str) -> str:
-    """Policy said no."""
-    return sentence(f"blocked by {rule} - {reason or 'nothing was run'}")
+    """Policy said no, or without a rule: what it asks for can not be done."""
+    by = f" by {rule}" if rule else ""
+    return sentence(f"blocked{by} - {reason or 'nothing was run'}")
+
+
+def unmaskable(target: str, verb: str) -> str:
+    """Why a file or a forwarded connection is not passed on where secrets are to be masked."""
+    what = "forwards through" if verb in ("forward", "listen") else "files from"
+    return f"{what} {target} can not be masked, so they are not delivered where a rule masks"
 
 
 def held(approval: Approval, left: timedelta) -> str:
@@ -57,7 +64,31 @@ def withdrawn(approval: Approval) -> str:
     return sentence(f"ended {approval.id} - withdrawn, nothing was run")
 
 
+def paused(name: str) -> str:
+    """Somebody holds back what the person types."""
+    return sentence(f"paused by {name} - your input waits")
+
+
+def message(name: str, text: str) -> str:
+    """Somebody speaks to the person."""
+    return sentence(f"message from {name}: {_quoted(text)}")
+
+
+def ended_by(name: str, reason: str) -> str:
+    """Somebody ended the session: what `Gate.end` takes, without the words that every end begins with."""
+    why = f": {_quoted(reason)}" if reason else ""
+    return f"by {name}{why} - talk to them before you come back"
+
+
+def _quoted(text: str) -> str:
+    """Other people's words, that can not seem to end before they do."""
+    return '"' + text.replace('"', "'") + '"'
+
+
+RESUMED = sentence("resumed")
+NOT_SEEN_ALIVE = sentence("ended - the audit log can not be reached any more, so nothing passes")
 POLICY_FAILED = sentence("blocked - the policy could not be evaluated, so nothing was run")
 NOT_AUDITED = sentence("blocked - this can not be written to the audit log, so nothing passes")
 NOT_RECORDED = sentence("ended - this session can not be recorded any more, so nothing passes")
+NOT_KEPT = sentence("ended - a copy of this file can not be kept any more, so nothing passes")
 NOT_MASKED = sentence("ended - an answer could not be checked for secrets, so it was not delivered")

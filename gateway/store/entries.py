@@ -32,12 +32,13 @@ class NewEntry:
     gateway: str
     event: Event
     body: Packed
+    home: str = ""
 
     @classmethod
-    def of(cls, event: Event, at: datetime, gateway: str) -> "NewEntry":
+    def of(cls, event: Event, at: datetime, gateway: str, home: str = "") -> "NewEntry":
         """Raises `Fault` for an event that JSON can not hold."""
         try:
-            return cls(at, gateway, event, packed(event.body()))
+            return cls(at, gateway, event, packed(event.body()), home)
         except (TypeError, ValueError, RecursionError) as problem:
             raise Fault("the ledger can not hold this entry") from problem
 
@@ -127,6 +128,8 @@ def _open_sessions(connection: Connection, numbers: Sequence[int], entries: Sequ
             "held": 0,
             "bytes_shown": 0,
             "masked": None,
+            "seen_at": entry.at,
+            "home": entry.home,
         }
         for number, entry in zip(numbers, entries, strict=True)
         if isinstance(event := entry.event, SessionOpened)

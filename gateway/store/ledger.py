@@ -5,14 +5,15 @@ Reads go to `Reader`, every write goes through the one queue of `Writer`; what i
 """
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from sqlalchemy import Connection, insert, update
 
 from gateway.core.events import Event
-from gateway.core.ports import Approval, Entry, SessionRow, TokenRow
+from gateway.core.ports import LEASE, Approval, Entry, SessionRow, TokenRow
 from gateway.core.secret import Secret
 from gateway.store import approvals, entries, reading, recovery
 from gateway.store.database import Database, database
@@ -35,10 +36,11 @@ class SqlLedger:
     """`core.ports.Ledger` on SQLite or PostgreSQL. `open` it, and `close` it once."""
 
     def __init__(
-        self, database: Database, gateway: str, now: Callable[[], datetime], patience: float
+        self, database: Database, gateway: str, home: str, now: Callable[[], datetime], patience: float
     ) -> None:
         self._database = database
         self._gateway = gateway
+        self._home = home
         self._now = now
         self._writer = Writer(database, patience)
         self._reader = Reader(database, max(patience, READING_PATIENCE))
@@ -50,13 +52,14 @@ class SqlLedger:
         *,
         password: Secret | None = None,
         gateway: str = "",
+        home: str = "",
         now: Callable[[], datetime] = _utc_now,
         patience: float = PATIENCE,
     ) -> Self:
         """Connect and bring the database's schema up to date. Raises `Misconfigured`, or `Fault` if it is not there.
 
-        `gateway` tells gateways that share a database apart. A write that gets no answer fails after `patience`
-        seconds.
+        `gateway` tells gateways that share a database apart. `home` is the installation that this process has for
+        itself alone. A write that gets no answer fails after `patience` seconds.
         """
         opened = database(url, password, patience)
         try:
@@ -64,7 +67,7 @@ class SqlLedger:
         except BaseException:
             await opened.close()
             raise
-        return cls(opened, gateway, now, patience)
+        return cls(opened, gateway, home, now, patience)
 
     async def append(self, event: Event) -> int:
         """Keep an event, and what follows from it for its session. Durable when this returns."""
@@ -88,11 +91,38 @@ class SqlLedger:
         """The sessions whose id starts with `prefix`, newest first, at most ten."""
         return await self._reader.read(lambda c: reading.find_sessions(c, prefix))
 
-    async def end_open_sessions(self, outcome: str) -> list[str]:
+    async def keep_alive(self, sessions: Collection[str]) -> AbstractSet[str]:
+        """Note that these sessions are alive now. Those that are returned have been ended in the ledger meanwhile:
+        by another process of this gateway's name that took them for lost."""
+        ids, at = list(sessions), self._now()
+        return await self._writer.write(lambda c: recovery.keep_alive(c, ids, at))
+
+    async def end_open_sessions(self, outcome: str, lease: timedelta = LEASE) -> list[str]:
         """End what this gateway left open when it stopped without a word, expire what was held, and return the
-        sessions' ids. For the start, before the doors open."""
+        sessions' ids. For the start, before the doors open: what was open in this home is over for certain; what
+        was open elsewhere under this gateway's name, once nobody has seen it for as long as a lease."""
+        return await self._end(outcome, self._home, lease, ())
+
+    async def end_lost_sessions(
+        self, outcome: str, lease: timedelta = LEASE, living: Collection[str] = ()
+    ) -> list[str]:
+        """The same while the doors are open: end only what nobody has seen for as long as a lease, and what is not
+        known to be `living`."""
+        since = self._now() - lease
+        if not await self._reader.read(lambda c: reading.abandoned(c, self._gateway, None, since, living)):
+            return []
+        return await self._end(outcome, None, lease, living)
+
+    async def _end(
+        self, outcome: str, home: str | None, lease: timedelta, living: Collection[str]
+    ) -> list[str]:
         at = self._now()
-        return await self._writer.write(lambda c: recovery.end_open_sessions(c, outcome, self._gateway, at))
+
+        def work(connection: Connection) -> list[str]:
+            rows = reading.abandoned(connection, self._gateway, home, at - lease, living)
+            return recovery.end_sessions(connection, rows, outcome, self._gateway, at)
+
+        return await self._writer.write(work)
 
     async def open_approval(self, approval: Approval, event: Event) -> None:
         """Keep a new approval and its event, both or neither."""
@@ -173,4 +203,4 @@ class SqlLedger:
         await self._database.close()
 
     def _note(self, event: Event) -> NewEntry:
-        return NewEntry.of(event, self._now(), self._gateway)
+        return NewEntry.of(event, self._now(), self._gateway, self._home)

@@ -1,6 +1,7 @@
 """Reading entries, sessions and tokens. Everything here runs inside a transaction that somebody else opened."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
@@ -46,10 +47,21 @@ def find_sessions(connection: Connection, prefix: str) -> Sequence[SessionRow]:
     return _sessions(connection, query, FOUND_AT_MOST)
 
 
-def open_sessions(connection: Connection, gateway: str) -> list[SessionRow]:
-    """Every session of this gateway that has not ended, oldest first."""
-    query = select(SESSIONS).where(SESSIONS.c.ended_at.is_(None), SESSIONS.c.gateway == gateway)
-    return [_session(row) for row in connection.execute(query.order_by(SESSIONS.c.opened))]
+def abandoned(
+    connection: Connection,
+    gateway: str,
+    home: str | None,
+    unseen_since: datetime,
+    living: Collection[str] = (),
+) -> list[SessionRow]:
+    """The sessions of this gateway that have not ended and can not be alive, oldest first: those that nobody has
+    seen since, and where a `home` is given all that were open in it. None of those that are known to be `living`."""
+    gone = SESSIONS.c.seen_at.is_(None) | (SESSIONS.c.seen_at < unseen_since)
+    if home is not None:
+        gone = gone | (SESSIONS.c.home == home)
+    query = select(SESSIONS).where(SESSIONS.c.ended_at.is_(None), SESSIONS.c.gateway == gateway, gone)
+    rows = connection.execute(query.order_by(SESSIONS.c.opened))
+    return [_session(row) for row in rows if row.id not in living]
 
 
 def token(connection: Connection, id: str) -> TokenRow | None:
@@ -71,7 +83,7 @@ def _sessions(connection: Connection, query: Select[Any], limit: int) -> list[Se
 
 def _session(row: Row[Any]) -> SessionRow:
     kept = dict(row._mapping)
-    del kept["opened"], kept["gateway"]
+    del kept["opened"], kept["home"]
     return SessionRow(**kept)
 
 

@@ -73,6 +73,10 @@ class SessionRecord(_Table, table=True):
     held: int = Field(sa_type=BIG)
     bytes_shown: int = Field(sa_type=BIG)
     masked: Any = Field(sa_type=ExactJson, nullable=True)
+    seen_at: datetime | None = Field(sa_type=UtcTime, nullable=True)
+    """When its gateway last said that it is alive."""
+    home: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    """The installation that it is, or was, open in."""
 
 
 class ApprovalRecord(_Table, table=True):

@@ -14,13 +14,18 @@ Examples:
   hoop-tui play 2B8CK4TQ@8:39
   hoop-tui sessions ls --live
   hoop-tui sessions export 2B8C --as cast2 -o 2B8C.cast
+  hoop-tui sessions end 2B8C --reason "incident 4411"
 
 Commands:
-  play             Open a recording, at a moment.
-  sessions ls      List sessions, newest first.
-  sessions show    Show all that is known of one session.
-  sessions export  Save a recording as an asciicast v2 or as plain text.
-  version          Print the version.
+  play              Open a recording, at a moment.
+  sessions ls       List sessions, newest first.
+  sessions show     Show all that is known of one session.
+  sessions export   Save a recording as an asciicast v2 or as plain text.
+  sessions pause    Hold back what the person types.
+  sessions resume   Let the person's input go on.
+  sessions message  Say one line to the person, in their terminal.
+  sessions end      End a session, or with --person everything of somebody.
+  version           Print the version.
 
 Options:
   --gateway URL        The gateway's address. Else HOOP_GATEWAY.

@@ -33,7 +33,7 @@ def list_sessions(
             print_json([each.model_dump(mode="json") for each in page.sessions], lines=output == "jsonl")
         return 0
 
-    return _with_gateway(gateway, token_file, work)
+    return with_gateway(gateway, token_file, work)
 
 
 def show_session(gateway: str, token_file: Path | None, id: str, *, output: str) -> int:
@@ -45,17 +45,15 @@ def show_session(gateway: str, token_file: Path | None, id: str, *, output: str)
             print_json(session.model_dump(mode="json"), lines=output == "jsonl")
         return 0
 
-    return _with_gateway(gateway, token_file, work)
+    return with_gateway(gateway, token_file, work)
 
 
 def export_session(gateway: str, token_file: Path | None, id: str, *, form: str, file: Path | None) -> int:
     if file is None:
-        return _with_gateway(
-            gateway, token_file, _exporting(id, form, sys.stdout.buffer, sys.stdout.isatty())
-        )
+        return with_gateway(gateway, token_file, _exporting(id, form, sys.stdout.buffer, sys.stdout.isatty()))
     try:
         with file.open("xb") as target:
-            code = _with_gateway(gateway, token_file, _exporting(id, form, target, to_terminal=False))
+            code = with_gateway(gateway, token_file, _exporting(id, form, target, to_terminal=False))
     except FileExistsError:
         return complain(f"{file} exists already and was left as it is.", 1)
     except OSError:
@@ -90,7 +88,7 @@ async def _export_to(client: GatewayClient, id: str, form: str, target: BinaryIO
     target.flush()
 
 
-def _with_gateway(
+def with_gateway(
     gateway: str, token_file: Path | None, work: Callable[[GatewayClient], Awaitable[int]]
 ) -> int:
     """Sign in, work, close; every trouble ends in one sentence and the exit code that belongs to it."""

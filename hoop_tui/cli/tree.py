@@ -1,6 +1,7 @@
 """The command tree of `hoop-tui`. Bodies are imported when a command runs.
 
-Exit codes: 0 done, 1 error, 2 usage, 3 not signed in, 4 forbidden, 7 not found, 9 gateway unreachable.
+Exit codes: 0 done, 1 error, 2 usage, 3 not signed in, 4 forbidden, 7 not found, 8 not as it was, 9 gateway
+unreachable.
 """
 
 from pathlib import Path
@@ -30,7 +31,7 @@ app = App(
     help_format="plaintext",
     default_parameter=Parameter(negative=(), show_default=False),
 )
-sessions = App(name="sessions", help="List, show and export sessions.")
+sessions = App(name="sessions", help="List, show, export and steer sessions.")
 app.command(sessions)
 
 
@@ -149,6 +150,88 @@ def export_session(
     from hoop_tui.cli.sessions import export_session as run
 
     return run(gateway, token_file, id, form=form, file=file)
+
+
+@sessions.command(name="pause")
+def pause_session(
+    id: str, /, *, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None
+) -> int:
+    """Hold back what the person types. It ends by itself after five minutes; pausing again renews it.
+
+    Parameters
+    ----------
+    id
+        The session's id, or the start of it.
+    """
+    from hoop_tui.cli.steering import pause
+
+    return pause(gateway, token_file, id, output=output)
+
+
+@sessions.command(name="resume")
+def resume_session(
+    id: str, /, *, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None
+) -> int:
+    """Let the person's input go on.
+
+    Parameters
+    ----------
+    id
+        The session's id, or the start of it.
+    """
+    from hoop_tui.cli.steering import resume
+
+    return resume(gateway, token_file, id, output=output)
+
+
+@sessions.command(name="message")
+def message_session(
+    id: str, text: str, /, *, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None
+) -> int:
+    """Say one line to the person, in their terminal.
+
+    Parameters
+    ----------
+    id
+        The session's id, or the start of it.
+    text
+        What to say: one line.
+    """
+    from hoop_tui.cli.steering import message
+
+    return message(gateway, token_file, id, text, output=output)
+
+
+@sessions.command(name="end")
+def end_session(
+    id: str = "",
+    /,
+    *,
+    person: str = "",
+    reason: str = "",
+    output: Output = "table",
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """End a session, or with --person everything of somebody. It does not ask first.
+
+    Parameters
+    ----------
+    id
+        The session's id, or the start of it.
+    person
+        End every session of this person instead.
+    reason
+        Why: the person is told, and the audit log keeps it.
+    """
+    from hoop_tui.cli import steering
+    from hoop_tui.cli.printing import complain
+
+    if bool(id) == bool(person):
+        return complain("Name a session, or a person with --person.", 2)
+    if person:
+        return steering.end_person(gateway, token_file, person, reason, output=output)
+    return steering.end(gateway, token_file, id, reason, output=output)
 
 
 def version_line() -> str:

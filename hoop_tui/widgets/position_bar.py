@@ -23,6 +23,7 @@ SIGNS = {
     "blocked": "!",
     "denied": "!",
     "ended": "!",
+    "end": "!",
     "expired": "!",
     "alert": "!",
     "killed": "!",

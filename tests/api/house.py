@@ -13,9 +13,15 @@ from gateway.bus.inprocess import InProcessBus
 from gateway.core.errors import Refused
 from gateway.core.events import SessionEnded, SessionOpened
 from gateway.core.frame import Frame, FrameKind
-from gateway.core.people import Peer, Principal
+from gateway.core.people import Peer, Principal, Target
 from gateway.core.ports import BlobWriter, Hint
+from gateway.core.verdict import Allow
+from gateway.masking.stream import StreamMasker
 from gateway.recording.writer import RecordingWriter
+from gateway.session.approvals import Approvals
+from gateway.session.gate import Gate, Judge, Organs
+from gateway.session.live import LiveSessions
+from gateway.session.lobby import Lobby, Rooms
 from gateway.store.ledger import SqlLedger
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -68,6 +74,42 @@ class WatchedBus(InProcessBus):
                     self.quiet.set()
 
 
+class Present(set[str]):
+    """Sessions that a test says are open, and real ones with their gates."""
+
+    def __init__(self) -> None:
+        self.real = LiveSessions()
+
+    def ids(self) -> frozenset[str]:
+        return frozenset(self) | self.real.ids()
+
+    def get(self, id: str) -> Gate | None:
+        return self.real.get(id)
+
+    def of(self, person: str) -> list[Gate]:
+        return self.real.of(person)
+
+
+class OneTarget:
+    """An inventory with web-1 in it."""
+
+    def find(self, name: str) -> Target | None:
+        return Target("web-1", "ssh", "127.0.0.1", 22, "deploy") if name == "web-1" else None
+
+
+class Nobody:
+    """Knows nobody: these tests let people in by themselves."""
+
+    async def by_ssh_key(self, openssh: str, fingerprint: str) -> Principal | None:
+        return None
+
+    async def by_token(self, token: str) -> Principal | None:
+        return None
+
+    def still(self, principal: Principal) -> Principal | None:
+        return principal
+
+
 @dataclass(slots=True)
 class Making:
     """A session under way, with its recording."""
@@ -101,7 +143,7 @@ class House:
     bus: "WatchedBus"
     clock: HeldClock
     root: Path
-    live: set[str] = field(default_factory=set)
+    live: Present = field(default_factory=Present)
     locked_out: set[str] = field(default_factory=set)
 
     async def identify(self, token: str, peer: Peer) -> Principal:
@@ -118,12 +160,21 @@ class House:
             bus=self.bus,
             clock=self.clock,
             identify=self.identify,
-            live_sessions=lambda: frozenset(self.live),
+            live=self.live,
             gateway_name="gw-1",
             version="1.2.3",
             demo=True,
             hints=("ssh -p 2222 demo@127.0.0.1",),
         )
+
+    async def enter(self, person: str) -> Gate:
+        """A real session of this person, open until its gate is closed."""
+        approvals = Approvals(self.ledger, self.bus, self.clock)
+        judge = Judge(lambda operation, session: Allow("everything"), "rev")
+        organs = Organs(self.ledger, self.bus, approvals, lambda: judge, StreamMasker)
+        rooms = Rooms(self.ledger, self.blobs, self.bus, self.clock, Nobody(), OneTarget())
+        who = Principal(id=f"id-{person}", name=person)
+        return await Lobby(rooms, organs, self.live.real).enter(who, "web-1", "", Peer("192.0.2.7"))
 
     async def begin(self, id: str, person: str = "ugo", target: str = "web-1") -> Making:
         key = f"2026/11/20/{id}.hrec"

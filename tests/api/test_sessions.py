@@ -140,6 +140,8 @@ async def test_every_field_of_a_session(auditor: httpx2.AsyncClient, house: Hous
         "masked": 3,
         "bytes_shown": 99,
         "imported_from": "seed",
+        "gateway": "",
+        "paused_by": "",
     }
 
 

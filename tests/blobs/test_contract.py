@@ -1,6 +1,8 @@
 """What everybody may expect of Blobs, whatever keeps them."""
 
 import asyncio
+import functools
+import threading
 
 import pytest
 
@@ -54,6 +56,35 @@ async def test_any_bytes_of_any_length(blobs: Blobs) -> None:
     whole = b"".join(parts)
     assert await blobs.size(KEY) == len(whole)
     assert await blobs.read(KEY, 0, len(whole) + 1) == whole
+
+
+async def test_pieces_that_are_made_elsewhere(blobs: Blobs) -> None:
+    """Any number of any length, in order, made once and off the loop; what can not be made is not written."""
+    writer = await blobs.create(KEY)
+    await writer.append(b"first")
+    threads: list[int] = []
+    batches: list[list[bytes]] = [
+        [],
+        [b""],
+        [b"one"],
+        [b"a", b"", b"b" * 70_000, b"c"],
+        [b"%d," % n for n in range(3000)],
+    ]
+
+    def make(pieces: list[bytes]) -> list[bytes]:
+        threads.append(threading.get_ident())
+        return pieces
+
+    for pieces in batches:
+        await writer.append_made(functools.partial(make, pieces))
+    with pytest.raises(ZeroDivisionError):
+        await writer.append_made(lambda: [b"x" * (1 // 0)])
+    await writer.append(b"last")
+    await writer.close()
+    whole = b"first" + b"".join(map(b"".join, batches)) + b"last"
+    assert await blobs.read(KEY, 0, len(whole) + 1) == whole
+    assert len(threads) == len(batches)
+    assert threading.get_ident() not in threads
 
 
 async def test_reading_parts(blobs: Blobs) -> None:

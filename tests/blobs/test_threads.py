@@ -1,11 +1,12 @@
 """A call in a thread is over when its caller goes on, also when the caller was cancelled."""
 
 import asyncio
+import functools
 import threading
 
 import pytest
 
-from gateway.blobs.threads import in_thread
+from gateway.blobs.threads import CREW, in_thread
 
 
 async def test_the_result_and_the_error_come_back() -> None:
@@ -48,3 +49,21 @@ async def test_a_call_that_fails_after_its_caller_was_cancelled() -> None:
     may_end.set()
     with pytest.raises(asyncio.CancelledError):
         await caller
+
+
+async def test_calls_wait_for_a_thread_but_never_for_long_ones_of_others() -> None:
+    """A few that hang leave threads for the others; many at once all come to their turn."""
+    may_end = threading.Event()
+    hanging = [asyncio.create_task(in_thread(lambda: may_end.wait(10))) for _ in range(CREW - 1)]
+    done = await asyncio.gather(*(in_thread(functools.partial(pow, n, 2)) for n in range(200)))
+    assert done == [n * n for n in range(200)]
+    assert not any(task.done() for task in hanging)
+    may_end.set()
+    assert await asyncio.gather(*hanging) == [True] * (CREW - 1)
+
+
+async def test_no_more_threads_than_there_is_work_for() -> None:
+    before = threading.active_count()
+    for _ in range(50):
+        await in_thread(lambda: None)
+    assert threading.active_count() <= before + 1

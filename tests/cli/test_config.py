@@ -36,7 +36,7 @@ def test_show(run: Run, config: Path) -> None:
     ended = run("config", "show", "-c", config)
     assert (ended.code, ended.err) == (0, "")
     shown = tomllib.loads(ended.out)
-    assert shown["gateway"] == {"name": "hoop", "data_dir": str(config.parent / "data")}
+    assert shown["gateway"] == {"name": "hoop", "data_dir": str(config.parent / "data"), "lease": "15s"}
     assert shown["target"][0]["key"] == {"env": "NOT_SET_HERE"}
     origins = run("config", "show", "--origin", "-c", config, HOOP_GATEWAY__NAME="gw-2").out.splitlines()
     assert 'name = "gw-2"  # env HOOP_GATEWAY__NAME' in origins

@@ -23,6 +23,54 @@ def problems(load: Load, text: str, **environ: str) -> list[str]:
     return caught.value.sentence.split("\n")
 
 
+CIPHERS = "aes128-gcm@openssh.com, aes256-gcm@openssh.com, chacha20-poly1305@openssh.com"
+NONE = 'shell = "none"\n'
+
+TARGETS = [
+    ('commands = ["uptime"]', 'commands: does nothing while the target has a shell; add shell = "none"'),
+    ('shell = "nome"', 'shell: must be "full" or "none"; did you mean "none"?'),
+    (
+        NONE + 'commands = ["ls *.log"]',
+        "commands: * stands for a whole word and ** for any number of them, never for a",
+    ),
+    (
+        NONE + 'commands = ["* -x"]',
+        "commands: must begin with the name or path of a program, and no word of a shell's",
+    ),
+    (NONE + 'commands = ["a;b"]', "commands: must begin with the name or path of a program"),
+    (
+        NONE + 'commands = ["ls $HOME"]',
+        "commands: a word may have only letters, digits and _ - . / , : + @ =",
+    ),
+    (NONE + 'commands = "uptime"', "commands: must be a list, as in [ ... ]"),
+    (
+        NONE + "agent_forwarding = true",
+        'agent_forwarding: can not go with shell = "none": nothing but commands and files reaches it',
+    ),
+    ('agent_forwarding = "yes"', "agent_forwarding: must be true or false"),
+    ('via = "web-1"', "via: leads back to itself: web-1 - web-1"),
+    ('via = "wbe-1"', 'via: there is no target "wbe-1"; did you mean "web-1"?'),
+    ('via = "db-*"', 'via: must be the name of another target, without a "*"'),
+    ("keep_files = 5", "keep_files: must be text in quotes"),
+    ('keep_forwards = "5"', 'keep_forwards: must be a size, as in "500MiB" or "2GB"'),
+    ('host_ca = ["ssh-ed25519 AAAA"]', "host_ca: this is not a whole public key; copy the line again"),
+]
+DOORS = [
+    ("max_channels = 0", "max_channels: must be at least 1"),
+    ("max_forwards = 99999", "max_forwards: must be at most 10000"),
+    ("max_unauthenticated = 0", "max_unauthenticated: must be at least 1"),
+    ("login_failures_per_name = 0", "login_failures_per_name: must be at least 1"),
+    ("login_failures_per_address = 0", "login_failures_per_address: must be at least 1"),
+    ('login_failure_window = "2d"', "login_failure_window: must be from 1s to 1d"),
+    ("ciphers = []", "ciphers: must have at least one entry, and none twice"),
+    ('ciphers = ["aes256-ctr", "aes256-ctr"]', "ciphers: must have at least one entry, and none twice"),
+    (
+        'ciphers = ["aes128-cbc"]',
+        'ciphers: is no cipher that can be offered; did you mean "aes128-ctr"?',
+    ),
+    ('ciphers = ["3des"]', f"ciphers: is no cipher that can be offered; known: {CIPHERS}"),
+]
+
 # What is written instead of what, and the one line that is told.
 SPOILED = [
     ("version = 1\n", "\n", "hoop.toml: version: is missing"),
@@ -184,6 +232,15 @@ SPOILED = [
         'known_hosts = "none"\nhost_keys',
         "hoop.toml:36: target.known_hosts: {dir}/none: there is no such file",
     ),
+    *[
+        (
+            'logins = ["root"]',
+            f'logins = ["root"]\n{more}',
+            f"hoop.toml:{35 + more.count(chr(10))}: target.{told}",
+        )
+        for more, told in TARGETS
+    ],
+    *[("banner", f"{more}\nbanner", f"hoop.toml:17: ssh.{told}") for more, told in DOORS],
     (
         "[[rule]]",
         '[policy]\nfiles = ["none.toml"]\n[[rule]]',
@@ -207,7 +264,7 @@ SPOILED = [
 def test_one_mistake(load: Load, good: str, old: str, new: str, told: str) -> None:
     assert old in good
     found = problems(load, good.replace(old, new, 1))
-    assert told.replace("{dir}", str(Path.cwd())) in found
+    assert any(line.startswith(told.replace("{dir}", str(Path.cwd()))) for line in found), found
     assert "canary" not in "".join(found)
 
 
@@ -232,6 +289,27 @@ def test_all_mistakes_at_once_in_the_order_of_their_lines(load: Load, good: str,
         "hoop.toml:29: person.keys: this key is alice@example.com's already; a key stands for one person",
         'hoop.toml:44: target.to: must have {name} in it, because "db-*" is a pattern',
     ]
+
+
+def test_targets_that_are_reached_through_each_other(load: Load, good: str) -> None:
+    target = '[[target]]\nname = "{0}"\nkind = "ssh"\nto = "{0}.x:22"\nuser = "x"\n'
+    target += 'password = {{ command = ["x"] }}\nvia = "{1}"\n'
+    spoiled = good.replace(
+        "[[rule]]", "".join(target.format(*pair) for pair in ("ab", "bc", "cb")) + "[[rule]]", 1
+    )
+    assert problems(load, spoiled) == [
+        "hoop.toml:58: target.via: leads back to itself: b - c - b",
+        "hoop.toml:65: target.via: leads back to itself: c - b - c",
+    ]
+    chain = "".join(target.format(*pair) for pair in ("ab", "bc", "cd", "de", "ef"))
+    last = target.format("f", "").replace('via = ""\n', "")
+    (told,) = problems(load, good.replace("[[rule]]", chain + last + "[[rule]]", 1))
+    assert told == "hoop.toml:51: target.via: is behind more than 4 other targets: a - b - c - d - e - f"
+
+
+def test_a_pattern_that_is_reached_through_itself(load: Load, good: str) -> None:
+    spoiled = good.replace('name = "db-*"', 'name = "db-*"\nvia = "db-7"')
+    assert problems(load, spoiled) == ["hoop.toml:40: target.via: leads back to itself: db-* - db-*"]
 
 
 def test_no_door(load: Load, good: str) -> None:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.adapters.ssh.door import SshDoor
+from gateway.app import wiring
 from gateway.app.config_env import scalar_settings
 from gateway.app.config_file import LoadedConfig, load_config
 from gateway.app.config_problems import ConfigurationProblems
@@ -161,6 +163,67 @@ def test_the_digest_changes_with_everything_that_counts(load: Load, good: str, a
     Path("keys").write_text(alice)
     seen.append(load(text).sha256)
     assert len(set(seen)) == len(seen)
+
+
+TARGET = """
+[[target]]
+name = "bastion"
+kind = "ssh"
+to = "bastion.internal:22"
+user = "jump"
+password = {{ command = ["x"] }}
+host_ca = ["{ca}"]
+
+[[target]]
+name = "bare"
+kind = "ssh"
+to = "bare.internal:22"
+user = "deploy"
+password = {{ command = ["x"] }}
+via = "bastion"
+shell = "none"
+commands = ["uptime", "tail -n * **"]
+keep_files = "1MiB"
+keep_forwards = "0B"
+"""
+
+
+def test_what_targets_and_the_door_are_given(load: Load, good: str, alice: str) -> None:
+    chosen = 'ciphers = ["aes256-gcm@openssh.com", "aes256-ctr"]\nmax_channels = 3\nmax_forwards = 4\n'
+    chosen += "max_unauthenticated = 5\nlogin_failures_per_address = 6\nlogin_failures_per_name = 7\n"
+    chosen += 'login_failure_window = "8m"\n'
+    text = good.replace("banner", chosen + "banner").replace("[[rule]]", TARGET.format(ca=alice) + "[[rule]]")
+    found = load(text).settings
+    inventory = {target.name: target.options for target in wiring.targets(found)}
+    assert inventory["bastion"]["host_ca"] == [" ".join(alice.split()[:2])]
+    ours = ("via", "shell", "commands", "agent_forwarding", "keep_files", "keep_forwards")
+    assert {key: inventory["bare"][key] for key in ours} == {
+        "via": "bastion",
+        "shell": "none",
+        "commands": ("uptime", "tail -n * **"),
+        "agent_forwarding": False,
+        "keep_files": 1 << 20,
+        "keep_forwards": 0,
+    }
+    assert {key: inventory["web-1"][key] for key in ours} == {
+        "via": None,
+        "shell": "full",
+        "commands": (),
+        "agent_forwarding": False,
+        "keep_files": 0,
+        "keep_forwards": 16 << 20,
+    }
+    door = wiring.ssh_door(found)
+    assert door.ciphers == ("aes256-gcm@openssh.com", "aes256-ctr")
+    assert (door.max_channels, door.max_forwards, door.max_unauthenticated) == (3, 4, 5)
+    assert (door.login_failures_per_address, door.login_failures_per_name) == (6, 7)
+    assert door.login_failure_window == 480.0
+
+
+def test_the_defaults_of_the_file_are_those_of_the_door(load: Load) -> None:
+    found = load(LEAST).settings
+    door = wiring.ssh_door(found)
+    assert door == SshDoor(door.host_key_path)
 
 
 async def test_the_stores_password_comes_last(load: Load) -> None:

@@ -105,8 +105,8 @@ async def open_ledger(url: str, watch: Watch) -> AsyncIterator[Open]:
     """Opens ledgers on the same database, as several gateways do, and closes them."""
     opened: list[SqlLedger] = []
 
-    async def open_one(gateway: str = "", patience: float = 10.0) -> SqlLedger:
-        opened.append(await SqlLedger.open(url, gateway=gateway, now=watch.now, patience=patience))
+    async def open_one(gateway: str = "", patience: float = 10.0, home: str = "") -> SqlLedger:
+        opened.append(await SqlLedger.open(url, gateway=gateway, home=home, now=watch.now, patience=patience))
         return opened[-1]
 
     yield open_one

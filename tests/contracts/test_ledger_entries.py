@@ -134,6 +134,7 @@ async def test_a_session_is_derived_from_its_events(ledger: Ledger) -> None:
         labels={"env": "prod"},
         recording=f"2026/06/01/{id}.hrec",
         started_at=begun.started_at,
+        seen_at=begun.started_at,
     )
     await ledger.append(admitted(id))
     await asyncio.gather(*(ledger.append(admitted(id)) for _ in range(3)))

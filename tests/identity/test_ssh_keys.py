@@ -49,6 +49,26 @@ async def test_reload() -> None:
     assert await known.by_ssh_key(fresh, "") is not None, "a bad reload changes nothing"
 
 
+async def test_who_signed_in_as_they_are_now() -> None:
+    """A connection may be older than what is known of its person."""
+    first, second = new(), new()
+    known = KeyIdentities({ALICE: [first], BOB: [second]})
+    alice = await known.by_ssh_key(first, "")
+    assert alice is not None
+    assert known.still(alice) == alice
+    promoted = Principal("alice", "alice@example.com", frozenset({"dev", "sre"}))
+    known.replace({promoted: [first, second]})
+    now = known.still(alice)
+    assert now is not None
+    assert now.groups == {"dev", "sre"}
+    assert now.method == alice.method
+    known.replace({promoted: [second]})
+    assert known.still(alice) is None, "the key was taken away"
+    known.replace({BOB: [first]})
+    assert known.still(alice) is None, "the key is somebody else's now"
+    assert known.still(ALICE) is None, "who did not sign in with a key"
+
+
 def test_a_key_has_one_owner() -> None:
     line = new()
     KeyIdentities({ALICE: [line, line]})

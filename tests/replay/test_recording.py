@@ -59,6 +59,33 @@ def test_chapters_come_from_marks_and_the_end() -> None:
     assert [recording.chapter_at(frame) for frame in range(4)] == [None, 0, 1, 2]
 
 
+def test_files_and_forwards_are_chapters_and_their_bytes_are_not_shown() -> None:
+    """What a forwarded connection carried is no text and no keys, whatever is in it."""
+    number = b"\0\0\0\7"
+    frames = [
+        mark(1, "file", "upload /etc/app.conf 1204 bytes"),
+        mark(2, "forward", "to db:5432 open"),
+        WireFrame(2_100_000, FrameKind.TOWARD, number + b"\x1b[2Jnot on any screen"),
+        WireFrame(2_200_000, FrameKind.BACK, number + b"\x1b]52;c;eA==\x07"),
+        WireFrame(2_300_000, FrameKind.BACK, b"\0"),
+        WireFrame(2_400_000, FrameKind.TOWARD, b""),
+        output(3, b"shown"),
+        mark(4, "pause", "by bob@example.com"),
+        mark(5, "forward", "to db:5432 closed, 20 bytes toward the target, 13 back"),
+    ]
+    recording = make_recording(frames)
+    assert [(chapter.kind, chapter.text) for chapter in recording.chapters] == [
+        ("file", "upload /etc/app.conf 1204 bytes"),
+        ("forward", "to db:5432 open"),
+        ("pause", "by bob@example.com"),
+        ("forward", "to db:5432 closed, 20 bytes toward the target, 13 back"),
+    ]
+    assert recording.screen_bytes(0, len(frames)) == b"shown"
+    assert recording.output_bytes(len(frames)) == 5
+    assert recording.input_bytes(len(frames)) == 0
+    assert recording.keys == []
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [

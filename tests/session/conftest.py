@@ -44,6 +44,9 @@ class OneKey:
     async def by_token(self, token: str) -> Principal | None:
         return BOB if token == "good" else None
 
+    def still(self, principal: Principal) -> Principal | None:
+        return principal
+
 
 @dataclass
 class Room:

@@ -1,6 +1,7 @@
 """Whatever organ fails, nothing passes, and the person gets one plain sentence."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
@@ -49,6 +50,9 @@ class FullWriter:
             raise Fault("the disk is full")
         self._disk.room -= len(data)
         await self._inner.append(data)
+
+    async def append_made(self, make: Callable[[], Sequence[bytes]]) -> None:
+        await self.append(b"".join(await asyncio.to_thread(make)))
 
     async def sync(self) -> None:
         await self._inner.sync()

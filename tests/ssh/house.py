@@ -50,6 +50,8 @@ class House:
     person_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
     decide: Callable[[Operation, Session], Verdict] = lambda operation, session: Allow("everything")
     masker: Callable[[frozenset[str]], Any] = StreamMasker
+    watches_typing: bool = True
+    """Whether lines typed at a terminal are judged."""
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -66,7 +68,7 @@ class House:
             self.ledger,
             self.bus,
             self.approvals,
-            lambda: Judge(lambda *asked: self.decide(*asked), "rev"),
+            lambda: Judge(lambda *asked: self.decide(*asked), "rev", lambda session: self.watches_typing),
             lambda masks: self.masker(masks),
         )
         rooms = Rooms(self.ledger, self.blobs, self.bus, clock, self.known, self.targets)
@@ -81,7 +83,9 @@ class House:
         return house
 
     async def start(self) -> None:
-        self.adapter = SshAdapter(self.door, self.lobby, self.known, ReferenceSecrets(self.environ))
+        self.adapter = SshAdapter(
+            self.door, self.lobby, self.known, ReferenceSecrets(self.environ), self.targets.find
+        )
         ((_, self.port),) = await self.adapter.start("127.0.0.1", 0)
 
     async def close(self) -> None:

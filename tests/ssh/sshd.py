@@ -20,12 +20,16 @@ class Sshd:
     directory: Path
     port: int = 0
     process: asyncio.subprocess.Process | None = None
+    sftp_server: str = "internal-sftp"
 
     def __post_init__(self) -> None:
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
         self.login_key = asyncssh.generate_private_key("ssh-ed25519")
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.directory.mkdir(exist_ok=True)
+        self.home = self.directory / "home"
+        """Of whoever signs in: the start-up files of the account's real home take their time, and are nobody's."""
+        self.home.mkdir(exist_ok=True)
 
     @property
     def log(self) -> str:
@@ -54,12 +58,12 @@ class Sshd:
             PasswordAuthentication no
             KbdInteractiveAuthentication no
             AcceptEnv *
-            SetEnv HISTFILE=/dev/null
+            SetEnv HISTFILE=/dev/null HOME={self.home}
             LogLevel VERBOSE
             PrintMotd no
             PrintLastLog no
             MaxStartups 100
-            Subsystem sftp internal-sftp
+            Subsystem sftp {self.sftp_server}
             {extra}
             """
         )

@@ -17,7 +17,6 @@ from gateway.adapters.ssh.door import (
     available_ciphers,
     available_kex,
 )
-from gateway.adapters.ssh.doorstep import Doorstep
 from gateway.adapters.ssh.inbox import FULL, Inbox
 from gateway.core.errors import Denied, State
 from gateway.core.operation import Effect
@@ -60,21 +59,6 @@ def test_variables_that_pass(name: str) -> None:
 )
 def test_variables_that_do_not(name: bytes, value: bytes) -> None:
     assert not environment.is_allowed(name, value)
-
-
-def test_places_at_the_door() -> None:
-    step = Doorstep(per_address=2, unauthenticated=3)
-    assert step.arrive("a")
-    assert step.arrive("a")
-    assert not step.arrive("a"), "one address has two places"
-    assert step.arrive("b")
-    assert not step.arrive("c"), "three strangers in all"
-    step.signed_in()
-    assert step.arrive("c")
-    step.leave("c", was_signed_in=False)
-    step.leave("a", was_signed_in=True)
-    assert step.arrive("a")
-    assert not step.arrive("a")
 
 
 def test_an_operation_is_exactly_what_was_asked() -> None:

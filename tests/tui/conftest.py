@@ -15,11 +15,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.api.schema import FRAMES_MEDIA_TYPE, NEXT_HEADER, STATE_HEADER, Problem, pack_frames
+from gateway.api.schema import (
+    FRAMES_MEDIA_TYPE,
+    NEXT_HEADER,
+    STATE_HEADER,
+    EndPerson,
+    EndSession,
+    Message,
+    Problem,
+    pack_frames,
+)
 from hoop_tui.app import HoopApp, OpenAt
 from hoop_tui.client import HttpGateway
 from hoop_tui.demo import FakeGateway, FrozenClock, demo_gateway
-from hoop_tui.errors import NotFound
+from hoop_tui.errors import NotFound, ServerSaid
 from hoop_tui.replay.emulator import Screen
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.replay.player import PlayerState
@@ -140,7 +149,13 @@ class HttpDouble:
             "/v1/sessions/{id}/export": self._export,
             "/v1/feed": self._feed,
         }
-        return Starlette(routes=[Route(path, self._guarded(answer)) for path, answer in routes.items()])
+        steering = {
+            "/v1/sessions/{id}/{what:str}": self._steer,
+            "/v1/people/{name}/end": self._end_person,
+        }
+        asked = [Route(path, self._guarded(answer)) for path, answer in routes.items()]
+        steered = [Route(path, self._guarded(answer), methods=["POST"]) for path, answer in steering.items()]
+        return Starlette(routes=asked + steered)
 
     def _guarded(self, answer: Callable[[Request], object]) -> Callable[[Request], object]:
         async def guarded(request: Request) -> Response:
@@ -153,6 +168,8 @@ class HttpDouble:
                 return await answer(request)  # type: ignore[no-any-return, misc]
             except NotFound as trouble:
                 return problem(404, trouble.sentence)
+            except ServerSaid as said:
+                return problem(said.status, said.sentence)
 
         return guarded
 
@@ -187,6 +204,24 @@ class HttpDouble:
         id, form = request.path_params["id"], request.query_params["as"]
         await self.gateway.session(id)
         return StreamingResponse(self.gateway.export(id, form), media_type="text/plain")
+
+    async def _steer(self, request: Request) -> Response:
+        id, gateway, body = request.path_params["id"], self.gateway, await request.body()
+        match request.path_params["what"]:
+            case "pause":
+                found = await gateway.pause(id)
+            case "resume":
+                found = await gateway.resume(id)
+            case "message":
+                found = await gateway.message(id, Message.model_validate_json(body).text)
+            case _:
+                found = await gateway.end(id, EndSession.model_validate_json(body).reason)
+        return JSONResponse(found.model_dump(mode="json"))
+
+    async def _end_person(self, request: Request) -> Response:
+        reason = EndPerson.model_validate_json(await request.body()).reason
+        answer = await self.gateway.end_person(request.path_params["name"], reason)
+        return JSONResponse(answer.model_dump(mode="json"))
 
     async def _feed(self, _: Request) -> Response:
         async def events() -> AsyncIterator[str]:

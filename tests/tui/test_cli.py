@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from starlette.responses import JSONResponse
 
-from tests.tui.conftest import TOKEN, HttpDouble
+from tests.tui.conftest import TOKEN, HttpDouble, problem
 
 BIN = Path(sys.executable).parent
 
@@ -66,6 +67,36 @@ def test_ls_for_programs(run: Run, http_double: HttpDouble) -> None:
     lines = run("sessions", "ls", "-o", "jsonl").stdout.splitlines()
     assert len(lines) == 9
     assert all(json.loads(line)["id"].startswith("s-") for line in lines)
+
+
+def test_steering(run: Run, http_double: HttpDouble) -> None:
+    paused = run("sessions", "pause", "77qa4tbn")
+    assert (paused.returncode, paused.stdout) == (0, "s-77QA4TBN  LIVE  paused by bob@example.com\n")
+    assert run("sessions", "resume", "77QA4TBN").stdout == "s-77QA4TBN  LIVE\n"
+    said = run("sessions", "message", "77QA4TBN", "hands off", "-o", "jsonl")
+    assert json.loads(said.stdout)["id"] == "s-77QA4TBN"
+    ended = run("sessions", "end", "77QA4TBN", "--reason", "incident 4411")
+    assert (ended.returncode, ended.stdout) == (0, "s-77QA4TBN  KILLED\n")
+    again = run("sessions", "end", "77QA4TBN")
+    assert (again.returncode, again.stdout) == (8, "")
+    assert again.stderr == "hoop-tui: s-77QA4TBN has ended already\n"
+    everything = run("sessions", "end", "--person", "alice@example.com")
+    assert (everything.returncode, everything.stdout) == (0, "s-91XKD0PM\n")
+    assert run("sessions", "pause", "ZZZZZZZZ").returncode == 7
+    assert run("sessions", "message", "3MMD61HV", "two\nlines").returncode == 2
+    for wrong in ((), ("2B8C", "--person", "alice")):
+        done = run("sessions", "end", *wrong)
+        assert (done.returncode, done.stderr) == (2, "hoop-tui: Name a session, or a person with --person.\n")
+    assert http_double.gateway.asked[-1] != "end 2B8C"
+
+
+def test_steering_that_is_not_all_done(run: Run, http_double: HttpDouble) -> None:
+    http_double.override = JSONResponse({"ended": ["s-1"], "elsewhere": ["s-2\x1b[2J"]})
+    done = run("sessions", "end", "--person", "alice@example.com")
+    assert (done.returncode, done.stdout) == (8, "s-1\n")
+    assert done.stderr == "hoop-tui: live on other gateways, which have to be asked: s-2<U+001B>[2J\n"
+    http_double.override = problem(403, "you may watch s-1, and not steer it: that takes an operator")
+    assert run("sessions", "pause", "2B8CK4TQ").returncode == 4
 
 
 def test_hostile_text_is_harmless_in_every_form(run: Run, http_double: HttpDouble) -> None:

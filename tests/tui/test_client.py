@@ -39,6 +39,34 @@ async def test_every_question_gets_its_answer(http_double: HttpDouble, gateway_c
     assert b"switch traffic" in exported
 
 
+async def test_steering(http_double: HttpDouble, gateway_client: HttpGateway) -> None:
+    client: GatewayClient = gateway_client
+    assert (await client.pause("s-77QA4TBN")).paused_by == "bob@example.com"
+    assert (await client.resume("s-77QA4TBN")).paused_by == ""
+    assert (await client.message("s-77QA4TBN", "  hands off ")).state is SessionState.LIVE
+    assert (await client.end("s-77QA4TBN", "incident 4411")).state is SessionState.KILLED
+    answer = await client.end_person("alice@example.com", "lost laptop")
+    assert (answer.ended, answer.elsewhere) == (["s-91XKD0PM"], [])
+    assert http_double.gateway.asked == [
+        "pause s-77QA4TBN",
+        "resume s-77QA4TBN",
+        "message s-77QA4TBN hands off",
+        "end s-77QA4TBN incident 4411",
+        "end everything of alice@example.com lost laptop",
+        "end s-91XKD0PM lost laptop",
+    ]
+    with pytest.raises(ServerSaid, match="has ended already") as trouble:
+        await client.pause("s-77QA4TBN")
+    assert trouble.value.exit_code == 8
+    for text in ("", "two\nlines", "x" * 301):
+        with pytest.raises(ServerSaid, match="one line") as trouble:
+            await client.message("s-91XKD0PM", text)
+        assert trouble.value.exit_code == 2
+    for name in ("../me", ".."):
+        with pytest.raises(NotFound):
+            await client.end_person(name, "")
+
+
 async def test_the_feed_beats_at_once_and_tells(http_double: HttpDouble, gateway_client: HttpGateway) -> None:
     http_double.gateway.hint("session", "s-1")
     heard = []

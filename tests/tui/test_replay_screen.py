@@ -198,6 +198,30 @@ async def test_a_live_session_is_followed(open_app: OpenedApp) -> None:
         assert "exit 3" in words(scenery.app)
 
 
+async def test_a_live_session_that_forwards_is_followed(open_app: OpenedApp) -> None:
+    """Its files and connections are chapters; what those carried is on no screen."""
+    gateway = demo_gateway()
+    async with open_app(gateway, opening=OpenAt("s-77QA4TBN"), size=(160, 50)) as scenery:
+        await scenery.until(lambda: "* LIVE" in words(scenery.app))
+        await scenery.until(lambda: "held M2C-7PD" in drawn(scenery).text)
+        at = gateway.kept["s-77QA4TBN"].frames[-1].at_us + 1_000_000
+        gateway.grow(
+            "s-77QA4TBN",
+            [
+                WireFrame(at, FrameKind.MARK, b'{"kind": "forward", "text": "to db:5432 open", "flow": 1}'),
+                WireFrame(at + 1, FrameKind.TOWARD, b"\0\0\0\1" + b"\x1b[2J\x1b[Hcanary-4f1d" * 5000),
+                WireFrame(at + 2, FrameKind.BACK, b"\0\0\0\1\x1b]52;c;eA==\x07canary-4f1d"),
+                WireFrame(at + 3, FrameKind.MARK, b'{"kind": "file", "text": "upload /etc/app.conf"}'),
+                WireFrame(at + 4, FrameKind.OUTPUT, b"still here\r\n"),
+            ],
+        )
+        await scenery.until(lambda: "still here" in drawn(scenery).text)
+        assert "held M2C-7PD" in drawn(scenery).text, "the screen was not cleared by what was forwarded"
+        await scenery.until(lambda: "forward to db:5432" in words(scenery.app))
+        assert "file upload /etc/app" in words(scenery.app)
+        assert "canary-4f1d" not in words(scenery.app)
+
+
 async def test_a_cut_recording_says_so(open_app: OpenedApp) -> None:
     async with open_app(size=(140, 40)) as scenery:
         await scenery.replay("s-9THB3FYS", 10_000_000)

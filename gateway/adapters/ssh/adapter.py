@@ -7,6 +7,9 @@ import asyncio
 import getpass
 import logging
 import os
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import asyncssh
 
@@ -23,12 +26,20 @@ from gateway.adapters.ssh.door import (
     available_kex,
 )
 from gateway.adapters.ssh.doorstep import Doorstep
+from gateway.adapters.ssh.forward_requests import ForwardingConnection
+from gateway.adapters.ssh.forward_roads import Inspect, Surroundings
 from gateway.adapters.ssh.greeter import Greeter
 from gateway.adapters.ssh.host_key import load_or_make
+from gateway.adapters.ssh.jump import account_reader
+from gateway.adapters.ssh.jump_channel import Carried
+from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.person import PersonSide
 from gateway.adapters.ssh.session import SshSession, Visitor
+from gateway.adapters.ssh.turned_away import TurnedAway
+from gateway.adapters.ssh.turns import Turns
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Misconfigured
+from gateway.core.people import Target
 from gateway.core.ports import Secrets
 from gateway.session.lobby import Identities, Lobby
 
@@ -41,14 +52,33 @@ LINGER = 0.5
 class SshAdapter:
     """`start`, then `stop` once. The Lobby decides who may enter; `identities` only says whose an offered key is."""
 
-    def __init__(self, door: SshDoor, lobby: Lobby, identities: Identities, secrets: Secrets) -> None:
+    def __init__(
+        self,
+        door: SshDoor,
+        lobby: Lobby,
+        identities: Identities,
+        secrets: Secrets,
+        find: Callable[[str], Target | None] = lambda name: None,
+        inspected: Mapping[str, Inspect] = MappingProxyType({}),
+    ) -> None:
+        """`find` asks the inventory: for jumps, for targets behind others, for what a target offers. `inspected`, by
+        kind of target: who speaks with clients that come through SSH to a target of another protocol."""
         self._door = door
         self._lobby = lobby
         self._identities = identities
-        self._dialler = Dialler(door, secrets)
-        self._doorstep = Doorstep(
-            per_address=door.max_connections_per_address, unauthenticated=door.max_unauthenticated
+        self._dialler = Dialler(door, secrets, find)
+        self._around = Surroundings(
+            door, lobby, self._dialler, find, self._spawn, self._inner_connection, inspected
         )
+        self._options: asyncssh.SSHServerConnectionOptions | None = None
+        self._doorstep = Doorstep(
+            per_address=door.max_connections_per_address,
+            unauthenticated=door.max_unauthenticated,
+            failures_per_address=door.login_failures_per_address,
+            failures_per_name=door.login_failures_per_name,
+            failure_window=door.login_failure_window,
+        )
+        self.turns = Turns()
         self._listener: asyncio.Server | None = None
         self._connections: set[PersonConnection] = set()
         self._sessions: set[asyncio.Task[None]] = set()
@@ -64,7 +94,7 @@ class SshAdapter:
         _keep_asyncssh_quiet()
         _have_a_user_name()
         key = await asyncio.to_thread(load_or_make, self._door.host_key_path)
-        options = self._options(key)
+        options = self._options = self._make_options(key)
         loop = asyncio.get_running_loop()
 
         def connection() -> "_Connection":
@@ -106,7 +136,7 @@ class SshAdapter:
                 connection.close()
             await asyncio.wait(leaving)
 
-    def _options(self, key: asyncssh.SSHKey) -> asyncssh.SSHServerConnectionOptions:
+    def _make_options(self, key: asyncssh.SSHKey) -> asyncssh.SSHServerConnectionOptions:
         ciphers = available_ciphers(self._door.ciphers)
         if not ciphers:
             raise Misconfigured(f"ssh knows none of the ciphers {', '.join(self._door.ciphers)}")
@@ -136,20 +166,47 @@ class SshAdapter:
         )
 
     def _greeter(self) -> Greeter:
-        return Greeter(self._door, self._doorstep, self._lobby, self._identities, self._open_session)
+        return self._make_greeter(None)
+
+    def _make_greeter(self, inner_name: Callable[[str], LoginName] | None) -> Greeter:
+        return Greeter(
+            self._door,
+            self._doorstep,
+            self._lobby,
+            self._identities,
+            self._open_session,
+            self._around,
+            inner_name,
+        )
+
+    def _inner_connection(
+        self, below: PersonConnection, visitor: Visitor, target: Target
+    ) -> PersonConnection:
+        """Where SSH to a target ends that comes through a channel of the connection `below`."""
+        assert self._options is not None
+        read = account_reader(visitor.login, target)
+        return _InnerConnection(self, self._options, below, lambda: self._make_greeter(read))
 
     def _open_session(self, visitor: Visitor, person: PersonSide, asked: Asked) -> None:
         session = SshSession(visitor, person, asked, self._lobby, self._dialler)
-        task = asyncio.create_task(session.run(), name=f"ssh session of {visitor.principal.id}")
+        self._spawn(session.run(), lambda: person.leave_with(ending.NOT_RECORDED))
+
+    def _spawn(self, session: Coroutine[Any, Any, None], failed: Callable[[], None] = lambda: None) -> None:
+        """Run a session as a task of ours, so that it does not outlive us."""
+        task = asyncio.create_task(session, name="ssh session")
         self._sessions.add(task)
 
         def over(task: asyncio.Task[None]) -> None:
             self._sessions.discard(task)
             if not task.cancelled() and (problem := task.exception()) is not None:
                 log.error("an ssh session failed", exc_info=problem)
-                person.leave_with(ending.NOT_RECORDED)
+                failed()
 
         task.add_done_callback(over)
+
+    def banned(self, address: str) -> str:
+        """Why whoever comes from this address is turned away at once; empty where they are not."""
+        return self._doorstep.banned(address)
 
     def came(self, connection: PersonConnection) -> None:
         """A connection was accepted."""
@@ -164,7 +221,7 @@ class SshAdapter:
             farewell.add_done_callback(self._farewells.discard)
 
 
-class _Connection(PersonConnection):
+class _Connection(ForwardingConnection):
     """A person's connection that its adapter knows of from first to last."""
 
     def __init__(
@@ -177,13 +234,49 @@ class _Connection(PersonConnection):
         self._adapter = adapter
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport):  # and not a channel of somebody who is inside
+            address, *_ = transport.get_extra_info("peername", ("unknown", 0))
+            if why := self._adapter.banned(address):
+                self._cancel_login_timer()
+                TurnedAway(transport, why)
+                return
         self._adapter.came(self)
         super().connection_made(transport)
+
+    def data_received(self, data: bytes, datatype: int | None = None) -> None:
+        """What strangers send takes its turn. Nothing else of theirs is read before that."""
+        transport = self._transport
+        if self._auth_complete or not isinstance(transport, asyncio.Transport):
+            super().data_received(data, datatype)
+        else:
+            transport.pause_reading()
+            self._adapter.turns.take(lambda: self._my_turn(transport, data))
+
+    def _my_turn(self, transport: asyncio.Transport, data: bytes) -> None:
+        if self._transport is transport:
+            super().data_received(data)
+            if not self.behind and not transport.is_closing():
+                transport.resume_reading()
 
     def _cleanup(self, exc: Exception | None) -> None:
         greeter = self._owner
         super()._cleanup(exc)
         self._adapter.went(self, greeter)
+
+
+class _InnerConnection(Carried, _Connection):
+    """The connection of somebody who has jumped, over a channel of another one of theirs."""
+
+    def __init__(
+        self,
+        adapter: SshAdapter,
+        options: asyncssh.SSHServerConnectionOptions,
+        below: PersonConnection,
+        greeter: Callable[[], Greeter],
+    ) -> None:
+        super().__init__(adapter, asyncio.get_running_loop(), options)
+        self.below = below
+        self._protocol_factory = greeter
 
 
 def _keep_asyncssh_quiet() -> None:

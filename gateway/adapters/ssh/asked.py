@@ -38,6 +38,8 @@ class Asked:
     text: str = ""
     terminal: Terminal | None = None
     environment: Mapping[bytes, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    agent: bool = False
+    """The target may ask the person's agent, through the gateway."""
 
     def __post_init__(self) -> None:
         if self.verb != "shell" and not self.text:

@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from asyncssh.connection import SSHClientConnection, SSHConnection, SSHServerConnection
-from asyncssh.constants import MSG_IGNORE, MSG_USERAUTH_REQUEST
+from asyncssh.constants import MSG_IGNORE, MSG_KEXINIT, MSG_USERAUTH_REQUEST
 from asyncssh.misc import ConnectionLost, IllegalUserName
 from asyncssh.packet import PacketDecodeError, SSHPacket, SSHPacketLogger
+from asyncssh.public_key import SSHKey, SSHOpenSSHCertificate
 
-from gateway.adapters.ssh.door import SIGNATURES
+from gateway.adapters.ssh.door import SIGNATURES, ciphers_for
+from gateway.adapters.ssh.first_guess import guessed_wrong
+from gateway.adapters.ssh.hot_path import HotConnection
 
 UNSENT_PAUSE = 256 << 10
 """Bytes in the transport above which sessions stop writing."""
@@ -28,7 +31,7 @@ UNREAD_MOST = 1 << 20
 """Bytes that may wait while one packet of the peer takes time, such as an audited sign-in."""
 
 
-class PacedConnection(SSHConnection):
+class PacedConnection(HotConnection):
     """Stops writing when the peer does not read. asyncssh ignores the transport's `pause_writing`, and keeps what is
     written during a key exchange without a limit; so sessions await `clear` before each write."""
 
@@ -37,12 +40,23 @@ class PacedConnection(SSHConnection):
         self._congested = False
         self._behind = False
         self._corked: list[bytes] | None = None
+        self._heard_at = self._loop.time()
         self._relief = asyncio.Event()
 
     @property
     def broken(self) -> bool:
         """There is no transport any more."""
         return self._transport is None
+
+    @property
+    def behind(self) -> bool:
+        """So much of the peer's waits that no more is read now."""
+        return self._behind
+
+    @property
+    def stuck(self) -> bool:
+        """The peer does not take what is sent."""
+        return self._congested
 
     async def clear(self) -> None:
         """Return when there is room to write, or the connection is gone."""
@@ -70,7 +84,7 @@ class PacedConnection(SSHConnection):
             yield
         finally:
             packets, self._corked = self._corked, outer
-            self._send(b"".join(packets))
+            self._send(packets[0] if len(packets) == 1 else b"".join(packets))
 
     def _send(self, data: bytes) -> None:
         if self._corked is not None:
@@ -85,6 +99,21 @@ class PacedConnection(SSHConnection):
 
     def _log_packet(self, *_: object) -> None:
         """Packets are not logged, so their descriptions are not made up either."""
+
+    def _reset_keepalive_timer(self) -> None:
+        """Something came. asyncssh would set its timer anew; here the timer itself looks whether it rings early."""
+        self._heard_at = self._loop.time()
+        if self._auth_complete and self._keepalive_timer is None:
+            self._set_keepalive_timer()
+
+    def _keepalive_timer_callback(self) -> None:
+        quiet = self._loop.time() - self._heard_at
+        if quiet < self._keepalive_interval:
+            self._keepalive_timer = self._loop.call_later(
+                self._keepalive_interval - quiet, self._keepalive_timer_callback
+            )
+        else:
+            super()._keepalive_timer_callback()
 
     def _send_deferred_packets(self) -> None:
         super()._send_deferred_packets()
@@ -130,6 +159,20 @@ class PersonConnection(PacedConnection, SSHServerConnection):
         """The client has not said that it will open no more sessions."""
         return not self._no_more_sessions
 
+    def _recv_version(self) -> bool:
+        line, end, _ = self._inpbuf.partition(b"\n")
+        if end and not line.startswith((b"SSH-2.0-", b"SSH-1.99-")) and self._transport is not None:
+            self._transport.write(b"Invalid SSH identification string.\r\n")  # the words of OpenSSH
+        return super()._recv_version()
+
+    def _send_kexinit(self) -> None:
+        self._enc_algs = ciphers_for(self._client_version, list(self._enc_algs))
+        super()._send_kexinit()
+
+    async def _process_kexinit_and_guess(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
+        await SSHConnection._process_kexinit(self, pkttype, pktid, packet)
+        self._ignore_first_kex = guessed_wrong(self._client_kexinit, self._server_kexinit)
+
     async def reload_config(self) -> None:
         """There are no configuration files of OpenSSH here to read again for a user name."""
 
@@ -170,12 +213,28 @@ class PersonConnection(PacedConnection, SSHServerConnection):
 
     _packet_handlers = {  # noqa: RUF012 - asyncssh declares it this way
         **SSHConnection._packet_handlers,
+        MSG_KEXINIT: _process_kexinit_and_guess,
         MSG_USERAUTH_REQUEST: _process_raw_userauth_request,
     }
 
 
+class Doubter(Protocol):
+    """Whom a TargetConnection asks about a host certificate."""
+
+    def validate_host_certificate(self, host: str, certificate: SSHOpenSSHCertificate) -> bool: ...
+
+
 class TargetConnection(PacedConnection, SSHClientConnection):
     """The gateway's end toward a target."""
+
+    def _validate_openssh_host_certificate(
+        self, host: str, addr: str, port: int, cert: SSHOpenSSHCertificate
+    ) -> SSHKey:
+        """asyncssh asks about the authority's key alone, and takes a certificate without names for anybody's."""
+        doubter: Doubter = self._owner  # type: ignore[assignment]  # it is what our client_factory made
+        if not doubter.validate_host_certificate(host, cert):
+            raise ValueError("Host certificate is not trusted")
+        return cert.key
 
 
 def _algorithm(signature: bytes) -> str:

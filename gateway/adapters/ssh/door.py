@@ -45,6 +45,19 @@ KEX_FOR_TARGETS = (
 CIPHERS_FOR_PEOPLE = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 """The client's order wins and OpenSSH prefers chacha, which is several times slower here: so it is not offered."""
 
+CIPHERS_WITHOUT_GCM = ("aes256-ctr", "aes128-ctr")
+"""Offered too, by default, to clients that are not OpenSSH: dropbear has nothing else. OpenSSH always has GCM, but
+would rather take these, which are slower here."""
+
+CIPHERS_TO_CHOOSE_FROM = (
+    *CIPHERS_FOR_PEOPLE,
+    "chacha20-poly1305@openssh.com",
+    "aes256-ctr",
+    "aes192-ctr",
+    "aes128-ctr",
+)
+"""What an operator may offer people. Nothing in CBC mode."""
+
 CIPHERS_FOR_TARGETS = (*CIPHERS_FOR_PEOPLE, "aes256-ctr", "aes192-ctr", "aes128-ctr")
 
 MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
@@ -75,16 +88,23 @@ class SshDoor:
     max_connections_per_address: int = 100
     max_unauthenticated: int = 100
     """Connections in all that may be signing in at one time."""
+    login_failures_per_address: int = 20
+    """So many failed sign-ins within the window, and nobody from their address may try for the rest of it."""
+    login_failures_per_name: int = 100
+    """So many with one login name, and one unknown key is enough to be turned away."""
+    login_failure_window: float = 60.0
     max_channels: int = 10
     """Sessions at one time over one connection."""
+    max_forwards: int = 100
+    """Forwarded connections, listeners and jumps at one time over one connection."""
     banner: tuple[str, ...] = ()
     """Lines shown before sign-in; without any, the notice that sessions are recorded."""
     ciphers: tuple[str, ...] = CIPHERS_FOR_PEOPLE
 
     @property
     def banner_lines(self) -> tuple[str, ...]:
-        """What a person reads before they sign in."""
-        return self.banner or (BANNER,)
+        """What a person reads before they sign in; nothing where the banner is one empty line."""
+        return () if self.banner == ("",) else self.banner or (BANNER,)
 
 
 def available_kex(wanted: tuple[str, ...]) -> list[str]:
@@ -97,3 +117,12 @@ def available_ciphers(wanted: tuple[str, ...]) -> list[str]:
     """The ciphers of `wanted` that this installation has, and that need no padding packets: so none in CBC mode."""
     known = {name.decode() for name in get_encryption_algs() if b"-cbc" not in name}
     return [name for name in wanted if name in known]
+
+
+def ciphers_for(client_version: bytes, offered: list[bytes]) -> list[bytes]:
+    """What a client is offered that has said what it is. Ciphers that an operator chose stay as they are."""
+    if client_version.startswith(b"SSH-2.0-OpenSSH") or offered != [
+        name.encode() for name in available_ciphers(CIPHERS_FOR_PEOPLE)
+    ]:
+        return offered
+    return [*offered, *(name.encode() for name in available_ciphers(CIPHERS_WITHOUT_GCM))]

@@ -1,13 +1,26 @@
-"""Which environment variables of a client may reach a target: language and terminal, nothing that runs code."""
+"""Which environment variables of a client may reach a target: language, terminal and the version of git's protocol,
+nothing that runs code."""
 
 import re
+from collections.abc import Sequence
 
 MOST = 32
 
 _NAME = re.compile(rb"LANG|LC_[A-Z]{1,20}|TERM|COLORTERM")
+_ANY_NAME = re.compile(rb"[A-Z_][A-Z0-9_]{0,63}")
+_GIT_PROTOCOL = re.compile(rb"GIT_PROTOCOL=version=[0-9]")
 _VALUE = re.compile(rb"[A-Za-z0-9_.@,:=+-]{0,64}")
 
 
-def is_allowed(name: bytes, value: bytes) -> bool:
-    """No path, space, quote or control character fits into a value."""
-    return bool(_NAME.fullmatch(name) and _VALUE.fullmatch(value))
+def is_allowed(name: bytes, value: bytes, also: Sequence[str] = ()) -> bool:
+    """`also` are names that this target takes besides, or beginnings of names with a `*`. No path, space, quote or
+    control character fits into a value."""
+    if not _VALUE.fullmatch(value) or not _ANY_NAME.fullmatch(name):
+        return False
+    if _NAME.fullmatch(name) or _GIT_PROTOCOL.fullmatch(name + b"=" + value):
+        return True
+    return any(_fits(name, each.encode()) for each in also)
+
+
+def _fits(name: bytes, wanted: bytes) -> bool:
+    return name.startswith(wanted[:-1]) if wanted.endswith(b"*") else name == wanted

@@ -1,4 +1,4 @@
-"""Meets one connection: banner, sign-in by public key, and a session for each channel. Everything else is refused.
+"""Meets one connection: banner, sign-in by public key, a session for each channel, and roads for everything else.
 
 An offered key only says whom somebody claims to be: nothing is audited as a sign-in, and nobody gets a session, until
 a signature has proved it and the Lobby has agreed.
@@ -6,7 +6,7 @@ a signature has proved it and the Lobby has agreed.
 
 import logging
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import asyncssh
 from asyncssh.connection import SSHServerConnection
@@ -19,7 +19,10 @@ from asyncssh.constants import (
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.connection import PersonConnection
 from gateway.adapters.ssh.door import SshDoor
-from gateway.adapters.ssh.doorstep import Doorstep
+from gateway.adapters.ssh.doorstep import Doorstep, Failed
+from gateway.adapters.ssh.forward_jobs import Spot
+from gateway.adapters.ssh.forward_requests import ForwardingConnection
+from gateway.adapters.ssh.forward_roads import Roads, Surroundings
 from gateway.adapters.ssh.login_name import LoginName, read_login_name
 from gateway.adapters.ssh.person import PersonChannel, PersonSide
 from gateway.adapters.ssh.session import Visitor
@@ -40,16 +43,29 @@ class Greeter(asyncssh.SSHServer):
     """One per connection; asyncssh calls it."""
 
     def __init__(
-        self, door: SshDoor, doorstep: Doorstep, lobby: Lobby, identities: Identities, open_session: Open
+        self,
+        door: SshDoor,
+        doorstep: Doorstep,
+        lobby: Lobby,
+        identities: Identities,
+        open_session: Open,
+        around: Surroundings,
+        inner_name: Callable[[str], LoginName] | None = None,
     ) -> None:
+        """`inner_name` reads the user name of somebody who has jumped here, over a connection that is greeted."""
         self._door = door
         self._doorstep = doorstep
         self._lobby = lobby
         self._identities = identities
         self._open_session = open_session
+        self._around = around
+        self._inner_name = inner_name
+        self._roads: Roads | None = None
         self._connection: PersonConnection | None = None
         self._peer = Peer("")
         self._inside = False
+        self._tried = False
+        self._failed: Failed | None = None
         self._login: LoginName | None = None
         self._greeted = False
         self._visitor: Visitor | None = None
@@ -70,14 +86,21 @@ class Greeter(asyncssh.SSHServer):
         self._connection = conn
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._roads is not None:
+            self._roads.leave()
         if self._inside:
             self._inside = False
             self._doorstep.leave(self._peer.address, was_signed_in=self._visitor is not None)
+            if self._tried and self._visitor is None:
+                self._failed = self._doorstep.failed(self._peer.address, str(self._login or ""))
 
     async def farewell(self) -> None:
         """Audit a visit that ended without a sign-in although a key was offered. The adapter awaits it."""
         stranger, self._stranger = self._stranger, None
-        if stranger is None or self._visitor is not None:
+        failed, self._failed = self._failed, None
+        if failed is not None and failed.burst:
+            await self._audit_burst(failed.burst)
+        if stranger is None or self._visitor is not None or failed is None or not failed.counts:
             return
         if await self._identities.by_ssh_key(stranger.openssh, stranger.fingerprint) is not None:
             return  # known since a moment ago: the next try will do
@@ -86,13 +109,21 @@ class Greeter(asyncssh.SSHServer):
         except (Refused, Fault) as problem:
             log.info("sign-in from %s: %s", self._peer.address, problem.sentence)
 
+    async def _audit_burst(self, what: str) -> None:
+        log.warning("from %s: %s", self._peer.address, what)
+        try:
+            await self._lobby.note_burst(what, self._peer, str(self._login or ""))
+        except Fault as problem:
+            log.error("a burst of failed sign-ins is not in the ledger: %s", problem.sentence)
+
     # Who is it?
 
     def begin_auth(self, username: str) -> bool:
         if self._connection is None:
             raise asyncssh.ConnectionLost("gone")
+        self._tried = True
         try:
-            self._login = read_login_name(username)
+            self._login = (self._inner_name or read_login_name)(username)
         except Malformed as problem:
             log.info("from %s: not a user name: %s", self._peer.address, plain(username, 60))
             raise asyncssh.IllegalUserName(f"hoop: {problem.sentence}") from None
@@ -101,7 +132,8 @@ class Greeter(asyncssh.SSHServer):
             client = plain(str(self._connection.get_extra_info("client_version", "")), 80)
             self._peer = Peer(self._peer.address, self._peer.port, client.removeprefix("SSH-2.0-"))
             lines = "".join(f"{plain(line, 79)}\r\n" for line in self._door.banner_lines)
-            self._connection.send_auth_banner(lines)
+            if self._inner_name is None and lines:
+                self._connection.send_auth_banner(lines)
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -110,7 +142,8 @@ class Greeter(asyncssh.SSHServer):
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         """Is this the key of somebody? It may be a mere offer, so nothing is written down."""
         self._keys += 1
-        if self._keys > KEYS_MOST:
+        enough = self._stranger is not None and self._doorstep.wary_of(str(self._login or ""))
+        if enough or self._keys > KEYS_MOST:
             raise asyncssh.DisconnectError(
                 DISC_NO_MORE_AUTH_METHODS_AVAILABLE, "hoop: too many keys - name one with: ssh -i KEY"
             )
@@ -135,7 +168,7 @@ class Greeter(asyncssh.SSHServer):
             log.error("nobody can sign in: %s", problem.sentence)
             return False
         if self._visitor is None and self._inside:
-            self._doorstep.signed_in()
+            self._doorstep.signed_in(self._peer.address)
         self._visitor = Visitor(principal, login, self._peer)
         return True
 
@@ -152,19 +185,40 @@ class Greeter(asyncssh.SSHServer):
             raise asyncssh.ChannelOpenError(OPEN_RESOURCE_SHORTAGE, "hoop: too many sessions")
         self._channels += 1
         visitor = self._visitor
+        target = self._around.find(visitor.login.target)
         person = PersonSide(
-            lambda person, asked: self._open_session(visitor, person, asked), self._channel_closed
+            lambda person, asked: self._open_session(visitor, person, asked),
+            self._channel_closed,
+            agent_offered=target is not None and target.options.get("agent_forwarding") is True,
         )
-        return PersonChannel(self._connection), person
+        more = target.options.get("environment", ()) if target is not None else ()
+        return PersonChannel(self._connection, more), person
 
     def _channel_closed(self) -> None:
         self._channels -= 1
 
-    def connection_requested(self, *_: object) -> NoReturn:
-        _refuse("port forwarding is not offered on this gateway")
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
+        return self._signed_in_roads().to_port(dest_host, dest_port, (orig_host, orig_port))
 
-    def unix_connection_requested(self, *_: object) -> NoReturn:
-        _refuse("socket forwarding is not offered on this gateway")
+    def unix_connection_requested(self, dest_path: str) -> Any:
+        return self._signed_in_roads().to_socket(dest_path)
+
+    async def listen(self, spot: Spot) -> int | None:
+        """Let the target listen. Its port (0 for a socket), or None where it is refused."""
+        return await self._signed_in_roads().listen(spot)
+
+    async def stop_listening(self, spot: Spot) -> bool:
+        """Cancel a listener of this connection. False: it has none like that."""
+        return await self._signed_in_roads().stop_listening(spot)
+
+    def _signed_in_roads(self) -> Roads:
+        if self._connection is None or self._visitor is None:
+            _refuse("nothing can be opened here")
+        if self._roads is None:
+            jumped = self._inner_name is not None
+            assert isinstance(self._connection, ForwardingConnection)
+            self._roads = Roads(self._visitor, self._connection, self._around, jumped=jumped)
+        return self._roads
 
     def tun_requested(self, *_: object) -> NoReturn:
         _refuse("tunnels are not offered on this gateway")

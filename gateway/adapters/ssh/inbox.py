@@ -10,8 +10,8 @@ from typing import Protocol
 
 from gateway.core.shown import Stream
 
-FULL = 256 << 10
-PIECE = 256 << 10
+FULL = 1 << 20
+PIECE = 1 << 20
 
 
 class Tap(Protocol):

@@ -35,3 +35,12 @@ def read_login_name(text: str) -> LoginName:
             if _ACCOUNT.fullmatch(account):
                 return LoginName(target, account)
     raise Malformed("the user name must be TARGET or USER%TARGET, as in: ssh web-1@gateway")
+
+
+def read_account(text: str, target: str) -> str:
+    """An account on `target` where that is known already: `USER`, or `USER%TARGET`. Raises `Malformed`."""
+    if len(text) <= LONGEST:
+        account = text.removesuffix(f"%{target}")
+        if _ACCOUNT.fullmatch(account):
+            return account
+    raise Malformed(f"the user name must be an account on {target}, as in: ssh -J gateway USER@{target}")

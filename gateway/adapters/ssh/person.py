@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from asyncssh.channel import SSHChannel, SSHServerChannel
 from asyncssh.constants import EXTENDED_DATA_STDERR, MSG_CHANNEL_CLOSE
@@ -14,10 +14,13 @@ from gateway.adapters.ssh import environment
 from gateway.adapters.ssh.asked import Asked, Break, Control, Resize, Signal, Terminal, Verb
 from gateway.adapters.ssh.connection import PersonConnection
 from gateway.adapters.ssh.door import PACKET, WINDOW
+from gateway.adapters.ssh.hot_path import HotChannel
 from gateway.adapters.ssh.inbox import Inbox
 from gateway.core.shown import Stream
 
 CONTROLS_MOST = 64
+PARTING = 1.0
+"""Seconds that a client has to read its last words once its session was ended."""
 
 SIGNALS = frozenset(
     {"ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM", "USR1", "USR2"}
@@ -35,7 +38,13 @@ class PersonLeft(Exception):
 class PersonSide(SSHServerSession[bytes]):
     """Made for each session channel. `ask` is called once, with what the client wants to run; `closed` at the end."""
 
-    def __init__(self, ask: Callable[["PersonSide", Asked], None], closed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        ask: Callable[["PersonSide", Asked], None],
+        closed: Callable[[], None],
+        *,
+        agent_offered: bool = False,
+    ) -> None:
         self.inbox = Inbox()
         self.left = asyncio.Event()
         self.interrupted = asyncio.Event()
@@ -45,6 +54,8 @@ class PersonSide(SSHServerSession[bytes]):
         """The client has said that nobody reads its output any more."""
         self._ask = ask
         self._closed = closed
+        self._agent_offered = agent_offered
+        self._agent = False
         self._started = False
         self._terminal: Terminal | None = None
         self._controls: deque[Control] = deque()
@@ -106,6 +117,12 @@ class PersonSide(SSHServerSession[bytes]):
         self._control(Break(msec))
         return True
 
+    def agent_requested(self) -> bool:
+        """The client would let the target ask its agent."""
+        if self._agent_offered and not self._started:
+            self._agent = True
+        return self._agent
+
     def pause_writing(self) -> None:
         self._room.clear()
 
@@ -125,6 +142,11 @@ class PersonSide(SSHServerSession[bytes]):
         self.deaf.set()
 
     # What the session calls.
+
+    @property
+    def connection(self) -> PersonConnection | None:
+        """The connection that carries the channel, while there is one."""
+        return None if self._channel is None or self._channel.gone else self._channel.person_connection
 
     async def next_control(self) -> Control:
         """Resizes, signals and breaks in order; of several resizes in a row only the last."""
@@ -170,6 +192,15 @@ class PersonSide(SSHServerSession[bytes]):
         else:
             self._channel.exit(status)
 
+    async def part(self) -> None:
+        """Give the client a moment to take its leave, and cut off one that does not read."""
+        try:
+            async with asyncio.timeout(PARTING):
+                await self.left.wait()
+        except TimeoutError:
+            if self._channel is not None and not self._channel.gone:
+                self._channel.cut()
+
     def leave_by_signal(self, name: str, core_dumped: bool, message: str) -> None:
         """Close the channel the way a process ends by a signal."""
         if self._channel is not None:
@@ -179,7 +210,8 @@ class PersonSide(SSHServerSession[bytes]):
         if self._started or self._channel is None:
             return False
         self._started = True
-        self._ask(self, Asked(verb, text, self._terminal, dict(self._channel.get_environment_bytes())))
+        environment = dict(self._channel.get_environment_bytes())
+        self._ask(self, Asked(verb, text, self._terminal, environment, self._agent))
         return True
 
     def _control(self, control: Control) -> None:
@@ -188,16 +220,18 @@ class PersonSide(SSHServerSession[bytes]):
             self._news.set()
 
 
-class PersonChannel(SSHServerChannel[bytes]):
-    """A session channel that takes only what is offered: no agent, no X11, few variables, any bytes as a command."""
+class PersonChannel(HotChannel, SSHServerChannel[bytes]):
+    """A session channel that takes only what is offered: no X11, few variables, any bytes as a command."""
 
     _session: PersonSide
     _conn: PersonConnection
+    _only_waits = False
 
-    def __init__(self, connection: PersonConnection) -> None:
+    def __init__(self, connection: PersonConnection, more_variables: Sequence[str] = ()) -> None:
         super().__init__(
             connection, asyncio.get_running_loop(), True, False, False, 0, 0, None, "strict", WINDOW, PACKET
         )
+        self._more_variables = more_variables
 
     @property
     def gone(self) -> bool:
@@ -209,13 +243,22 @@ class PersonChannel(SSHServerChannel[bytes]):
         """The connection that carries it."""
         return self._conn
 
+    def cut(self) -> None:
+        """Close now, without what the client has not taken; and its connection, where nothing else goes on over it
+        and not even that can be sent."""
+        connection = self._conn
+        self.abort()
+        if connection.stuck and len(connection._channels) <= 1:
+            connection.abort()
+
     def _log_packet(self, *_: object) -> None:
         """Packets are not logged, so their descriptions are not made up either."""
 
     def _process_env_request(self, packet: SSHPacket) -> bool:
         name, value = packet.get_string(), packet.get_string()
         packet.check_end()
-        if not environment.is_allowed(name, value) or len(self._env) >= environment.MOST:
+        allowed = environment.is_allowed(name, value, self._more_variables)
+        if not allowed or len(self._env) >= environment.MOST:
             return False
         self._env[name] = value
         return True
@@ -238,7 +281,8 @@ class PersonChannel(SSHServerChannel[bytes]):
     def _process_auth_agent_req_at_openssh_dot_com_request(  # type: ignore[override]  # it may answer at once
         self, packet: SSHPacket
     ) -> bool:
-        return False
+        packet.check_end()
+        return self._session.agent_requested()
 
     def _process_eow_at_openssh_dot_com_request(self, packet: SSHPacket) -> bool:
         packet.check_end()
@@ -246,11 +290,22 @@ class PersonChannel(SSHServerChannel[bytes]):
         return True
 
     def _process_close_and_tell(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
-        """asyncssh reports a close after unread input was taken: a target that reads nothing must not hide it."""
+        """asyncssh reports a close after unread input was taken: a target that reads nothing must not hide it. A
+        client that has had all output and sent all input closes early, too (OpenSSH over a shared connection does):
+        it has not left, it waits for the exit status, and hears a close from us after that."""
+        if self._send_state == self._recv_state == "eof" and not self._only_waits:
+            packet.check_end()
+            self._only_waits = True
+            return
         person = self._session
         SSHChannel._process_close(self, pkttype, pktid, packet)
         if person is not None:
             person.leave_now()
+
+    def _discard_recv(self) -> None:
+        if self._only_waits:
+            self._recv_state = "close_pending"
+        super()._discard_recv()
 
     _packet_handlers = {  # noqa: RUF012 - asyncssh declares it this way
         **SSHChannel._packet_handlers,

@@ -68,7 +68,9 @@ class Relay:
                 await self._show_overdue()
         for stream in sorted(self._streams):
             await self._show(Answer(stream, b"", last=True))
-        if not self._target.lost:
+        if not self._target.lost and self._target.status is None and self._target.signal is None:
+            # Where the end is known already, the close says it: a client that shares its connection hangs up on an
+            # end of output, and would miss the status.
             self._person.end_output()
         await self._target.closed.wait()
 
@@ -96,6 +98,7 @@ class Relay:
         digest, size = sha256(), 0
         while (piece := await self._person.inbox.take()) is not None:
             data = piece[1]
+            await self._gate.inflow.opened()
             await self._target.clear()
             await self._gate.observe(FrameKind.INPUT, data)
             if not self._target.send(data):
@@ -111,6 +114,7 @@ class Relay:
         while True:
             control = await self._person.next_control()
             await self._note(control)
+            await self._gate.inflow.opened()
             self._target.control(control)
 
     async def _note(self, control: Control) -> None:

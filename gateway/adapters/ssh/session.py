@@ -7,16 +7,24 @@ and written down. It knows when things happen; bytes are relay.py's business. Ne
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
-from gateway.adapters.ssh import ending
+from gateway.adapters.ssh import ending, only_commands
+from gateway.adapters.ssh.agent_forwarding import AgentForwarding
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.ending import Ending
+from gateway.adapters.ssh.files_command import FileSession
+from gateway.adapters.ssh.files_recognise import FileCommand, recognise
+from gateway.adapters.ssh.files_sftp import SUBSYSTEM, SftpSession
+from gateway.adapters.ssh.forward_notices import Notices
 from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.person import PersonLeft, PersonSide
 from gateway.adapters.ssh.relay import Relay
+from gateway.adapters.ssh.shell import ShellRelay
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Denied, Fault, Refused, Unreachable
+from gateway.core.operation import Operation
 from gateway.core.people import Peer, Principal
 from gateway.core.plain import sentence
 from gateway.core.shown import Stream
@@ -35,6 +43,8 @@ class Visitor:
     principal: Principal
     login: LoginName
     peer: Peer
+    notices: Notices = field(default_factory=Notices)
+    """What is said to them besides a session's own words."""
 
 
 class EndedByStaff(Exception):
@@ -71,7 +81,8 @@ class SshSession:
             return
         how = ending.BY_STAFF  # what it is when the gateway stops and cancels us
         try:
-            how = await self._converse(gate)
+            async with self._visitor.notices.heard_by(lambda text: self._aside(gate, text)):
+                how = await self._converse(gate)
         finally:
             try:
                 await gate.close(how.outcome, how.exit)
@@ -80,6 +91,8 @@ class SshSession:
                     self._person.leave_by_signal(*how.signal)
                 else:
                     self._person.leave_with(how.status)
+                if how in (ending.BY_STAFF, ending.FAULT):
+                    await self._person.part()
 
     async def _converse(self, gate: Gate) -> Ending:
         try:
@@ -87,6 +100,7 @@ class SshSession:
                 watchers = [
                     tasks.create_task(_raise_when(self._person.left, PersonLeft())),
                     tasks.create_task(_raise_when(gate.ended, EndedByStaff())),
+                    tasks.create_task(self._pass_on_words(gate)),
                 ]
                 how = await self._through(gate, tasks)
                 for watcher in watchers:
@@ -100,31 +114,65 @@ class SshSession:
         if target.kind != KIND:
             await self._say(gate, f'there is no target "{target.name}" for you over SSH')
             return ending.BLOCKED
+        self._asked = await self._narrowed(gate)
         if self._asked.verb == "shell" and self._asked.terminal is not None:
             await self._greet(gate)
         interrupt = tasks.create_task(_raise_when(self._person.interrupted, Interrupted()))
-        permit = await self._admitted(gate)
+        if self._asked.verb == "exec" and self._asked.terminal is None:
+            transfer = recognise(self._asked.text)
+            if transfer is not None:
+                how = await self._transfer(gate, transfer)
+                interrupt.cancel()
+                return how
+        if self._asked.verb == "subsystem" and self._asked.text == SUBSYSTEM:
+            how = await self._sftp(gate)
+            interrupt.cancel()
+            return how
+        permit = await self._admitted(gate, self._asked.operation)
         interrupt.cancel()
         if self._asked.verb == "subsystem":
             return await self._no_subsystem(gate)
         return await self._run(gate, permit)
 
-    async def _admitted(self, gate: Gate) -> Permit:
+    async def _narrowed(self, gate: Gate) -> Asked:
+        """What was asked, as far as the target takes it at all. Raises `Denied`."""
+        try:
+            return only_commands.narrowed(gate.session.target, self._asked)
+        except only_commands.NotOffered as problem:
+            raise await gate.refuse(self._asked.operation, only_commands.RULE, str(problem)) from None
+
+    async def _admitted(self, gate: Gate, operation: Operation, *, maskable: bool = True) -> Permit:
         async def notice(text: str) -> None:
             self._person.watch_for_interrupt = True
+            if self._asked.verb == "subsystem":  # sftp itself catches Ctrl-C, and waits on
+                text = text.replace("Ctrl-C withdraws", "Ctrl-\\ withdraws")
             await self._say(gate, text)
 
         try:
-            return await gate.admit(self._asked.operation, notice)
+            return await gate.admit(operation, notice, maskable=maskable)
         finally:
             self._person.watch_for_interrupt = False
 
     async def _run(self, gate: Gate, permit: Permit) -> Ending:
         session = gate.session
-        started = self._dialler.start(session.target, session.login, self._asked, self._asked.terminal)
-        async with started as target:
-            relay = Relay(gate, permit, self._person, target)
-            return await relay.run(terminal=self._asked.terminal is not None)
+        agents = AgentForwarding(gate, self._person, lambda text: self._aside(gate, text), self._asked)
+        started = self._dialler.start(
+            session.target, session.login, agents.asked, self._asked.terminal, agents.incoming
+        )
+        async with agents, started as target:
+            target.obey(gate.inflow)
+            if self._asked.terminal is not None:
+                shell = ShellRelay(gate, permit, self._person, target, self._asked.terminal)
+                return await shell.run(terminal=True)
+            return await Relay(gate, permit, self._person, target).run(terminal=False)
+
+    async def _transfer(self, gate: Gate, command: FileCommand) -> Ending:
+        admit = partial(self._admitted, gate)
+        return await FileSession(gate, command, self._asked, self._person, self._dialler, admit).run()
+
+    async def _sftp(self, gate: Gate) -> Ending:
+        admit = partial(self._admitted, gate)
+        return await SftpSession(gate, self._person, self._dialler, admit, self._asked.environment).run()
 
     async def _greet(self, gate: Gate) -> None:
         session = gate.session
@@ -133,8 +181,7 @@ class SshSession:
         await self._say(gate, f"you are {session.principal.name} on {place} - recorded as {session.id}")
 
     async def _no_subsystem(self, gate: Gate) -> Ending:
-        advice = " - use scp -O, or cat through ssh" if self._asked.text == "sftp" else ""
-        await self._say(gate, f"{self._asked.text} is not offered on this gateway{advice}")
+        await self._say(gate, f"{self._asked.text} is not offered on this gateway")
         return ending.BLOCKED
 
     async def _explain(self, gate: Gate, problem: Exception) -> Ending:
@@ -164,11 +211,22 @@ class SshSession:
         await self._last_words(gate, "ended - the gateway failed inside, so nothing passes any more")
         return ending.FAULT
 
+    async def _pass_on_words(self, gate: Gate) -> None:
+        """What staff do to this session, said to the person as soon as they read."""
+        while True:
+            text = await gate.steering.next_words()
+            await self._person.clear()
+            self._person.show(Stream.ERR, await gate.tell(text, own_line=True))
+
     async def _last_words(self, gate: Gate, text: str) -> None:
         try:
             await self._say(gate, text)
         except Fault:
             self._shout(text)
+
+    async def _aside(self, gate: Gate, text: str) -> None:
+        """Words of ours in the middle of something else."""
+        self._person.show(Stream.ERR, await gate.tell(text, own_line=True))
 
     async def _say(self, gate: Gate, text: str) -> None:
         """Words of ours, recorded before they are shown."""

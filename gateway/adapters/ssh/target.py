@@ -10,15 +10,19 @@ from asyncssh.session import SSHClientSession
 from gateway.adapters.ssh.asked import Asked, Break, Control, Resize, Signal, Terminal
 from gateway.adapters.ssh.connection import TargetConnection
 from gateway.adapters.ssh.door import PACKET, WINDOW
+from gateway.adapters.ssh.hot_path import HotChannel
 from gateway.adapters.ssh.inbox import Inbox
 from gateway.core.plain import plain
 from gateway.core.shown import Stream
+from gateway.session.valve import Valve
 
 _SIGNAL = re.compile(r"[A-Za-z0-9@._-]{1,64}")
 
 
-class TargetChannel(SSHClientChannel[bytes]):
+class TargetChannel(HotChannel, SSHClientChannel[bytes]):
     """A session channel toward a target."""
+
+    _valve: Valve | None = None
 
     def __init__(self, connection: TargetConnection) -> None:
         super().__init__(connection, asyncio.get_running_loop(), "strict", None, "strict", WINDOW, PACKET)
@@ -27,10 +31,11 @@ class TargetChannel(SSHClientChannel[bytes]):
         """Ask for the terminal, the variables and the command. The command's bytes go as they came: asyncssh passes
         bytes on, and would refuse text that is not UTF-8. Raises what asyncssh raises."""
         screen = terminal or Terminal("", 0, 0)
+        is_command = asked.verb == "exec"
         await self.create(
             session_factory=lambda: side,
-            command=cast(str, asked.text.encode("utf-8", "surrogateescape")) if asked.text else None,
-            subsystem=None,
+            command=cast(str, asked.text.encode("utf-8", "surrogateescape")) if is_command else None,
+            subsystem=asked.text if asked.verb == "subsystem" else None,
             env=dict(asked.environment),
             request_pty=terminal is not None,
             term_type=screen.term,
@@ -40,8 +45,31 @@ class TargetChannel(SSHClientChannel[bytes]):
             x11_display=None,
             x11_auth_path=None,
             x11_single_connection=False,
-            agent_forwarding=False,
+            agent_forwarding=asked.agent,
         )
+
+    def obey(self, valve: Valve) -> None:
+        """Send input on only while the valve is open. What is written meanwhile waits, and holds its writer back."""
+        self._valve = valve
+        valve.when_opened(self._flow_again)
+
+    def _flow_again(self) -> None:
+        if self._send_state in ("open", "eof_pending"):
+            self._flush_send_buf()
+
+    @property
+    def _held(self) -> bool:
+        return self._valve is not None and not self._valve.is_open and self._send_state != "close_pending"
+
+    def _send_run(self, data: memoryview, datatype: int | None) -> int:
+        return 0 if self._held else super()._send_run(data, datatype)
+
+    def _flush_send_buf(self) -> None:
+        """Here and in `_send_run` every byte for the target passes, whoever wrote it and whenever there was room."""
+        if self._held:
+            self._pause_resume_writing()
+        else:
+            super()._flush_send_buf()
 
     def _log_packet(self, *_: object) -> None:
         """Packets are not logged, so their descriptions are not made up either."""
@@ -101,6 +129,11 @@ class TargetSide(SSHClientSession[bytes]):
         self._room.set()
 
     # What the session calls.
+
+    def obey(self, valve: Valve) -> None:
+        """Take input only while this valve is open. Called once, before anything is sent."""
+        if isinstance(self._channel, TargetChannel):
+            self._channel.obey(valve)
 
     async def clear(self) -> None:
         """Return when the target takes more input, or will take none any more."""

@@ -7,11 +7,12 @@ known_hosts. Every way to fail is one sentence that tells the person nothing abo
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 import asyncssh
+from asyncssh.public_key import SSHOpenSSHCertificate
 
 from gateway.adapters.ssh.asked import Asked, Terminal
 from gateway.adapters.ssh.connection import TargetConnection
@@ -26,10 +27,13 @@ from gateway.adapters.ssh.door import (
     available_ciphers,
     available_kex,
 )
+from gateway.adapters.ssh.forward_incoming import Incoming, ReceivingConnection
 from gateway.adapters.ssh.host_trust import HostTrust, host_trust
+from gateway.adapters.ssh.jump_hops import jump_host, through
 from gateway.adapters.ssh.target import TargetChannel, TargetSide
 from gateway.core.errors import Unreachable
 from gateway.core.people import Target
+from gateway.core.plain import plain
 from gateway.core.ports import Secrets
 
 log = logging.getLogger("hoop.ssh")
@@ -41,37 +45,73 @@ class Dialler:
 
     door: SshDoor
     secrets: Secrets
+    find: Callable[[str], Target | None] = lambda name: None
+    """The inventory, for targets that are reached `via` another."""
 
     @asynccontextmanager
     async def start(
-        self, target: Target, account: str, asked: Asked, terminal: Terminal | None
+        self,
+        target: Target,
+        account: str,
+        asked: Asked,
+        terminal: Terminal | None,
+        incoming: Incoming | None = None,
     ) -> AsyncIterator[TargetSide]:
-        """Run what was asked on the target, as `account`, until the block is left. Raises `Unreachable`."""
+        """Run what was asked on the target, as `account`, until the block is left. Raises `Unreachable`. `incoming`
+        takes channels that the target opens."""
+        async with self.reach(target, account) as reached:
+            reached.connection.incoming = incoming
+            yield await reached.begin(asked, terminal)
+
+    @asynccontextmanager
+    async def reach(
+        self, target: Target, account: str, behind: tuple[str, ...] = ()
+    ) -> AsyncIterator["Reached"]:
+        """Sign in on the target as `account`; what runs there ends with the block. Raises `Unreachable`. `behind` are
+        the targets that are reached through this one."""
         trust = await asyncio.to_thread(host_trust, target)
         credential = await fetch_credential(target, self.secrets)
-        connection = await self._connect(target, account, trust, credential)
+        async with AsyncExitStack() as hops:
+            hop = await self._enter_hop(hops, target, behind)
+            connection = await self._connect(target, account, trust, credential, hop)
+            try:
+                yield Reached(connection, target, self.door.login_grace)
+            finally:
+                connection.abort()
+                await connection.wait_closed()
+
+    async def _enter_hop(
+        self, hops: AsyncExitStack, target: Target, behind: tuple[str, ...]
+    ) -> "Reached | None":
+        """Sign in on the target's jump host, if it has one."""
+        hop = jump_host(target, behind, self.find)
+        if hop is None:
+            return None
         try:
-            yield await self._begin(connection, target, asked, terminal)
-        finally:
-            connection.abort()
-            await connection.wait_closed()
+            return await hops.enter_async_context(self.reach(hop, hop.user, (*behind, target.name)))
+        except Unreachable as problem:
+            raise Unreachable(f"{target.name} is reached through {hop.name}: {problem.sentence}") from problem
 
     async def _connect(
-        self, target: Target, account: str, trust: HostTrust, credential: Credential
-    ) -> TargetConnection:
+        self, target: Target, account: str, trust: HostTrust, credential: Credential, hop: "Reached | None"
+    ) -> ReceivingConnection:
         loop = asyncio.get_running_loop()
         watcher = _HostKeyWatcher(trust)
         options = self._options(target, account, trust, credential, watcher)
         options.waiter = loop.create_future()
         try:
             async with asyncio.timeout(self.door.connect_timeout):
-                _, connection = await loop.create_connection(
-                    lambda: TargetConnection(loop, options, wait="auth"), target.host, target.port
-                )
-        except (OSError, TimeoutError) as problem:
+                if hop is not None:
+                    connection = await through(hop.connection, target, options)
+                else:
+                    _, connection = await loop.create_connection(
+                        lambda: ReceivingConnection(loop, options, wait="auth"), target.host, target.port
+                    )
+        except (OSError, TimeoutError, asyncssh.Error) as problem:
             options.waiter.cancel()
-            log.info("%s can not be reached: %s", target.name, str(problem) or "no answer in time")
-            raise Unreachable(f"{target.name} can not be reached - {_network_reason(problem)}") from problem
+            log.info("%s can not be reached: %s", target.name, _said(hop.target if hop else target, problem))
+            where = f"{hop.target.name} could not connect to it" if hop else _network_reason(problem)
+            raise Unreachable(f"{target.name} can not be reached - {where}") from problem
         try:
             async with asyncio.timeout(self.door.login_grace):
                 await options.waiter
@@ -118,32 +158,52 @@ class Dialler:
             keepalive_count_max=3,
         )
 
-    async def _begin(
-        self, connection: TargetConnection, target: Target, asked: Asked, terminal: Terminal | None
-    ) -> TargetSide:
-        side = TargetSide(connection)
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A target that has let us in. One connection carries several channels."""
+
+    connection: ReceivingConnection
+    target: Target
+    grace: float
+
+    async def begin(self, asked: Asked, terminal: Terminal | None) -> TargetSide:
+        """Run what was asked. Raises `Unreachable`."""
+        side = TargetSide(self.connection)
         try:
-            async with asyncio.timeout(self.door.login_grace):
-                await TargetChannel(connection).begin(side, asked, terminal)
+            async with asyncio.timeout(self.grace):
+                await TargetChannel(self.connection).begin(side, asked, terminal)
         except asyncssh.ChannelOpenError as problem:
-            log.info("%s did not start a session: %s", target.name, problem)
-            raise Unreachable(f"{target.name} did not start the session - nothing was run") from problem
+            log.info("%s did not start a session: %s", self.target.name, _said(self.target, problem))
+            raise Unreachable(f"{self.target.name} did not start the session - nothing was run") from problem
         except (asyncssh.Error, OSError, TimeoutError) as problem:
-            log.info("%s went away: %s", target.name, str(problem) or "no answer in time")
-            raise Unreachable(f"{target.name} went away before anything was run") from problem
+            log.info("%s went away: %s", self.target.name, _said(self.target, problem))
+            raise Unreachable(f"{self.target.name} went away before anything was run") from problem
         return side
 
 
 class _HostKeyWatcher(asyncssh.SSHClient):
-    """Accepts what is pinned, and remembers that something else was shown. Banners of targets are dropped."""
+    """Accepts what is pinned or signed, and remembers why it accepted something else not. Banners are dropped."""
 
     def __init__(self, trust: HostTrust) -> None:
         self._trust = trust
-        self.stranger = False
+        self.doubt = ""
+        """What is wrong with what the target has shown, with `{name}` for its name."""
 
     def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        self.stranger = not self._trust.accepts(key)
-        return not self.stranger
+        if self._trust.accepts(key):
+            return True
+        self.doubt = "the host key of {name} has CHANGED"
+        if not self._trust.keys:
+            self.doubt = "{name} shows no host certificate"
+        return False
+
+    def validate_host_certificate(self, host: str, certificate: SSHOpenSSHCertificate) -> bool:
+        """As the others; our connection asks it, not asyncssh."""
+        problem = self._trust.problem_with(certificate, host)
+        if problem:
+            self.doubt = f"the host certificate of {{name}} {problem}"
+        return not problem
 
 
 async def _drop(connection: TargetConnection) -> None:
@@ -152,11 +212,10 @@ async def _drop(connection: TargetConnection) -> None:
 
 
 def _refused(target: Target, problem: Exception, watcher: _HostKeyWatcher) -> Unreachable:
-    log.warning("%s: no session: %s", target.name, str(problem) or "no answer in time")
-    if watcher.stranger:
-        return Unreachable(
-            f"the host key of {target.name} has CHANGED - nothing was sent; tell your platform team"
-        )
+    log.warning("%s: no session: %s", target.name, _said(target, problem))
+    if watcher.doubt:
+        doubt = watcher.doubt.format(name=target.name)
+        return Unreachable(f"{doubt} - nothing was sent; tell your platform team")
     if isinstance(problem, asyncssh.PermissionDenied):
         return Unreachable(
             f"{target.name} can not be reached - it does not let the gateway in, tell your platform team"
@@ -164,6 +223,14 @@ def _refused(target: Target, problem: Exception, watcher: _HostKeyWatcher) -> Un
     if isinstance(problem, TimeoutError):
         return Unreachable(f"{target.name} can not be reached - it did not answer in time")
     return Unreachable(f"{target.name} can not be reached - it does not speak SSH as the gateway does")
+
+
+def _said(target: Target, problem: Exception) -> str:
+    """What the log may hold of a failure. Its words may be the target's own, so they are made harmless. Whoever was
+    sent a password could send it back in them: of those only the kind of failure is kept."""
+    if target.options.get("password"):
+        return type(problem).__name__
+    return plain(str(problem), 200) or "no answer in time"
 
 
 def _network_reason(problem: Exception) -> str:

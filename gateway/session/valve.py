@@ -1,0 +1,42 @@
+"""The Valve of one session: whether what its person sends may go on to the target.
+
+Shut, nothing is lost: whoever carries input waits here, so that the person's client is held back in its turn. It
+knows no protocol, and nothing of who turned it.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Valve:
+    """Open until it is shut. Adapters await `opened` right before they hand anything to the target."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+        self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Input may pass now."""
+        return self._open.is_set()
+
+    def shut(self) -> None:
+        """Nothing passes from this moment on."""
+        self._open.clear()
+
+    def open(self) -> None:
+        """What waits goes on, in its order."""
+        if not self._open.is_set():
+            self._open.set()
+            for watcher in list(self._watchers):
+                watcher()
+
+    async def opened(self) -> None:
+        """Return when input may pass: at once where it may, without letting anybody else run."""
+        while not self._open.is_set():
+            await self._open.wait()
+
+    def when_opened(self, act: Callable[[], None]) -> None:
+        """Call `act` each time the valve is opened again, for whoever keeps input in a buffer of their own."""
+        self._watchers.append(act)
