@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # The same examples in every run, so that a change is judged by what it changed; --slow looks for new ones.
+    hypothesis.settings.register_profile("same", derandomize=True, deadline=None, database=None)
+    if not config.getoption("--slow"):
+        hypothesis.settings.load_profile("same")
     config.addinivalue_line("markers", "needs(program, ...): skipped where one of these programs is missing")
     config.stash[_skipped] = []
     config.pluginmanager.register(SkipNotes(config.stash[_skipped]))

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -203,8 +202,8 @@ def answers_that_nobody_waits_for(evil: Evil) -> None:
     evil.say(SUCCESS)
 
 
-def ten_thousand_channels(evil: Evil) -> None:
-    for number in range(10_000):
+def thousands_of_channels(evil: Evil) -> None:
+    for number in range(3_000):
         evil.aside(OPEN, String(b"session"), UInt32(number), UInt32(1 << 31), UInt32(1 << 15))
     evil.say(DATA, String(b"out"))
     evil.status()
@@ -255,7 +254,7 @@ DEEDS: dict[Deed, tuple[tuple[int | None, bytes] | None, str]] = {
     a_window_without_end: ((0, b"out"), "exit 0"),
     requests_of_a_client: ((0, b"out"), "exit 0"),
     answers_that_nobody_waits_for: (None, "unreachable"),
-    ten_thousand_channels: ((0, b"out"), "exit 0"),
+    thousands_of_channels: ((0, b"out"), "exit 0"),
     global_requests_without_end: ((0, b"out"), "exit 0"),
     chatter: ((0, b"out"), "exit 0"),
     a_farewell_with_escapes: (None, "unreachable"),
@@ -288,7 +287,7 @@ async def test_more_than_the_window(house: House, stage: Stage) -> None:
     """Nobody reads, so there is no room; whoever goes on sending is hung up on, and what they sent is not kept."""
 
     def overrun(evil: Evil) -> None:
-        for _ in range(2000):
+        for _ in range(500):
             evil.say(DATA, String(bytes(30_000)))
 
     stage.deed = overrun
@@ -303,9 +302,8 @@ async def test_more_than_the_window(house: House, stage: Stage) -> None:
             while not stage.connections:
                 await asyncio.sleep(0.02)
             await stage.connections[0].wait_closed()
-        # Ours: the 60 MB wait in the target's own buffer, which is in this process, too.
         gc.collect()
-        assert resident() - before < 100 << 20
+        assert resident() - before < 48 << 20, "some of it is the target's: it is in this process, too"
         channel.resume_reading()
         async with asyncio.timeout(PATIENCE):
             await channel.wait_closed()
@@ -365,7 +363,7 @@ async def test_dying_in_the_middle_of_a_packet(house: House, stage: Stage) -> No
 async def test_a_person_s_connection_outlives_hundreds_of_bad_targets(house: House, stage: Stage) -> None:
     """One deed after another over one connection: no memory, task or connection is left behind."""
     deeds = [
-        deed for deed in DEEDS if deed not in (ten_thousand_channels, chatter, global_requests_without_end)
+        deed for deed in DEEDS if deed not in (thousands_of_channels, chatter, global_requests_without_end)
     ]
     async with asyncssh.connect(**arguments(house)) as connection:
 
@@ -382,62 +380,3 @@ async def test_a_person_s_connection_outlives_hundreds_of_bad_targets(house: Hou
         gc.collect()
         assert resident() - before < 12 << 20
         assert len(asyncio.all_tasks()) <= tasks + 2
-
-
-PIECE = struct.pack(">I", 0xFFFF_FFFF)
-
-
-async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"SSH-2.0-OpenSSH_9.9\r\n" + bytes(3))
-    await reader.read(1)
-    writer.close()
-
-
-async def huge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"SSH-2.0-OpenSSH_9.9\r\n" + PIECE * 1000)
-    writer.close()
-
-
-async def escapes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    writer.write(b"\x1b]0;owned\x07welcome\r\n" * 20 + b"SSH-2.0-\x1b[31mevil\r\n" + PIECE * 10)
-    writer.close()
-
-
-async def one_long_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    try:
-        for _ in range(100):
-            writer.write(b"x" * 100_000)
-            await writer.drain()
-    except ConnectionError:
-        pass
-    writer.close()
-
-
-@pytest.mark.parametrize("serve", [half, huge, escapes, one_long_line])
-async def test_beginnings(house: House, serve: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    key = asyncssh.generate_private_key("ssh-ed25519")
-    pinned = " ".join(key.export_public_key().decode().split()[:2])
-    house.offer("web-1", server.sockets[0].getsockname()[1], "x", key, host_keys=[pinned])
-    async with asyncssh.connect(**arguments(house)) as connection, asyncio.timeout(PATIENCE):
-        running = asyncio.create_task(connection.run("x", encoding=None))
-        if serve is half:
-            # It would wait out the login grace; the person leaves before.
-            while not house.gates():
-                await asyncio.sleep(0.02)
-            connection.close()
-            running.cancel()
-        else:
-            ran = await running
-            assert ran.exit_status == 255
-            assert isinstance(ran.stderr, bytes)
-            assert ran.stderr.startswith(b"hoop: web-1 can not be reached - ")
-            assert b"\x1b" not in ran.stderr
-    async with asyncio.timeout(PATIENCE):
-        while house.gates():
-            await asyncio.sleep(0.02)
-    server.close()
-    await server.wait_closed()
-    assert "\x1b" not in caplog.text
-    assert await is_well(house)

@@ -114,6 +114,7 @@ async def test_a_link_to_somewhere_else(house: House, work: Path) -> None:
     assert await admitted(house) == [
         f"link guarded/old ({work}/guarded/old) to {work}/trick",
         f"link {work}/way/old ({work}/guarded/old) to {work}/hard",
+        f"link {work}/trick ({work}/guarded/old) to {work}/other",
     ]
     assert (work / "guarded" / "old").read_text() == "old content"
 

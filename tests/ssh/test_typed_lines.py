@@ -1,25 +1,14 @@
 """Lines typed behind the gateway: what is written down of them, and that nothing waits where no rule asks for it."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from gateway.core.verdict import Allow
-from tests.ssh.client import StockSsh
-from tests.ssh.house import House
-from tests.ssh.terminal import Terminal
 from tests.ssh.typist import Typist
 
 pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd", "bash")]
-
-
-@pytest.fixture
-async def typist(ssh: StockSsh, house: House) -> AsyncIterator[Typist]:
-    desk = Terminal()
-    yield Typist(desk, ssh, house)
-    await desk.close()
 
 
 async def unjudged(typist: Typist) -> None:

@@ -7,6 +7,7 @@ import json
 from gateway.adapters.ssh.files_sftp_exchange import Raw
 from gateway.adapters.ssh.person import PersonSide
 from gateway.core.frame import FrameKind
+from gateway.core.plain import plain
 from gateway.core.shown import Answer, Stream
 from gateway.session.gate import Gate, Permit
 from gateway.wire.sftp import writing
@@ -44,7 +45,7 @@ class Answers:
 
     async def may_not_look(self, id: int, path: str) -> None:
         """Nothing about this path is allowed. Said once for each."""
-        sentence = f"blocked - no rule lets you look at {path}"
+        sentence = plain(f"blocked - no rule lets you look at {path}")
         if path not in self._unseen and len(self._unseen) < UNSEEN_MOST:
             self._unseen.add(path)
             await self.say(sentence)
