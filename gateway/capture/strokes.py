@@ -18,10 +18,10 @@ _KEY = re.compile(
     rb"|[\x00-\x1a\x1c-\x1f\x7f]"
     rb"|\x1b\[[0-?]*[ -/]*[@-~]"
     rb"|\x1bO[ -~]"
-    rb"|\x1b[\]P][^\x07\x1b]*(?:\x07|\x1b\\)"
+    rb"|\x1b[\]P][^\x00-\x1f\x7f]*(?:\x07|\x1b\\)"  # a reply of the terminal: no Enter can hide in it
     rb"|\x1b[^\[O\]P\x1b]"
 )
-_UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|O|[\]P][^\x07\x1b]*\x1b?)?\Z")
+_UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|O|[\]P][^\x00-\x1f\x7f]*\x1b?)?\Z")
 _LONGEST_UNFINISHED = 64
 _RUNS = re.compile(
     rb"[\r\n\x0f]"  # Enter, Ctrl-J, Ctrl-O

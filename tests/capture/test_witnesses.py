@@ -57,6 +57,14 @@ def test_a_key_cut_in_two_is_found() -> None:
     assert (stroke.data, stroke.ender, stroke.rest) == (b"", b";5u", b"rest")
 
 
+@pytest.mark.parametrize("begin", [b"\x1b]", b"\x1bP", b"\x1b[1;", b"\x1bO", b"\x1b", b"\x1b]11;rgb"])
+def test_no_enter_hides_in_an_unfinished_key(begin: bytes) -> None:
+    strokes = Strokes()
+    assert strokes.next(begin, lambda: True).ender == b""
+    assert strokes.next(b"rm x\r", lambda: True).ender == b"\r"
+    assert plain(begin + b"rm x\r")[-1][1] == b"\r"
+
+
 def test_pastes() -> None:
     paste = b"a\x1b[200~one\rtwo\x1b[201~b\r"
     assert plain(paste, pastes=True) == [(b"a\x1b[200~", b""), (b"one\rtwo\x1b[201~", b""), (b"b", b"\r")]

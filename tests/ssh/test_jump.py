@@ -138,10 +138,19 @@ async def test_much_of_it(jump: StockSsh, house: House) -> None:
 
 
 async def test_files(jump: StockSsh, house: House, tmp_path: Path) -> None:
+    """scp by either protocol, and sftp: each file is judged inside, and written down."""
     content = noise(2 << 20)
     (tmp_path / "file").write_bytes(content)
-    assert (await jump.run("-O", f"{tmp_path}/file", f"web-1:{tmp_path}/copy", program="scp")).status == 0
-    assert (tmp_path / "copy").read_bytes() == content
+    for number, options in enumerate((["-O"], [])):
+        ran = await jump.run(*options, f"{tmp_path}/file", f"web-1:{tmp_path}/copy{number}", program="scp")
+        assert (ran.status, ran.said) == (0, "")
+        assert (tmp_path / f"copy{number}").read_bytes() == content
+    batch = f"get {tmp_path}/copy0 {tmp_path}/back\n".encode()
+    assert (await jump.run("-b", "-", "web-1", program="sftp", typed=batch)).status == 0
+    assert (tmp_path / "back").read_bytes() == content
+    transferred = [entry.body for entry in await house.entries("file.transferred")]
+    assert [each["direction"] for each in transferred] == ["upload", "upload", "download"]
+    assert {each["sha256"] for each in transferred} == {digest(content)}
 
 
 async def test_forwards_of_a_jump(jump: StockSsh, house: House) -> None:

@@ -142,8 +142,10 @@ class Stage:
 
     async def _carry(self, target: FakeTarget, person: FakePerson, sent: Iterable[bytes]) -> None:
         gate = await self.room.gate()
-        await converse(gate, target, person, sent)
-        await gate.close("exit 0", {"status": 0})
+        try:
+            await converse(gate, target, person, sent)
+        finally:
+            await gate.close("exit 0", {"status": 0})
 
 
 @pytest.fixture(scope="module")

@@ -104,6 +104,8 @@ async def test_a_link_to_somewhere_else(house: House, work: Path) -> None:
         assert (
             await raw.status(OnTwoPaths(numbers.HARDLINK, 4, here + b"/way/old", here + b"/hard")) is Code.OK
         )
+        again = OnTwoPaths(numbers.HARDLINK, 6, here + b"/trick", here + b"/other")
+        assert await raw.status(again) is Code.OK
         guard(house, work)
         assert (
             await raw.status(Open(2, here + b"/trick", Flags.READ, NO_ATTRIBUTES)) is Code.PERMISSION_DENIED
@@ -269,6 +271,16 @@ async def test_no_copy_where_contents_are_kept(house: House, work: Path) -> None
         assert isinstance(version, Version)
         assert numbers.COPY_DATA not in dict(version.extensions)
         assert await raw.status(CopyData(1, b"a", 0, 0, b"b", 0)) is Code.OP_UNSUPPORTED
+
+
+async def test_names_that_are_no_text_are_refused_like_others(house: House) -> None:
+    rules(house, "", allow='[[rule]]\nid = "x"\nmatch = { path = "/srv/*" }\ndo = "allow"\n')
+    async with RawSftp.open(house) as raw:
+        reply = await raw.ask(OnPath(Kind.STAT, 1, b"/\xff\xfe\x1b[2Jx"))
+        assert isinstance(reply, Status)
+        assert reply.code == Code.PERMISSION_DENIED
+        assert b"look at /<U+DCFF><U+DCFE><U+001B>[2Jx" in bytes(reply.said)
+        assert await raw.status(OnPath(Kind.REMOVE, 2, b"/\xff\xfe")) is Code.PERMISSION_DENIED
 
 
 async def test_names_that_are_no_text(house: House, work: Path) -> None:

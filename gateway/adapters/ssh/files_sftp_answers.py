@@ -35,8 +35,8 @@ class Answers:
         self._gate.passed(shown=len(packets))
 
     async def status(self, id: int, code: Code, text: str) -> None:
-        """Answer one request."""
-        await self.give(writing.status(id, code, text))
+        """Answer one request. Clients may show the text as it comes, so it is made harmless."""
+        await self.give(writing.status(id, code, plain(text)))
 
     async def refuse(self, id: int, sentence: str) -> None:
         """It is not allowed. Clients show words of their own, so the sentence goes to standard error, too."""

@@ -10,8 +10,9 @@ from typing import Protocol
 
 from gateway.core.shown import Stream
 
-FULL = 1 << 20
-PIECE = 1 << 20
+FULL = 256 << 10
+BULK = 1 << 20
+"""For the channels of sessions: a large piece goes through the recorder for little more than a small one."""
 
 
 class Tap(Protocol):
@@ -24,7 +25,9 @@ class Tap(Protocol):
 class Inbox:
     """`put` and `finish` by the channel's callbacks, `take` by one task."""
 
-    def __init__(self) -> None:
+    def __init__(self, full: int = FULL) -> None:
+        """`full`: bytes that may wait, and the size of the largest pieces."""
+        self._full = full
         self._pieces: deque[tuple[Stream, bytes]] = deque()
         self._size = 0
         self._finished = False
@@ -45,7 +48,7 @@ class Inbox:
         """More has come."""
         self._pieces.append((stream, data))
         self._size += len(data)
-        if self._size >= FULL and self._tap is not None:
+        if self._size >= self._full and self._tap is not None:
             self._paused = True
             self._tap.pause_reading()
         self._news.set()
@@ -67,11 +70,11 @@ class Inbox:
     def _pop(self) -> tuple[Stream, bytes]:
         stream, data = self._pieces.popleft()
         run, size = [data], len(data)
-        while self._pieces and self._pieces[0][0] is stream and size < PIECE:
+        while self._pieces and self._pieces[0][0] is stream and size < self._full:
             run.append(self._pieces.popleft()[1])
             size += len(run[-1])
         self._size -= size
-        if self._paused and self._size < FULL // 2 and self._tap is not None:
+        if self._paused and self._size < self._full // 2 and self._tap is not None:
             self._paused = False
             self._tap.resume_reading()
         return stream, run[0] if len(run) == 1 else b"".join(run)

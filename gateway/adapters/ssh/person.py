@@ -15,7 +15,7 @@ from gateway.adapters.ssh.asked import Asked, Break, Control, Resize, Signal, Te
 from gateway.adapters.ssh.connection import PersonConnection
 from gateway.adapters.ssh.door import PACKET, WINDOW
 from gateway.adapters.ssh.hot_path import HotChannel
-from gateway.adapters.ssh.inbox import Inbox
+from gateway.adapters.ssh.inbox import BULK, Inbox
 from gateway.core.shown import Stream
 
 CONTROLS_MOST = 64
@@ -45,7 +45,7 @@ class PersonSide(SSHServerSession[bytes]):
         *,
         agent_offered: bool = False,
     ) -> None:
-        self.inbox = Inbox()
+        self.inbox = Inbox(BULK)
         self.left = asyncio.Event()
         self.interrupted = asyncio.Event()
         """Ctrl-C, or a signal that means it, came while `watch_for_interrupt` was on."""

@@ -11,7 +11,7 @@ from gateway.adapters.ssh.asked import Asked, Break, Control, Resize, Signal, Te
 from gateway.adapters.ssh.connection import TargetConnection
 from gateway.adapters.ssh.door import PACKET, WINDOW
 from gateway.adapters.ssh.hot_path import HotChannel
-from gateway.adapters.ssh.inbox import Inbox
+from gateway.adapters.ssh.inbox import BULK, Inbox
 from gateway.core.plain import plain
 from gateway.core.shown import Stream
 from gateway.session.valve import Valve
@@ -79,7 +79,7 @@ class TargetSide(SSHClientSession[bytes]):
     """Fed by asyncssh. `closed` is set once the channel is closed and all that came is in the inbox."""
 
     def __init__(self, connection: TargetConnection) -> None:
-        self.inbox = Inbox()
+        self.inbox = Inbox(BULK)
         self.closed = asyncio.Event()
         self.lost = False
         """The connection broke: there is no telling how the command ended."""
