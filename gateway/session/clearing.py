@@ -14,8 +14,10 @@ from gateway.session.patience import Patience
 
 END_AND_ERASE = b"\x05\x15"
 INTERRUPT = b"\x03"
-ERASED_WITHIN, INTERRUPTED_WITHIN = 2.0, 4.0
-"""Seconds for each attempt. Nothing else passes meanwhile."""
+ERASED_WITHIN = 2.0
+INTERRUPTED_WITHIN = (0.8, 4.0)
+"""Seconds for each attempt. Nothing else passes meanwhile. Two for Ctrl-C: bash 5.2 now and then takes one without
+doing anything until the next key."""
 
 
 class Clearing:
@@ -45,9 +47,10 @@ class Clearing:
     async def _interrupted(self, is_clear: Callable[[], bool]) -> bool:
         """Ctrl-C, and then a prompt on another row: the one that is there proves nothing."""
         row = self._watch.row()
-        return await self._try(
-            INTERRUPT, lambda: self._watch.row() is not row and is_clear(), INTERRUPTED_WITHIN
-        )
+        for within in INTERRUPTED_WITHIN:
+            if await self._try(INTERRUPT, lambda: self._watch.row() is not row and is_clear(), within):
+                return True
+        return False
 
     async def _try(self, keys: bytes, is_clear: Callable[[], bool], within: float) -> bool:
         """Press keys, and see whether it is clear and stays so until the target is silent."""

@@ -101,6 +101,17 @@ class Keyboard:
         if sees:
             self.until(sees)
 
+    def interrupt(self, prompt: bytes) -> None:
+        """Ctrl-C until the prompt is there: bash 5.2 now and then does nothing about the first."""
+        until = time.monotonic() + PATIENCE
+        begin = len(self.seen)
+        while prompt not in self.seen[begin:]:
+            assert time.monotonic() < until, f"no prompt in {self.seen[begin:]!r}"
+            self.type(b"\x03")
+            while prompt not in self.seen[begin:] and select.select([self._master], [], [], 1.0)[0]:
+                self.read()
+        self._looked = len(self.seen)
+
     def ready_for(self, text: str | None) -> Reading | None:
         """What is read before Enter, once it is this."""
         until = time.monotonic() + PATIENCE

@@ -150,7 +150,7 @@ def test_a_statement_given_up_is_forgotten(bash: Keyboard) -> None:
     bash.type(b"for i in 1 2; do")
     bash.enter("for i in 1 2; do")
     bash.type(b"rm x", sees=b"rm x")
-    bash.type(b"\x03", sees=b"$ ")
+    bash.interrupt(b"$ ")
     bash.type(b"echo fresh")
     assert bash.enter("echo fresh").confidence == "high"
 

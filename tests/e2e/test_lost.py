@@ -145,7 +145,7 @@ async def test_another_gateway_sees_what_was_lost(
         answer = (await http.post("/v1/people/alice@example.com/end")).json()
         assert answer == {"ended": [], "elsewhere": [row["id"]]}
         for _ in range(3):
-            await asyncio.sleep(LEASE / 2)
+            await asyncio.sleep(LEASE * 0.4)
             assert (await the_session(http))["state"] == "LIVE", "it is said to be alive again and again"
         await east.stop(signal.SIGKILL)
         assert (await until_state(http, "LOST"))["outcome"] == "", "nobody but its own gateway ends it"
@@ -155,6 +155,7 @@ async def test_another_gateway_sees_what_was_lost(
     await desk.close()
 
 
+@pytest.mark.slow
 async def test_two_processes_of_one_name(serve: Serve, postgres: PostgresServer) -> None:  # noqa: F811
     """A mistake that must not cost anybody's session; what one leaves behind, the other puts in order in time."""
     url = f'url = "{postgres.new_schema()}"'

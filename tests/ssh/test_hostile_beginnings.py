@@ -1,4 +1,4 @@
-"""What stands where a target should be, and never gets as far as a sign-in: said in a sentence, no escapes in it."""
+"""What stands where a target should be and never gets as far as a sign-in: one sentence, and no escapes in it."""
 
 import asyncio
 import logging

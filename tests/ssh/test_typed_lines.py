@@ -60,8 +60,7 @@ async def test_a_statement_that_was_given_up_was_not_run(typist: Typist) -> None
     await typist.line("for i in 1 2; do", then=b"> ")
     typist.type(b"echo x")
     await typist.sees(b"echo x")
-    typist.type(b"\x03")
-    await typist.sees(b"one$ ")
+    await typist.interrupt()
     await typist.line("echo after")
     assert (await typist.ran(1))[-1] == "echo after"
 

@@ -47,6 +47,18 @@ class Typist:
         self.desk.type(text.encode() + b"\r")
         return await self.sees(then)
 
+    async def interrupt(self, prompt: bytes = b"one$ ") -> None:
+        """Ctrl-C until the prompt is there: bash 5.2 now and then does nothing about the first."""
+        async with asyncio.timeout(PATIENCE):
+            while prompt not in self.desk.seen[self._from :]:
+                self.desk.type(b"\x03")
+                try:
+                    async with asyncio.timeout(1):
+                        await self.sees(prompt)
+                        return
+                except TimeoutError:
+                    continue
+
     def stop(self, *texts: str) -> None:
         """Block typed lines that contain one of these."""
         self.judge(lambda text: Deny("no-such", "not on my watch") if any(t in text for t in texts) else None)
