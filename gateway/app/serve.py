@@ -1,7 +1,6 @@
 """`hoop-gateway serve`: open the House, say that it is ready, reload on SIGHUP, stop on SIGTERM or Ctrl-C."""
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 from gateway.app.config_file import LoadedConfig, load_config
 from gateway.app.house import House
 from gateway.app.logs import set_up_logs
+from gateway.app.settling import settle_in
 from gateway.core.errors import HoopError, Misconfigured
 
 log = logging.getLogger("hoop")
@@ -40,8 +40,7 @@ async def _serve(path: Path, config: LoadedConfig) -> int:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     house = await House.open(config)
-    gc.collect()
-    gc.freeze()  # what was loaded until now stays: collecting garbage looks through what sessions leave, no more
+    settle_in()
     try:
         doors = ", ".join(f"{name} on port {port}" for name, port in sorted(house.ports.items()))
         log.info("ready: %s", doors or "no door is open")

@@ -1,5 +1,6 @@
 """Programs that own the screen, at a terminal through the gateway: tmux, vim, htop, other alphabets, other sizes."""
 
+import asyncio
 import os
 import shlex
 from collections.abc import AsyncIterator
@@ -76,6 +77,9 @@ async def test_tmux(ssh: StockSsh, house: House, desk: Terminal, tmp_path: Path)
         await again.ended()
     finally:
         await again.close()
+        await (
+            await asyncio.create_subprocess_exec("tmux", "-S", f"{tmp_path}/t", "kill-server", stderr=-3)
+        ).wait()
     assert [recording.state for recording in house.recordings()] == ["whole", "whole"]
 
 

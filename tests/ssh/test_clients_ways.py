@@ -4,17 +4,20 @@ import asyncio
 import os
 from pathlib import Path
 
+import asyncssh
 import pytest
-from asyncssh.packet import NameList
+from asyncssh.packet import Boolean, NameList, SSHPacket, String
 
 from gateway.adapters.ssh import environment
+from gateway.adapters.ssh.connection import whole
 from gateway.adapters.ssh.door import CIPHERS_FOR_PEOPLE, CIPHERS_WITHOUT_GCM, SshDoor, ciphers_for
 from gateway.adapters.ssh.first_guess import guessed_wrong
 from gateway.core.verdict import Allow
 from tests.ssh.client import PATIENCE, StockSsh
-from tests.ssh.house import House
+from tests.ssh.house import ALICE, House
 from tests.ssh.raw import converse, is_well
 from tests.ssh.sshd import free_port
+from tests.ssh.test_hostile_names import whole_puppet
 
 GCM = [name.encode() for name in CIPHERS_FOR_PEOPLE]
 
@@ -38,6 +41,45 @@ def test_a_guess(kex: list[bytes], host_keys: list[bytes], follows: bool, wrong:
     """It counts when both sides like the same best, and only then."""
     ours = proposal(kex=[b"a", b"c"], host_keys=[b"k"], follows=False)
     assert guessed_wrong(proposal(kex=kex, host_keys=host_keys, follows=follows), ours) is wrong
+
+
+async def test_a_signature_that_begins_with_zeros(house: House) -> None:
+    """PuTTY sends it without them."""
+    key = asyncssh.generate_private_key("ssh-rsa", key_size=2048)
+    house.known.replace({ALICE: [key.export_public_key().decode()]})
+    puppet = await whole_puppet(house)
+    proof, kind = (Boolean(True), String(b"rsa-sha2-256"), String(key.public_data)), b"publickey"
+    for number in range(20_000):
+        name = b"t%d" % number
+        signed = b"".join(map(String, (name, b"ssh-connection", kind))) + b"".join(proof)
+        signature = key.sign(String(puppet._session_id) + b"\x32" + signed, b"rsa-sha2-256")
+        number_part = SSHPacket(signature[4 + len(b"rsa-sha2-256") :]).get_string()
+        if not number_part[0]:
+            break
+    assert len(number_part) == 256
+    short = String(b"rsa-sha2-256") + String(number_part.lstrip(b"\0"))
+    puppet.request(kind, *proof, String(short), name=name)
+    async with asyncio.timeout(PATIENCE):
+        while not await house.entries("identity.accepted"):
+            await asyncio.sleep(0.02)
+    puppet.abort()
+    await puppet.wait_closed()
+
+
+def test_signatures_made_whole() -> None:
+    """Of RSA only, and never shorter; what can not be read is left to whoever looks closer."""
+    rsa = asyncssh.generate_private_key("ssh-rsa", key_size=2048).public_data
+    short = String(b"rsa-sha2-512") + String(b"x" * 255)
+    assert whole(short, rsa) == String(b"rsa-sha2-512") + String(b"\0" + b"x" * 255)
+    for left_alone in (
+        String(b"rsa-sha2-512") + String(b"x" * 300),
+        String(b"ssh-ed25519") + String(b"x"),
+        b"",
+        b"\0",
+    ):
+        assert whole(left_alone, rsa) == left_alone
+    assert whole(short, b"nonsense") == short
+    assert whole(short + b"more", rsa) == short + b"more"
 
 
 def test_ciphers_by_client() -> None:

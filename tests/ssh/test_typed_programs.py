@@ -83,7 +83,7 @@ async def test_psql(typist: Typist) -> None:
 async def test_a_line_for_a_program_is_taken_back_gently(typist: Typist, tmp_path: Path) -> None:
     typist.stop("forbidden")
     await typist.start()
-    await typist.line(f"cat > {tmp_path}/written", then=b"\r\n")
+    await typist.line(f"echo go-$((1)); cat > {tmp_path}/written", then=b"go-1\r\n")
     await typist.line("fine", then=b"fine\r\n")
     await typist.line("forbidden", then=b"hoop: blocked by no-such")
     await typist.line("also fine", then=b"also fine\r\n")

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from asyncssh.connection import SSHClientConnection, SSHConnection, SSHServerConnection
 from asyncssh.constants import MSG_IGNORE, MSG_KEXINIT, MSG_USERAUTH_REQUEST
 from asyncssh.misc import ConnectionLost, IllegalUserName
-from asyncssh.packet import PacketDecodeError, SSHPacket, SSHPacketLogger
+from asyncssh.packet import PacketDecodeError, SSHPacket, SSHPacketLogger, String
 from asyncssh.public_key import SSHKey, SSHOpenSSHCertificate
 
 from gateway.adapters.ssh.door import SIGNATURES, ciphers_for
@@ -180,7 +180,7 @@ class PersonConnection(PacedConnection, SSHServerConnection):
         self._proven = b""
         if msg and _algorithm(signature) not in SIGNATURES:
             return False
-        known = await super().validate_public_key(username, key_data, msg, signature)
+        known = await super().validate_public_key(username, key_data, msg, whole(signature, key_data))
         if known and msg:
             self._proven = key_data
         return known
@@ -235,6 +235,21 @@ class TargetConnection(PacedConnection, SSHClientConnection):
         if not doubter.validate_host_certificate(host, cert):
             raise ValueError("Host certificate is not trusted")
         return cert.key
+
+
+def whole(signature: bytes, key_data: bytes) -> bytes:
+    """An RSA signature as long as its key. PuTTY leaves out zeros it begins with, which one in 256 does."""
+    try:
+        packet = SSHPacket(signature)
+        algorithm, number = packet.get_string(), packet.get_string()
+        if not algorithm.startswith(b"rsa-") or packet:
+            return signature
+        key = SSHPacket(key_data)
+        key.get_string(), key.get_mpint()
+        size = (key.get_mpint().bit_length() + 7) // 8
+    except PacketDecodeError:
+        return signature
+    return String(algorithm) + String(number.rjust(size, b"\0"))
 
 
 def _algorithm(signature: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 from gateway.core.shown import Stream
 
 FULL = 256 << 10
+FLOOD = 64 << 10
 BULK = 1 << 20
 """For the channels of sessions: a large piece goes through the recorder for little more than a small one."""
 
@@ -65,7 +66,16 @@ class Inbox:
                 return None
             self._news.clear()
             await self._news.wait()
+        await self._gather()
         return self._pop()
+
+    async def _gather(self) -> None:
+        """In a flood, let more come while more is there: a large piece costs little more than a small one."""
+        seen = 0
+        while max(seen + 1, FLOOD) <= self._size < self._full:
+            seen = self._size
+            await asyncio.sleep(0)  # to where the network is looked at
+            await asyncio.sleep(0)  # to where what has come is put in here
 
     def _pop(self) -> tuple[Stream, bytes]:
         stream, data = self._pieces.popleft()
