@@ -26,7 +26,7 @@ from hoop_tui.themes import CONTRAST, DARK, LIGHT
 from hoop_tui.widgets.preview import Preview
 
 _PATIENCE_SECONDS = 20.0
-_STILL = 4
+_STILL = 8
 _FONTS = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
 Steps = Callable[["Scenery"], Awaitable[None]]
 

@@ -124,7 +124,7 @@ async def ansible(ssh: StockSsh, tmp_path: Path) -> Ansible:
     directory = tmp_path / "ansible"
     directory.mkdir()
     (directory / "inventory").write_text(
-        f"web-1 ansible_host=gw ansible_user=web-1 ansible_python_interpreter=/usr/bin/python3\n"
+        "web-1 ansible_host=gw ansible_user=web-1 ansible_python_interpreter=/usr/bin/python3\n"
     )
     (directory / "ansible.cfg").write_text(
         f"""
