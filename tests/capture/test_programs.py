@@ -1,5 +1,7 @@
 """Lines typed into zsh, dash, fish, Python, sqlite3 and into programs that take none."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -169,10 +171,18 @@ def test_less(tmp_path: Path, options: str) -> None:
         assert bash.enter("echo out").confidence == "high"
 
 
+@pytest.fixture
+def tmux_socket(tmp_path: Path) -> Iterator[Path]:
+    """Where a tmux of the test's own listens; none is left behind."""
+    yield tmp_path / "socket"
+    command = ["tmux", "-f", "/dev/null", "-S", str(tmp_path / "socket"), "kill-server"]
+    subprocess.run(command, capture_output=True, check=False)
+
+
 @pytest.mark.needs("bash", "tmux")
-def test_a_shell_within_tmux(tmp_path: Path) -> None:
+def test_a_shell_within_tmux(tmp_path: Path, tmux_socket: Path) -> None:
     """Its prompt is known from outside: the line is read. Where it is another prompt, nothing is made up."""
-    command = f"tmux -f /dev/null -S {tmp_path}/socket new bash --norc -i"
+    command = f"tmux -f /dev/null -S {tmux_socket} new bash --norc -i"
     with Keyboard(["bash", "--norc", "-i"], tmp_path) as bash:
         bash.until(b"$ ")
         bash.type(command.encode())
