@@ -173,9 +173,10 @@ class HoopApp(App[int]):
         self._redraw()
 
     def _redraw(self) -> None:
-        screen = self.screen
-        if isinstance(screen, HoopScreen) and screen.is_mounted:
-            screen.redraw()
+        # While the app closes its screens, the feed may still bring a hint.
+        stack = self.screen_stack
+        if stack and isinstance(stack[-1], HoopScreen) and stack[-1].is_mounted:
+            stack[-1].redraw()
 
     def say(self, words: Content, *, wrong: bool = False) -> None:
         """A short notice in the corner."""

@@ -25,6 +25,7 @@ MEMORY = Path("/dev/shm")
 _MORE = """
 [ssh]
 max_sessions = 5000
+max_sessions_per_person = 5000
 max_connections_per_address = 5000
 
 [[target]]

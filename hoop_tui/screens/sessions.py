@@ -210,7 +210,8 @@ class SessionsScreen(HoopScreen):
         else:
             self._empty.show(safe("No sessions yet. They appear here as people connect.", "$text-muted"))
         self._empty.display = not self._by_id or bool(self._trouble)
-        self._table.display = bool(self._by_id)
+        # Never hidden: a hidden table loses the keyboard, and nothing would give it back.
+        self._table.set_class(not self._by_id, "bare")
 
     def action_reload(self) -> None:
         self._stale.set()

@@ -104,8 +104,15 @@ def compare(name: str, svg: str) -> None:
     if kept == svg:
         return
     words = difflib.unified_diff(text_of(kept), text_of(svg), "kept", "now", lineterm="", n=1)
-    told = "\n".join(words) or "The words are the same; colours or places differ."
+    told = "\n".join(words) or _other_lines(kept, svg)
     pytest.fail(f"{path.name} differs (UPDATE_SNAPSHOTS=1 accepts it):\n{told}", pytrace=False)
+
+
+def _other_lines(kept: str, svg: str) -> str:
+    """What differs where no word does: the lines of the pictures themselves, a few of them, cut short."""
+    lines = difflib.unified_diff(kept.splitlines(), svg.splitlines(), "kept", "now", lineterm="", n=0)
+    shown = [line[:300] for _, line in zip(range(24), lines, strict=False)]
+    return "\n".join(["The words are the same; colours or places differ.", *shown])
 
 
 class HttpDouble:

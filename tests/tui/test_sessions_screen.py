@@ -6,7 +6,7 @@ import pytest
 from textual.events import Key
 from textual.widgets import Input
 
-from gateway.api.schema import Me, RecordingState, SessionState
+from gateway.api.schema import FeedEvent, Me, RecordingState, SessionState
 from hoop_tui.demo import NOW, FakeGateway, demo_gateway
 from hoop_tui.errors import NotSignedIn, Unreachable
 from hoop_tui.replay.emulator import EmulatorFailed
@@ -63,6 +63,28 @@ async def test_many_hints_make_few_questions(open_app: OpenedApp) -> None:
         assert (
             gateway.asked.count("sessions all") - before < 20
         )  # five a second, however slow this machine is
+
+
+async def test_hints_while_the_app_closes_hurt_nothing(open_app: OpenedApp) -> None:
+    gateway = demo_gateway()
+    async with open_app(gateway) as scenery:
+        await scenery.sessions()
+        app = scenery.app
+    app._hear(FeedEvent(topic="session", key="s-1"))
+    app._redraw()
+    assert app.screen_stack == []
+
+
+async def test_an_empty_answer_leaves_the_keyboard_where_it_was(open_app: OpenedApp) -> None:
+    async with open_app() as scenery:
+        await scenery.sessions()
+        await scenery.press("slash", *"user:zoe", "enter")
+        await scenery.until(lambda: not screen_of(scenery).sessions)
+        await scenery.press("escape")
+        await scenery.until(lambda: len(screen_of(scenery).sessions) > 1)
+        first = screen_of(scenery).chosen
+        await scenery.press("down")
+        await scenery.until(lambda: screen_of(scenery).chosen not in ("", first))
 
 
 async def test_filters_go_to_the_gateway(open_app: OpenedApp) -> None:
