@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
-from gateway.adapters.ssh.jump_hops import HOPS_MOST
+from gateway.adapters.ssh.jump.hops import HOPS_MOST
 from gateway.app.config_problems import Path, did_you_mean
 from gateway.app.config_values import Address
 from gateway.app.inventory import HOST_LABELS

@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from gateway.adapters.ssh.door import CIPHERS_FOR_PEOPLE, CIPHERS_TO_CHOOSE_FROM
+from gateway.adapters.ssh.door.settings import CIPHERS_FOR_PEOPLE, CIPHERS_TO_CHOOSE_FROM
 from gateway.adapters.ssh.only_commands import read_pattern
 from gateway.app.config_keys import PublicKey, read_public_key
 from gateway.app.config_problems import did_you_mean

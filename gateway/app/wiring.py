@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.adapters.ssh.door import SshDoor
+from gateway.adapters.ssh.door.settings import SshDoor
 from gateway.app.settings import Settings, TargetTable
 from gateway.core.errors import Misconfigured
 from gateway.core.people import Target

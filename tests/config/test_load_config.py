@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.adapters.ssh.door import SshDoor
+from gateway.adapters.ssh.door.settings import SshDoor
 from gateway.app import wiring
 from gateway.app.config_env import scalar_settings
 from gateway.app.config_file import LoadedConfig, load_config

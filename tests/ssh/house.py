@@ -9,7 +9,7 @@ from typing import Any
 import asyncssh
 
 from gateway.adapters.ssh.adapter import SshAdapter
-from gateway.adapters.ssh.door import SshDoor
+from gateway.adapters.ssh.door.settings import SshDoor
 from gateway.app.clock import SystemClock
 from gateway.app.inventory import Targets
 from gateway.blobs.local import LocalBlobs

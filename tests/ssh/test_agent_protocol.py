@@ -6,7 +6,7 @@ from asyncssh.packet import Boolean, Byte, String, UInt32
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.adapters.ssh.agent_protocol import MESSAGE_MOST, Messages, purpose, read_request
+from gateway.adapters.ssh.agent.protocol import MESSAGE_MOST, Messages, purpose, read_request
 from gateway.core.errors import Malformed
 
 KEY = asyncssh.generate_private_key("ssh-ed25519")

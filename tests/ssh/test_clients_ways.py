@@ -10,8 +10,8 @@ from asyncssh.packet import Boolean, NameList, SSHPacket, String
 
 from gateway.adapters.ssh import environment
 from gateway.adapters.ssh.connection import whole
-from gateway.adapters.ssh.door import CIPHERS_FOR_PEOPLE, CIPHERS_WITHOUT_GCM, SshDoor, ciphers_for
-from gateway.adapters.ssh.first_guess import guessed_wrong
+from gateway.adapters.ssh.door.first_guess import guessed_wrong
+from gateway.adapters.ssh.door.settings import CIPHERS_FOR_PEOPLE, CIPHERS_WITHOUT_GCM, SshDoor, ciphers_for
 from gateway.core.verdict import Allow
 from tests.ssh.client import PATIENCE, StockSsh
 from tests.ssh.house import ALICE, House

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.adapters.ssh.files_recognise import recognise
-from gateway.adapters.ssh.files_words import Word, join, split
+from gateway.adapters.ssh.files.recognise import recognise
+from gateway.adapters.ssh.files.words import Word, join, split
 
 SHELLS = ["sh", "bash", "zsh", "fish"]
 

@@ -10,7 +10,7 @@ import pytest
 from asyncssh.connection import SSHClientConnection
 from asyncssh.packet import String, UInt32
 
-from gateway.adapters.ssh.forward_requests import REQUESTS_MOST
+from gateway.adapters.ssh.forward.requests import REQUESTS_MOST
 from gateway.adapters.ssh.greeter import Greeter
 from gateway.core.errors import Fault
 from gateway.core.events import Event
@@ -102,7 +102,7 @@ async def test_one_that_stops_and_others_that_go_on(
 ) -> None:
     """A full channel holds up neither its neighbours nor its own other direction; and a peer that never reads can not
     keep one that is closed."""
-    monkeypatch.setattr("gateway.adapters.ssh.forward_flow.LINGER", 0.2)
+    monkeypatch.setattr("gateway.adapters.ssh.forward.flow.LINGER", 0.2)
     async with serving(flood) as flooding, serving(deaf) as unreading, serving(echo) as echoing:
         sink = Sink()
         channel, _ = await connection.create_connection(lambda: sink, "127.0.0.1", flooding, window=1 << 16)
@@ -426,7 +426,7 @@ async def test_sent_and_closed_during_a_pause(
     connection: SSHClientConnection, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A pause is no reason to give up what waits."""
-    monkeypatch.setattr("gateway.adapters.ssh.forward_flow.LINGER", 0.1)
+    monkeypatch.setattr("gateway.adapters.ssh.forward.flow.LINGER", 0.1)
     data, got = noise(500_000), asyncio.get_running_loop().create_future()
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

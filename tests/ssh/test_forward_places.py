@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.adapters.ssh.forward_end import WINDOW_LEAST, WINDOW_MOST, window_for
-from gateway.adapters.ssh.forward_places import (
+from gateway.adapters.ssh.forward.end import WINDOW_LEAST, WINDOW_MOST, window_for
+from gateway.adapters.ssh.forward.places import (
     TcpPlace,
     UnixPlace,
     forward_operation,

@@ -217,7 +217,7 @@ async def test_channels_that_nobody_asked_for(ssh: StockSsh, house: House, sshd:
 
 async def test_held(ssh: StockSsh, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that wants to know whether the server lives gets no answer before that one; but it hears of us."""
-    monkeypatch.setattr("gateway.adapters.ssh.forward_requests.SIGN_OF_LIFE", 0.5)
+    monkeypatch.setattr("gateway.adapters.ssh.forward.requests.SIGN_OF_LIFE", 0.5)
     house.decide = lambda operation, session: (
         Hold("ask-first", "", frozenset({"sre"})) if operation.verb == "listen" else Allow("everything")
     )

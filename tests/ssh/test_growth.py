@@ -12,7 +12,7 @@ import pytest
 from gateway.adapters.ssh.connection import PersonConnection, TargetConnection
 from gateway.adapters.ssh.person import PersonChannel, PersonSide
 from gateway.adapters.ssh.relay import Relay
-from gateway.adapters.ssh.target import TargetChannel, TargetSide
+from gateway.adapters.ssh.target.channel import TargetChannel, TargetSide
 from gateway.session.gate import Gate
 from gateway.session.recorder import Recorder
 from tests.ssh.client import PATIENCE, StockSsh

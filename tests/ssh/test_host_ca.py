@@ -8,8 +8,8 @@ import asyncssh
 import pytest
 from asyncssh.public_key import SSHOpenSSHCertificate, SSHOpenSSHCertificateV01, import_certificate
 
-from gateway.adapters.ssh.host_certificate import CERTIFICATE_ALGORITHMS, what_is_wrong
-from gateway.adapters.ssh.host_trust import HostTrust
+from gateway.adapters.ssh.target.host_certificate import CERTIFICATE_ALGORITHMS, what_is_wrong
+from gateway.adapters.ssh.target.host_trust import HostTrust
 from tests.ssh.client import StockSsh
 from tests.ssh.house import House
 from tests.ssh.sshd import Sshd

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from gateway.adapters.ssh.host_key import load_or_make
+from gateway.adapters.ssh.door.host_key import load_or_make
 from gateway.core.errors import Misconfigured
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.adapters.ssh.jump import account_reader
+from gateway.adapters.ssh.jump.account import account_reader
 from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.session import Visitor
 from gateway.core.errors import Malformed

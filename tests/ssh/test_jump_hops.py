@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from gateway.adapters.ssh.jump_hops import HOPS_MOST, jump_host
+from gateway.adapters.ssh.jump.hops import HOPS_MOST, jump_host
 from gateway.core.errors import Unreachable
 from gateway.core.people import Target
 from tests.ssh.client import StockSsh

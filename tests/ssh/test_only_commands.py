@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.adapters.ssh.asked import Asked, Terminal
-from gateway.adapters.ssh.files_recognise import recognise
+from gateway.adapters.ssh.files.recognise import recognise
 from gateway.adapters.ssh.only_commands import (
     MANY_WORDS,
     ONE_WORD,

@@ -10,7 +10,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from gateway.adapters.ssh import files_paths
+from gateway.adapters.ssh.files import paths as files_paths
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Allow, Deny, Verdict

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.adapters.ssh.files_sftp_answers import Answers, ErrorOutput
-from gateway.adapters.ssh.files_sftp_exchange import Exchange
-from gateway.adapters.ssh.files_sftp_judged import Judged
-from gateway.adapters.ssh.files_sftp_open import OpenFiles
-from gateway.adapters.ssh.files_sftp_paths import Paths
-from gateway.adapters.ssh.files_sftp_replies import TargetReplies
-from gateway.adapters.ssh.files_sftp_requests import ClientRequests
 from gateway.adapters.ssh.person import PersonSide
-from gateway.adapters.ssh.target import TargetSide
+from gateway.adapters.ssh.sftp.answers import Answers, ErrorOutput
+from gateway.adapters.ssh.sftp.exchange import Exchange
+from gateway.adapters.ssh.sftp.judged import Judged
+from gateway.adapters.ssh.sftp.open import OpenFiles
+from gateway.adapters.ssh.sftp.paths import Paths
+from gateway.adapters.ssh.sftp.replies import TargetReplies
+from gateway.adapters.ssh.sftp.requests import ClientRequests
+from gateway.adapters.ssh.target.channel import TargetSide
 from gateway.blobs.local import LocalBlobs
 from gateway.bus.inprocess import InProcessBus
 from gateway.core.errors import Malformed

@@ -329,7 +329,7 @@ async def test_a_slash_at_the_end_means_a_directory(house: House, work: Path) ->
 
 
 async def test_too_many_files(house: House, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.adapters.ssh.files_sftp_open.OPEN_MOST", 3)
+    monkeypatch.setattr("gateway.adapters.ssh.sftp.open.OPEN_MOST", 3)
     path = os.fsencode(work / "guarded" / "old")
     async with RawSftp.open(house) as raw:
         handles = [await raw.handle(path) for _ in range(3)]

@@ -8,7 +8,7 @@ from struct import pack
 
 import pytest
 
-from gateway.adapters.ssh.files_sftp_exchange import UNDER_WAY_MOST
+from gateway.adapters.ssh.sftp.exchange import UNDER_WAY_MOST
 from gateway.core.errors import Fault
 from gateway.core.events import Event
 from gateway.wire.sftp import writing

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.adapters.ssh import ending, environment
 from gateway.adapters.ssh.asked import Asked, Terminal, shown_size
-from gateway.adapters.ssh.door import (
+from gateway.adapters.ssh.door.settings import (
     CIPHERS_FOR_TARGETS,
     KEX_FOR_PEOPLE,
     KEX_FOR_TARGETS,

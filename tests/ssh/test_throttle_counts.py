@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.adapters.ssh.doorstep import Doorstep
-from gateway.adapters.ssh.failures import Failures, neighbourhood
-from gateway.adapters.ssh.turns import Turns
+from gateway.adapters.ssh.door.doorstep import Doorstep
+from gateway.adapters.ssh.door.failures import Failures, neighbourhood
+from gateway.adapters.ssh.door.turns import Turns
 
 
 class Hand:

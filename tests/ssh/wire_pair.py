@@ -8,7 +8,7 @@ from asyncssh.encryption import get_encryption
 from asyncssh.packet import String, UInt32
 
 from gateway.adapters.ssh.connection import TargetConnection
-from gateway.adapters.ssh.target import TargetChannel, TargetSide
+from gateway.adapters.ssh.target.channel import TargetChannel, TargetSide
 from gateway.core.shown import Stream
 
 GCM = b"aes128-gcm@openssh.com"

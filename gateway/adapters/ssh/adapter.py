@@ -16,7 +16,9 @@ import asyncssh
 from gateway.adapters.ssh import ending
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.connection import PersonConnection
-from gateway.adapters.ssh.door import (
+from gateway.adapters.ssh.door.doorstep import Doorstep
+from gateway.adapters.ssh.door.host_key import load_or_make
+from gateway.adapters.ssh.door.settings import (
     KEX_FOR_PEOPLE,
     MACS,
     SIGNATURES,
@@ -25,18 +27,16 @@ from gateway.adapters.ssh.door import (
     available_ciphers,
     available_kex,
 )
-from gateway.adapters.ssh.doorstep import Doorstep
-from gateway.adapters.ssh.forward_requests import ForwardingConnection
-from gateway.adapters.ssh.forward_roads import Inspect, Surroundings
+from gateway.adapters.ssh.door.turned_away import TurnedAway
+from gateway.adapters.ssh.door.turns import Turns
+from gateway.adapters.ssh.forward.requests import ForwardingConnection
+from gateway.adapters.ssh.forward.roads import Inspect, Surroundings
 from gateway.adapters.ssh.greeter import Greeter
-from gateway.adapters.ssh.host_key import load_or_make
-from gateway.adapters.ssh.jump import account_reader
-from gateway.adapters.ssh.jump_channel import Carried
+from gateway.adapters.ssh.jump.account import account_reader
+from gateway.adapters.ssh.jump.channel import Carried
 from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.person import PersonSide
 from gateway.adapters.ssh.session import SshSession, Visitor
-from gateway.adapters.ssh.turned_away import TurnedAway
-from gateway.adapters.ssh.turns import Turns
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Misconfigured
 from gateway.core.people import Target

@@ -14,8 +14,8 @@ from asyncssh.misc import ConnectionLost, IllegalUserName
 from asyncssh.packet import PacketDecodeError, SSHPacket, SSHPacketLogger, String
 from asyncssh.public_key import SSHKey, SSHOpenSSHCertificate
 
-from gateway.adapters.ssh.door import SIGNATURES, ciphers_for
-from gateway.adapters.ssh.first_guess import guessed_wrong
+from gateway.adapters.ssh.door.first_guess import guessed_wrong
+from gateway.adapters.ssh.door.settings import SIGNATURES, ciphers_for
 from gateway.adapters.ssh.hot_path import HotConnection
 
 UNSENT_PAUSE = 256 << 10

@@ -18,11 +18,11 @@ from asyncssh.constants import (
 
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.connection import PersonConnection
-from gateway.adapters.ssh.door import SshDoor
-from gateway.adapters.ssh.doorstep import Doorstep, Failed
-from gateway.adapters.ssh.forward_jobs import Spot
-from gateway.adapters.ssh.forward_requests import ForwardingConnection
-from gateway.adapters.ssh.forward_roads import Roads, Surroundings
+from gateway.adapters.ssh.door.doorstep import Doorstep, Failed
+from gateway.adapters.ssh.door.settings import SshDoor
+from gateway.adapters.ssh.forward.jobs import Spot
+from gateway.adapters.ssh.forward.requests import ForwardingConnection
+from gateway.adapters.ssh.forward.roads import Roads, Surroundings
 from gateway.adapters.ssh.login_name import LoginName, read_login_name
 from gateway.adapters.ssh.person import PersonChannel, PersonSide
 from gateway.adapters.ssh.session import Visitor

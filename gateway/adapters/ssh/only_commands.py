@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gateway.adapters.ssh.asked import Asked
-from gateway.adapters.ssh.files_recognise import recognise
+from gateway.adapters.ssh.files.recognise import recognise
 from gateway.core.people import Target
 
 RULE = "only-commands"

@@ -13,7 +13,7 @@ from asyncssh.session import SSHServerSession
 from gateway.adapters.ssh import environment
 from gateway.adapters.ssh.asked import Asked, Break, Control, Resize, Signal, Terminal, Verb
 from gateway.adapters.ssh.connection import PersonConnection
-from gateway.adapters.ssh.door import PACKET, WINDOW
+from gateway.adapters.ssh.door.settings import PACKET, WINDOW
 from gateway.adapters.ssh.hot_path import HotChannel
 from gateway.adapters.ssh.inbox import BULK, Inbox
 from gateway.core.shown import Stream

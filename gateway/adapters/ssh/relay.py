@@ -12,7 +12,7 @@ from gateway.adapters.ssh import ending
 from gateway.adapters.ssh.asked import Control, Resize, Signal, shown_size
 from gateway.adapters.ssh.ending import Ending
 from gateway.adapters.ssh.person import PersonSide
-from gateway.adapters.ssh.target import TargetSide
+from gateway.adapters.ssh.target.channel import TargetSide
 from gateway.core.errors import Unreachable
 from gateway.core.frame import FrameKind
 from gateway.core.shown import Answer, Stream

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from gateway.adapters.ssh import ending, only_commands
-from gateway.adapters.ssh.agent_forwarding import AgentForwarding
+from gateway.adapters.ssh.agent.forwarding import AgentForwarding
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.ending import Ending
-from gateway.adapters.ssh.files_command import FileSession
-from gateway.adapters.ssh.files_recognise import FileCommand, recognise
-from gateway.adapters.ssh.files_sftp import SUBSYSTEM, SftpSession
-from gateway.adapters.ssh.forward_notices import Notices
+from gateway.adapters.ssh.files.command import FileSession
+from gateway.adapters.ssh.files.recognise import FileCommand, recognise
+from gateway.adapters.ssh.forward.notices import Notices
 from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.person import PersonLeft, PersonSide
 from gateway.adapters.ssh.relay import Relay
+from gateway.adapters.ssh.sftp.session import SUBSYSTEM, SftpSession
 from gateway.adapters.ssh.shell import ShellRelay
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Denied, Fault, Refused, Unreachable

@@ -6,7 +6,7 @@ from gateway.adapters.ssh.asked import Control, Resize, Terminal, shown_size
 from gateway.adapters.ssh.ending import Ending
 from gateway.adapters.ssh.person import PersonSide
 from gateway.adapters.ssh.relay import Relay
-from gateway.adapters.ssh.target import TargetSide
+from gateway.adapters.ssh.target.channel import TargetSide
 from gateway.core.frame import FrameKind
 from gateway.core.shown import Answer, Stream
 from gateway.session.gate import Gate, Permit

@@ -16,8 +16,7 @@ from asyncssh.public_key import SSHOpenSSHCertificate
 
 from gateway.adapters.ssh.asked import Asked, Terminal
 from gateway.adapters.ssh.connection import TargetConnection
-from gateway.adapters.ssh.credential import Credential, fetch_credential
-from gateway.adapters.ssh.door import (
+from gateway.adapters.ssh.door.settings import (
     CIPHERS_FOR_TARGETS,
     KEX_FOR_TARGETS,
     MACS,
@@ -27,10 +26,11 @@ from gateway.adapters.ssh.door import (
     available_ciphers,
     available_kex,
 )
-from gateway.adapters.ssh.forward_incoming import Incoming, ReceivingConnection
-from gateway.adapters.ssh.host_trust import HostTrust, host_trust
-from gateway.adapters.ssh.jump_hops import jump_host, through
-from gateway.adapters.ssh.target import TargetChannel, TargetSide
+from gateway.adapters.ssh.forward.incoming import Incoming, ReceivingConnection
+from gateway.adapters.ssh.jump.hops import jump_host, through
+from gateway.adapters.ssh.target.channel import TargetChannel, TargetSide
+from gateway.adapters.ssh.target.credential import Credential, fetch_credential
+from gateway.adapters.ssh.target.host_trust import HostTrust, host_trust
 from gateway.core.errors import Unreachable
 from gateway.core.people import Target
 from gateway.core.plain import plain
