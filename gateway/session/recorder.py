@@ -22,8 +22,8 @@ SYNC_EVERY_US = 1_000_000
 INLINE_BYTES = 16 << 10
 """Packing and writing so much takes about as long as the way to a thread and back."""
 
-PACKING_SHARE = 16
-"""One part in so many of a session's time may go into compressing: enough for twenty megabytes of text a second."""
+PACKING_SHARE = 32
+"""One part in so many of a session's time may go into compressing: enough for ten megabytes of text a second."""
 PACKING_MOST_US = 50_000
 """So much of it may be saved up: enough for as much at once. What floods in faster is kept as it is."""
 

@@ -216,7 +216,7 @@ async def test_compressing_has_its_share_of_the_time(tmp_path: Path) -> None:
     assert writer.packed == [True] * 11 + [False] * 9
     size = (tmp_path / "s.hrec").stat().st_size
     assert 9 * len(LARGE) < size < 10 * len(LARGE)
-    clock.us += 16 * 5_000
+    clock.us += 32 * 5_000
     await made.write([(FrameKind.OUTPUT, LARGE)])
     await made.write([(FrameKind.OUTPUT, LARGE)])
     assert writer.packed[20:] == [True, False]

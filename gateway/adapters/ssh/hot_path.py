@@ -11,7 +11,7 @@ the same classes behave as asyncssh's own do. tests/ssh/test_hot_path.py runs th
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from asyncssh.channel import SSHChannel
@@ -43,6 +43,9 @@ _DATA = struct.Struct(">BBII")
 only makes room in the window looks the same, with how much room."""
 _EXTENDED = struct.Struct(">BBIII")
 """The same where the kind of data is told too."""
+_NONCE = struct.Struct(">4sQ")
+"""What stays the same, and the number of the packet."""
+_NONCE_LAST = (1 << 64) - 1
 _LEAST_PADDING = 4
 _MOST_PADDING = _LEAST_PADDING + _BLOCK - 1
 
@@ -61,12 +64,14 @@ class _Keys:
         self.usable = isinstance(encryption, GCMEncryption)
         if isinstance(encryption, GCMEncryption):
             self._gcm = encryption._cipher
-            self._aes = AESGCM(self._gcm._key)
+            aes = AESGCM(self._gcm._key)
+            self._decrypt, self._encrypt_into = aes.decrypt, aes.encrypt_into
 
     def packets(self, view: memoryview, most: int) -> Iterator[tuple[int, bytes]]:
         """The sizes and contents of the packets that have come whole; empty is the content of what can not be opened.
         A packet counts as opened only once the next is asked for."""
-        at, end = 0, len(view)
+        at, end, gcm, decrypt = 0, len(view), self._gcm, self._decrypt
+        fixed, number = _NONCE.unpack(gcm._iv)
         while end - at >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(view, at)
             size = _LENGTH.size + length + _TAG
@@ -75,20 +80,26 @@ class _Keys:
                 if size > end - at:
                     return
                 try:
-                    content = self._aes.decrypt(self._gcm._iv, view[at + 4 : at + size], view[at : at + 4])
+                    content = decrypt(gcm._iv, view[at + 4 : at + size], view[at : at + 4])
                 except InvalidTag:
                     pass  # asyncssh will find out as well, and say so
             yield size, content
-            self._gcm._update_iv()
+            number = (number + 1) & _NONCE_LAST
+            gcm._iv = _NONCE.pack(fixed, number)
             at += size
 
-    def seal(self, content: bytes, room: memoryview) -> int:
-        """Write `content` into `room` as a packet; returns how much of the room that took."""
-        _LENGTH.pack_into(room, 0, len(content))
-        size = _LENGTH.size + len(content) + _TAG
-        self._aes.encrypt_into(self._gcm._iv, content, room[: _LENGTH.size], room[_LENGTH.size : size])
-        self._gcm._update_iv()
-        return size
+    def seal(self, contents: Iterable[bytes], room: memoryview) -> int:
+        """Write these into `room`, a packet each; returns how much of the room that took."""
+        used, gcm, encrypt_into = 0, self._gcm, self._encrypt_into
+        fixed, number = _NONCE.unpack(gcm._iv)
+        for content in contents:
+            _LENGTH.pack_into(room, used, len(content))
+            end = used + _LENGTH.size + len(content) + _TAG
+            encrypt_into(gcm._iv, content, room[used : used + 4], room[used + 4 : end])
+            number = (number + 1) & _NONCE_LAST
+            gcm._iv = _NONCE.pack(fixed, number)
+            used = end
+        return used
 
 
 class HotConnection(SSHConnection):
@@ -156,17 +167,23 @@ class HotConnection(SSHConnection):
             return 0
         packets = -(-len(data) // most)
         room = memoryview(bytearray(len(data) + packets * (_LENGTH.size + head.size + _MOST_PADDING + _TAG)))
-        dust = memoryview(os.urandom(packets * _MOST_PADDING))
-        sent = used = 0
-        while sent < len(data) and self._rekey_bytes_sent < self._rekey_bytes:
-            part = data[sent : sent + most]
-            padding = _LEAST_PADDING - (head.size + len(part) + _LEAST_PADDING) % -_BLOCK
-            content = b"".join((head.pack(padding, *start, len(part)), part, dust[:padding]))
-            dust = dust[_MOST_PADDING:]
-            used += self._sealer.seal(content, room[used:])
-            self._send_seq = (self._send_seq + 1) & 0xFFFF_FFFF
-            self._rekey_bytes_sent += len(content)
-            sent += len(part)
+        sent = 0
+
+        def contents() -> Iterator[bytes]:
+            nonlocal sent
+            dust, at, bare = os.urandom(packets * _MOST_PADDING), 0, head.size + _LEAST_PADDING
+            while sent < len(data) and self._rekey_bytes_sent < self._rekey_bytes:
+                part = data[sent : sent + most]
+                size = len(part)
+                padding = _LEAST_PADDING - (bare + size) % -_BLOCK
+                at += padding
+                content = b"".join((head.pack(padding, *start, size), part, dust[at - padding : at]))
+                self._rekey_bytes_sent += len(content)
+                sent += size
+                yield content
+
+        used = self._sealer.seal(contents(), room)
+        self._send_seq = (self._send_seq + -(-sent // most)) & 0xFFFF_FFFF
         self._send(room[:used])  # type: ignore[arg-type]  # transports take any bytes-like object
         return sent
 
@@ -186,16 +203,15 @@ class HotChannel(_Channel):
         _refuse_dust(send_pktsize)
         super().process_open_confirmation(send_chan, send_window, send_pktsize, packet)
 
-    def write(self, data: bytes, datatype: int | None = None) -> None:
+    def write(self, data: bytes | memoryview, datatype: int | None = None) -> None:
+        sent = 0
         if (
-            self._send_buf
-            or self._send_state != "open"
-            or not (datatype is None or datatype in self._write_datatypes)
+            not self._send_buf
+            and self._send_state == "open"
+            and (datatype is None or datatype in self._write_datatypes)
         ):
-            super().write(data, datatype)
-            return
-        sent = self._send_run(memoryview(data), datatype)
-        super().write(data[sent:] if sent else data, datatype)
+            sent = self._send_run(memoryview(data), datatype)
+        super().write(bytes(data[sent:]), datatype)
 
     def _flush_send_buf(self) -> None:
         while self._send_buf and self._send_window:

@@ -172,7 +172,7 @@ class PersonSide(SSHServerSession[bytes]):
             self._channel.set_write_buffer_limits(0)
         await self.clear()
 
-    def show(self, stream: Stream, data: bytes) -> None:
+    def show(self, stream: Stream, data: bytes | memoryview) -> None:
         """Send output. What can not be sent any more is dropped."""
         if self._channel is not None and not self._channel.is_closing() and data:
             with self._channel.person_connection.together():

@@ -28,11 +28,12 @@ class Answers:
         self._person = person
         self._unseen: set[str] = set()
 
-    async def give(self, packets: Raw) -> None:
+    async def give(self, *packets: Raw) -> None:
         """Send whole packets, once there is room. Raises `PersonLeft`."""
         await self._person.clear()
-        self._person.show(Stream.OUT, bytes(packets))
-        self._gate.passed(shown=len(packets))
+        for packet in packets:
+            self._person.show(Stream.OUT, packet)
+            self._gate.passed(shown=len(packet))
 
     async def status(self, id: int, code: Code, text: str) -> None:
         """Answer one request. Clients may show the text as it comes, so it is made harmless."""

@@ -12,6 +12,9 @@ from gateway.wire.sftp.messages import ExtendedReply, Reply, Version
 from gateway.wire.sftp.numbers import COPY_DATA, DATA_MOST, EXTENSIONS, PACKET_MOST, VERSION
 from gateway.wire.sftp.writing import encode, extended_reply
 
+_TOGETHER = 64 << 10
+"""Answers of so many bytes leave as one; more than that are not copied for it."""
+
 _LIMITS = Struct(">QQQQ")
 """The longest packet, the most to read and to write at once, and how many files may be open."""
 
@@ -36,8 +39,10 @@ class TargetReplies:
                 given.append(self._begin(message))
             elif (raw := await self._exchange.settle(message).settle(message)) is not None:
                 given.append(raw)
-        if given:
-            await self._answers.give(b"".join(given))
+        if sum(map(len, given)) <= _TOGETHER:
+            given = [b"".join(given)]
+        if given[0]:
+            await self._answers.give(*given)
 
     def _begin(self, message: Reply) -> Raw:
         if not isinstance(message, Version) or message.version != VERSION:
