@@ -4,8 +4,6 @@ Everything in here overrides asyncssh, and tests/ssh pins each reason down. It k
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 from asyncssh.connection import SSHClientConnection, SSHConnection, SSHServerConnection
@@ -27,8 +25,27 @@ UNSENT_MOST = 8 << 20
 DEFERRED_MOST = 10_000
 """Packets that may wait for the end of a key exchange."""
 
+USER_NAME_MOST = 1000
+"""Bytes. asyncssh turns away longer ones, in words of its own."""
+
 UNREAD_MOST = 1 << 20
 """Bytes that may wait while one packet of the peer takes time, such as an audited sign-in."""
+
+
+class _Together:
+    """A class, because this is around every key that is echoed, and a generator takes four times as long."""
+
+    __slots__ = ("_connection", "_outer")
+
+    def __init__(self, connection: "PacedConnection") -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._outer, self._connection._corked = self._connection._corked, []
+
+    def __exit__(self, *_: object) -> None:
+        packets, self._connection._corked = self._connection._corked or [], self._outer
+        self._connection._send(packets[0] if len(packets) == 1 else b"".join(packets))
 
 
 class PacedConnection(HotConnection):
@@ -76,15 +93,9 @@ class PacedConnection(HotConnection):
         self._congested = False
         self._relief.set()
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> "_Together":
         """What is sent within the block leaves as one write, however many packets it makes."""
-        outer, self._corked = self._corked, []
-        try:
-            yield
-        finally:
-            packets, self._corked = self._corked, outer
-            self._send(packets[0] if len(packets) == 1 else b"".join(packets))
+        return _Together(self)
 
     def _send(self, data: bytes) -> None:
         if self._corked is not None:
@@ -205,6 +216,8 @@ class PersonConnection(PacedConnection, SSHServerConnection):
             name = b""
         if not name or any(not 0x21 <= byte <= 0x7E for byte in name):
             raise IllegalUserName("hoop: the user name must be plain ASCII")
+        if len(name) > USER_NAME_MOST:
+            raise IllegalUserName("hoop: the user name is too long")
         return SSHServerConnection._process_userauth_request(self, pkttype, pktid, packet)
 
     def _process_no_more_sessions_at_openssh_dot_com_global_request(self, packet: SSHPacket) -> None:

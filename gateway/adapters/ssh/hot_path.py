@@ -65,7 +65,7 @@ class _Keys:
         if isinstance(encryption, GCMEncryption):
             self._gcm = encryption._cipher
             aes = AESGCM(self._gcm._key)
-            self._decrypt, self._encrypt_into = aes.decrypt, aes.encrypt_into
+            self._decrypt, self._encrypt, self._encrypt_into = aes.decrypt, aes.encrypt, aes.encrypt_into
 
     def packets(self, view: memoryview, most: int) -> Iterator[tuple[int, bytes]]:
         """The sizes and contents of the packets that have come whole; empty is the content of what can not be opened.
@@ -87,6 +87,13 @@ class _Keys:
             number = (number + 1) & _NONCE_LAST
             gcm._iv = _NONCE.pack(fixed, number)
             at += size
+
+    def seal_one(self, content: bytes) -> bytes:
+        """A packet of this."""
+        gcm, length = self._gcm, _LENGTH.pack(len(content))
+        packet = length + self._encrypt(gcm._iv, content, length)
+        gcm._update_iv()
+        return packet
 
     def seal(self, contents: Iterable[bytes], room: memoryview) -> int:
         """Write these into `room`, a packet each; returns how much of the room that took."""
@@ -165,27 +172,39 @@ class HotConnection(SSHConnection):
             self._sealer = _Keys(self._send_encryption)
         if not self._sealer.usable:
             return 0
+        if len(data) <= most and self._rekey_bytes_sent < self._rekey_bytes:
+            content = _content(head, start, data, os.urandom(_MOST_PADDING))
+            packet: bytes | memoryview = self._sealer.seal_one(content)
+            packets, sent = 1, len(data)
+            self._rekey_bytes_sent += len(content)
+        else:
+            packet, packets, sent = self._seal_many(head, start, data, most)
+        self._send_seq = (self._send_seq + packets) & 0xFFFF_FFFF
+        self._send(packet)  # type: ignore[arg-type]  # transports take any bytes-like object
+        return sent
+
+    def _seal_many(
+        self, head: struct.Struct, start: tuple[int, ...], data: memoryview, most: int
+    ) -> tuple[memoryview, int, int]:
+        """What to write, how many packets that is, and how much of the data is in them."""
         packets = -(-len(data) // most)
         room = memoryview(bytearray(len(data) + packets * (_LENGTH.size + head.size + _MOST_PADDING + _TAG)))
+        dust = os.urandom(packets * _MOST_PADDING)
         sent = 0
 
         def contents() -> Iterator[bytes]:
             nonlocal sent
-            dust, at, bare = os.urandom(packets * _MOST_PADDING), 0, head.size + _LEAST_PADDING
-            while sent < len(data) and self._rekey_bytes_sent < self._rekey_bytes:
+            for at in range(0, packets * _MOST_PADDING, _MOST_PADDING):
+                if self._rekey_bytes_sent >= self._rekey_bytes:
+                    return
                 part = data[sent : sent + most]
-                size = len(part)
-                padding = _LEAST_PADDING - (bare + size) % -_BLOCK
-                at += padding
-                content = b"".join((head.pack(padding, *start, size), part, dust[at - padding : at]))
+                content = _content(head, start, part, dust[at : at + _MOST_PADDING])
                 self._rekey_bytes_sent += len(content)
-                sent += size
+                sent += len(part)
                 yield content
 
         used = self._sealer.seal(contents(), room)
-        self._send_seq = (self._send_seq + -(-sent // most)) & 0xFFFF_FFFF
-        self._send(room[:used])  # type: ignore[arg-type]  # transports take any bytes-like object
-        return sent
+        return room[:used], -(-sent // most), sent
 
 
 class HotChannel(_Channel):
@@ -239,6 +258,13 @@ class HotChannel(_Channel):
             sent = connection.seal_run(_EXTENDED, start, ready, self._send_pktsize)
         self._send_window -= sent
         return sent
+
+
+def _content(head: struct.Struct, start: tuple[int, ...], part: memoryview, dust: bytes) -> bytes:
+    """What is in a packet: how much padding it has, what `start` says, the data, and as much dust as it takes."""
+    size = len(part)
+    padding = _LEAST_PADDING - (head.size + size + _LEAST_PADDING) % -_BLOCK
+    return b"".join((head.pack(padding, *start, size), part, dust[:padding]))
 
 
 def _has_more_room(channel: _Channel | None, amount: int) -> bool:
