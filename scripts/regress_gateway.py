@@ -18,6 +18,8 @@ from scripts.openssh_regress import KEY_TYPES, Prepared
 
 PATIENCE = 30.0
 
+GATEWAY_TAKES = ("ssh-ed25519", "ssh-rsa", "ecdsa-", "sk-")
+
 ALLOW = """
 [[rule]]
 id = "everything"
@@ -42,9 +44,19 @@ mask = { jwt = "redact" }
 id = "no-reboots"
 match = { command = "reboot *" }
 do = "block"
+
+[[rule]]
+id = "no-system-files"
+match = { verb = ["upload", "remove", "rename", "link", "chmod"], path = "/etc/*" }
+do = "block"
+
+[[rule]]
+id = "no-metadata-service"
+match = { verb = ["forward", "listen"], destination = "169.254.169.254:*" }
+do = "block"
 """
 
-RULES = {"allow": ALLOW, "rules": ALLOW + UNRELATED}
+RULES = {"gateway": ALLOW, "rules": ALLOW + UNRELATED}
 """Mode, and the rules in force."""
 
 CONFIG = """\
@@ -90,7 +102,7 @@ class RegressGateway:
         self._objects = prepared.objects
         self._directory = prepared.directory / "gateway"
         self._config = self._directory / "hoop.toml"
-        self._known: set[str] = set()
+        self._people: list[str] = []
         self._log: list[str] = []
         self._news = asyncio.Condition()
         self._ended = False
@@ -104,6 +116,11 @@ class RegressGateway:
     def last_words(self) -> str:
         return "".join(self._log[-15:]).rstrip()
 
+    @property
+    def has_recorded(self) -> bool:
+        """Whether anybody has come."""
+        return any((self._directory / "data" / "recordings").glob("**/*.hrec"))
+
     async def start(self) -> None:
         self._directory.mkdir()
         self._write_files()
@@ -115,6 +132,7 @@ class RegressGateway:
         self._process = await asyncio.create_subprocess_exec(
             Path(sys.executable).parent / "hoop-gateway",
             *("serve", "--config", str(self._config)),
+            stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
         )
         self._reading = asyncio.create_task(self._read_log())
@@ -124,9 +142,7 @@ class RegressGateway:
         for server in self._servers:
             server.close()
         if self._process is not None:
-            if self._process.returncode is None:
-                self._process.send_signal(signal.SIGTERM)
-            await self._process.wait()
+            await _end(self._process)
         if self._reading is not None:
             await self._reading
         for visit in list(self._visits):
@@ -138,8 +154,7 @@ class RegressGateway:
         _private(self._directory / "host_key", (self._objects / kind).read_bytes())
         _private(self._directory / "target_key", (self._objects / "gateway").read_bytes())
         public = [(self._objects / f"{kind}.pub").read_text().split() for kind in KEY_TYPES]
-        self._known = {" ".join(words[:2]) for words in public}
-        self._write_people()
+        self._write_people(sorted(" ".join(words[:2]) for words in public))
         config = CONFIG.format(
             port=self._prepared.port,
             user=self._prepared.user,
@@ -149,33 +164,30 @@ class RegressGateway:
         )
         self._config.write_text(config + self._rules)
 
-    def _write_people(self) -> None:
-        (self._directory / "people").write_text("".join(f"{line}\n" for line in sorted(self._known)))
+    def _write_people(self, keys: list[str]) -> None:
+        self._people = keys
+        (self._directory / "people").write_text("".join(f"{key}\n" for key in keys))
 
     async def _sync_people(self) -> None:
-        """Whoever the script lets in may use the gateway, too."""
-        listed = self._objects / f"authorized_keys_{self._prepared.user}"
+        """Whoever the script lets in may use the gateway, too, and nobody else."""
         async with self._syncing:
-            lines = listed.read_text().splitlines() if listed.exists() else []
-            keys = {
-                " ".join(line.split()[:2]) for line in lines if line.startswith(("ssh-", "ecdsa-", "sk-"))
-            }
-            if keys <= self._known:
+            keys = plain_keys(self._objects / f"authorized_keys_{self._prepared.user}")
+            if keys == self._people:
                 return
-            self._known |= keys
-            self._write_people()
+            self._write_people(keys)
             assert self._process is not None
-            reloads = sum("configuration reloaded" in line for line in self._log)
+            reloads = self._count("reloaded")
             self._process.send_signal(signal.SIGHUP)
-            await self._says("configuration reloaded", reloads + 1)
+            await self._says("reloaded", reloads + 1)
 
     async def _says(self, words: str, times: int) -> None:
         async with asyncio.timeout(PATIENCE), self._news:
-            await self._news.wait_for(
-                lambda: sum(words in line for line in self._log) >= times or self._ended
-            )
+            await self._news.wait_for(lambda: self._count(words) >= times or self._ended)
         if self._ended:
             raise RuntimeError("the gateway does not run")
+
+    def _count(self, words: str) -> int:
+        return sum(words in line for line in self._log)
 
     async def _read_log(self) -> None:
         assert self._process is not None
@@ -255,6 +267,23 @@ async def _pour(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(1 << 16):
             writer.write(data)
             await writer.drain()
+
+
+def plain_keys(listed: Path) -> list[str]:
+    """What a list of authorized keys says without options. DSA keys are none for the gateway."""
+    lines = listed.read_text().splitlines() if listed.exists() else []
+    return sorted(" ".join(line.split()[:2]) for line in lines if line.startswith(GATEWAY_TAKES))
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def _private(path: Path, data: bytes) -> None:

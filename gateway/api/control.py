@@ -72,6 +72,7 @@ async def end_person(
     if not may(who, Action.END_SESSION, name):
         raise not_found("there is nobody of this name for you")
     gates = services.live.of(name)
+    name = gates[0].session.principal.name if gates else name
     ended = await asyncio.gather(*(_ended(gate, who, why.reason if why else "") for gate in gates))
     await _over([gate for gate, did in zip(gates, ended, strict=True) if did])
     open_rows = await services.ledger.sessions(live=True, person=name, limit=1000)

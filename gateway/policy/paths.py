@@ -47,9 +47,7 @@ def stays_within(patterns: Sequence[str], operation: Operation) -> bool:
     if operation.verb not in FILE_VERBS or not is_resolved(operation):
         return False
     is_tree = _is_tree(operation, doubt=False)
-    return all(
-        any(_covers(pattern, path, is_tree) for pattern in patterns) for path in _resolved_paths(operation)
-    )
+    return all(_covered(patterns, path, is_tree) for path in _resolved_paths(operation))
 
 
 def is_resolved(operation: Operation) -> bool:
@@ -68,8 +66,12 @@ def _touches(pattern: str, path: str, is_tree: bool) -> bool:
     return is_tree and can_begin(pattern, path.rstrip("/") + "/")
 
 
-def _covers(pattern: str, path: str, is_tree: bool) -> bool:
-    return matches(pattern, path) and (pattern.endswith("*") or not is_tree)
+def _covered(patterns: Sequence[str], path: str, is_tree: bool) -> bool:
+    """Of a tree, its top and whatever is below it, which may be two patterns: `/srv/www` and `/srv/www/*`."""
+    if not any(matches(pattern, path) for pattern in patterns):
+        return False
+    below = path.rstrip("/") + "/"
+    return not is_tree or any(pattern.endswith("*") and matches(pattern, below) for pattern in patterns)
 
 
 def _is_tree(operation: Operation, *, doubt: bool) -> bool:

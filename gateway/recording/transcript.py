@@ -88,7 +88,8 @@ class Transcript:
         return text
 
     def _note(self, words: str) -> str:
-        line = _plain(words).replace("\n", " ").encode("utf-8", "replace").decode()
+        line = _UNPRINTABLE.sub(_told, words.replace("\n", " ").replace("\t", " "))
+        line = _MISLEADING.sub(_told, line).encode("utf-8", "replace").decode()
         start = "" if self._fresh_line else "\n"
         self._fresh_line = True
         return f"{start}-- {line}\n"
@@ -101,7 +102,11 @@ def _plain(text: str) -> str:
     if "\x1b" in text:
         text = _CONTROL.sub("", text)
     text = _UNPRINTABLE.sub("", text)
-    return text if text.isascii() else _MISLEADING.sub(lambda hit: f"<U+{ord(hit[0]):04X}>", text)
+    return text if text.isascii() else _MISLEADING.sub(_told, text)
+
+
+def _told(hit: re.Match[str]) -> str:
+    return f"<U+{ord(hit[0]):04X}>"
 
 
 def _clock(at_us: int) -> str:

@@ -14,12 +14,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.core.errors import Denied, Fault, State
-from gateway.core.events import Event, OperationAdmitted, OperationDenied, SessionEnded, SessionSteered
+from gateway.core.events import (
+    CommandRead,
+    Event,
+    OperationAdmitted,
+    OperationDenied,
+    SessionEnded,
+    SessionSteered,
+)
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Operation
 from gateway.core.people import Principal, Session
 from gateway.core.plain import sentence
-from gateway.core.ports import BlobWriter, Bus, Hint, Ledger
+from gateway.core.ports import Approval, BlobWriter, Bus, Hint, Ledger
 from gateway.core.shown import Answer, Shown, Stream
 from gateway.core.verdict import Deny, Hold, Verdict
 from gateway.session import words
@@ -35,6 +42,11 @@ HOLD_BACK = 0.08
 
 SEEN = ("confidence", "source")
 """Details of a line that was read from a screen: its chapter says how far to trust it."""
+
+_NOT_APPROVED: Mapping[str, tuple[State, Callable[[Approval], str]]] = {
+    "denied": ("denied", words.denied),
+    "expired": ("expired", words.expired),
+}
 
 _MINT = object()
 
@@ -114,6 +126,7 @@ class Gate:
         self._fault: Fault | None = None
         self._closed = False
         self._commands = 0
+        self._blocked = 0
         self._shown = 0
         self._sent = 0
         self._permits: list[Permit] = []
@@ -152,7 +165,7 @@ class Gate:
             await self._organs.ledger.append(admitted)
         except Fault as problem:
             raise self._fail(words.NOT_AUDITED, problem) from problem
-        self._commands += 1
+        self._commands += operation.verb != "typed"  # those count once they are read as run
         return Permit(operation, verdict.masks, _MINT)
 
     async def refuse(self, operation: Operation, rule: str, reason: str) -> Denied:
@@ -231,6 +244,7 @@ class Gate:
             )
         except Fault as problem:
             raise self._fail(words.NOT_AUDITED, problem) from problem
+        self._commands += isinstance(event, CommandRead)
 
     async def note_steering(self, by: Principal, action: str, text: str) -> None:
         """Write down what staff are about to do to this session, before they do it. Raises `Fault`."""
@@ -260,6 +274,11 @@ class Gate:
             self.ended.set()
 
     @property
+    def has_shown(self) -> bool:
+        """The person has seen something of what the target said."""
+        return self._shown > 0
+
+    @property
     def closed(self) -> bool:
         """Nothing more happens in this session."""
         return self._closed
@@ -280,6 +299,7 @@ class Gate:
             bytes_sent=self._sent,
             masked=self._masked(),
             commands=self._commands,
+            blocked=self._blocked,
         )
         try:
             try:
@@ -318,14 +338,7 @@ class Gate:
         if settled.state == "approved" and settled.sha256 == operation.sha256:
             await notice(words.approved(settled))
             return settled.id
-        spoken = {"denied": words.denied, "expired": words.expired}.get(settled.state, words.withdrawn)
-        state: State = (
-            "denied"
-            if settled.state == "denied"
-            else "expired"
-            if settled.state == "expired"
-            else "withdrawn"
-        )
+        state, spoken = _NOT_APPROVED.get(settled.state, ("withdrawn", words.withdrawn))
         raise await self._deny(operation, judge, hold.rule, state, spoken(settled), settled.id)
 
     async def _deny(
@@ -352,6 +365,7 @@ class Gate:
             reason=reason,
             request=request,
         )
+        self._blocked += state == "blocked"
         try:
             await self._organs.ledger.append(event)
         except Fault as problem:

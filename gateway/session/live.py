@@ -32,8 +32,9 @@ class LiveSessions:
         return self._people[principal]
 
     def of(self, person: str) -> list[Gate]:
-        """The gates of the open sessions of the person with this name."""
-        return [gate for gate in self if gate.session.principal.name == person]
+        """The gates of the open sessions of the person with this name, however it is capitalised."""
+        name = person.casefold()
+        return [gate for gate in self if gate.session.principal.name.casefold() == name]
 
     def enter(self, gate: Gate) -> None:
         """A session began."""

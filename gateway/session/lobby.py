@@ -4,6 +4,7 @@ Everybody comes through here, whatever their protocol. It does not judge operati
 means that there is a recording and an audit entry; the Gate then judges what is asked.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from gateway.session import words
 from gateway.session.gate import Gate, Keepsake, Organs
 from gateway.session.live import LiveSessions
 from gateway.session.recorder import Recorder
+
+log = logging.getLogger("hoop.session")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +140,21 @@ class Lobby:
     ) -> Gate:
         """Open a session: its recording exists and `session.opened` is durable when this returns. `about` goes into
         the recording's header (pty, cols, rows, term, command). Raises `Refused` or `Fault`."""
+        asked = f"{login}%{target}" if login else target
         known = self._rooms.identities.still(principal)
         if known is None:
-            await self._turn_away(principal, peer, "you are not known here any more")
+            await self._turn_away(principal, peer, asked, "you are not known here any more")
         principal = known
         found = self._rooms.inventory.find(target)
         if found is None:
-            await self._turn_away(
-                principal, peer, f'there is no target "{plain(target, 64)}" for you - ask your platform team'
-            )
+            unknown = f'there is no target "{plain(target, 64)}" for you - ask your platform team'
+            await self._turn_away(principal, peer, asked, unknown)
         account = login or found.user
         if account != found.user and account not in found.options.get("logins", ()):
-            await self._turn_away(
-                principal, peer, f'the account "{plain(account, 64)}" is not offered on {found.name}'
-            )
+            not_offered = f'the account "{plain(account, 64)}" is not offered on {found.name}'
+            await self._turn_away(principal, peer, asked, not_offered)
         if no_room := self._no_room_for(principal.id):
-            await self._turn_away(principal, peer, no_room)
+            await self._turn_away(principal, peer, asked, no_room)
         session = Session(new_session_id(), principal, found, peer, self._rooms.clock.now(), account)
         self._entering[principal.id] += 1
         try:
@@ -168,12 +170,15 @@ class Lobby:
             return "too many of your sessions are open - end some of them first"
         return ""
 
-    async def _turn_away(self, principal: Principal, peer: Peer, sentence: str) -> NoReturn:
-        await self._rooms.ledger.append(
-            SignInRefused(
-                actor=principal.id, reason=sentence, address=peer.address, client=plain(peer.client, 128)
-            )
+    async def _turn_away(self, principal: Principal, peer: Peer, asked: str, sentence: str) -> NoReturn:
+        refused = SignInRefused(
+            actor=principal.id,
+            reason=sentence,
+            address=peer.address,
+            login=plain(asked, 128),
+            client=plain(peer.client, 128),
         )
+        await self._rooms.ledger.append(refused)
         raise Refused(sentence)
 
     async def _open(self, session: Session, about: Mapping[str, Any]) -> Gate:
@@ -188,9 +193,8 @@ class Lobby:
             )
             await recorder.start()
         except Fault as problem:
-            raise Fault(
-                words.NOT_RECORDED.replace("ended - this session", "blocked - this session")
-            ) from problem
+            log.error("session %s can not be recorded: %s", session.id, problem.sentence)
+            raise Fault(words.NEVER_RECORDED) from problem
         try:
             await self._rooms.ledger.append(_opened(session, key))
         except Fault as problem:
@@ -205,7 +209,11 @@ class Lobby:
             leave=lambda: self._live.leave(session.id),
         )
         self._live.enter(gate)
-        await self._rooms.bus.publish(Hint("session", session.id))
+        try:
+            await self._rooms.bus.publish(Hint("session", session.id))
+        except BaseException:
+            await gate.close("fault", {"reason": "fault"})
+            raise
         return gate
 
     def _keepsake_of(self, key: str) -> Keepsake:

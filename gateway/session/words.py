@@ -90,5 +90,6 @@ NOT_SEEN_ALIVE = sentence("ended - the audit log can not be reached any more, so
 POLICY_FAILED = sentence("blocked - the policy could not be evaluated, so nothing was run")
 NOT_AUDITED = sentence("blocked - this can not be written to the audit log, so nothing passes")
 NOT_RECORDED = sentence("ended - this session can not be recorded any more, so nothing passes")
+NEVER_RECORDED = sentence("blocked - this session can not be recorded, so nothing passes")
 NOT_KEPT = sentence("ended - a copy of this file can not be kept any more, so nothing passes")
 NOT_MASKED = sentence("ended - an answer could not be checked for secrets, so it was not delivered")

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, case, insert, update
 
 from gateway.core.errors import Fault
 from gateway.core.events import (
+    CommandRead,
     Event,
     OperationAdmitted,
     OperationDenied,
@@ -161,7 +162,9 @@ def _count(connection: Connection, entries: Sequence[NewEntry]) -> None:
 
 def _counted_as(event: Event) -> str:
     match event:
-        case OperationAdmitted():
+        case OperationAdmitted(verb="typed"):
+            return ""  # it counts once it has been read as run, like those that no rule asked about
+        case OperationAdmitted() | CommandRead():
             return "commands"
         case OperationDenied(state="blocked"):
             return "blocked"

@@ -10,6 +10,7 @@ from hoop_tui.client import GatewayClient
 from hoop_tui.moments import whole_id
 from hoop_tui.safe_text import visible
 
+NOT_FOUND = 7
 CHANGED = 8
 
 
@@ -30,7 +31,8 @@ def end(gateway: str, token_file: Path | None, id: str, reason: str, *, output: 
 
 
 def end_person(gateway: str, token_file: Path | None, name: str, reason: str, *, output: str) -> int:
-    """Prints the ids of what was ended. Fails if anything of this person goes on."""
+    """Prints the ids of what was ended. Fails if anything of this person goes on, and if nothing was to be ended: the
+    name may be a wrong one."""
 
     async def work(client: GatewayClient) -> int:
         answer = await client.end_person(name, reason)
@@ -44,6 +46,8 @@ def end_person(gateway: str, token_file: Path | None, name: str, reason: str, *,
             return complain(
                 f"live on other gateways, which have to be asked: {', '.join(answer.elsewhere)}", CHANGED
             )
+        if not answer.ended:
+            return complain(f"nothing of {name} is open - look whether this is their name", NOT_FOUND)
         return 0
 
     return with_gateway(gateway, token_file, work)

@@ -141,7 +141,7 @@ async def test_everything_of_a_person(otto: httpx2.AsyncClient, house: House) ->
     mine = [await house.enter("ugo") for _ in range(3)]
     other = await house.enter("nina")
     tasks = [closing(gate) for gate in mine]
-    response = await otto.post("/v1/people/ugo/end", json={"reason": "lost laptop"})
+    response = await otto.post("/v1/people/UGO/end", json={"reason": "lost laptop"})
     answer = PersonEnded.model_validate_json(response.content)
     assert set(answer.ended) == {gate.session.id for gate in mine}
     assert answer.elsewhere == []

@@ -214,7 +214,8 @@ async def test_a_full_disk_ends_the_session_in_words_and_keeps_what_was_shown(se
         assert len(out) > 100_000
         again = await run(*served.ssh("web-1@127.0.0.1", "echo no"))
         assert (again.status, again.out) == (125, "")
-        assert again.err == "hoop: blocked - this session can not be recorded any more, so nothing passes\n"
+        assert again.err == "hoop: blocked - this session can not be recorded, so nothing passes\n"
+        await served.says(r"session s-\w+ can not be recorded: the disk for recordings is full")
         await served.stop()
     finally:
         await run("umount", str(disk))

@@ -119,6 +119,12 @@ def test_an_allowed_tree_needs_a_pattern_for_what_is_in_it() -> None:
     exact = policy(rule("one", "allow", 'path = "/srv/site"'))
     assert passes(exact, file("upload", "site", "/srv/site"))
     assert not passes(exact, file("upload", "site", "/srv/site", tree=True))
+    below = policy(rule("one", "allow", 'path = "/srv/site/*"'))
+    assert not passes(below, file("upload", "site", "/srv/site", tree=True))
+    both = policy(rule("one", "allow", 'path = ["/srv/site", "/srv/site/*"]'))
+    assert passes(both, file("upload", "site", "/srv/site", tree=True))
+    assert not passes(both, file("upload", "site-2", "/srv/site-2", tree=True))
+    assert not passes(both, file("upload", "srv", "/srv", tree=True))
 
 
 def test_an_exception_lifts_only_what_is_sure() -> None:

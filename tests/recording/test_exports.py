@@ -246,3 +246,10 @@ def test_marks_and_both_streams_in_a_transcript() -> None:
 def test_an_unknown_format() -> None:
     with pytest.raises(KeyError):
         next(export("avi", []))
+
+
+def test_what_a_command_hides_is_told() -> None:
+    """Output loses what steers a terminal; the words of an entry lose nothing, or the entry would lie."""
+    mark = {"kind": "command", "text": "echo \x1b[2K\u202ehi\r\nrm x\t-f"}
+    text = transcript(Frame(1_000_000, MARK, json.dumps(mark).encode()))
+    assert "command: echo <U+001B>[2K<U+202E>hi<U+000D> rm x -f\n" in text

@@ -9,7 +9,7 @@ from gateway.blobs.local import LocalBlobs
 from gateway.core.errors import Denied, Fault, Refused
 from gateway.core.events import Event
 from gateway.core.frame import FrameKind
-from gateway.core.ports import BlobWriter
+from gateway.core.ports import BlobWriter, Hint
 from gateway.core.shown import Answer, Stream
 from gateway.core.verdict import Deny
 from gateway.masking.stream import StreamMasker
@@ -125,6 +125,29 @@ async def test_recorder_fails_before_the_session(room: Room) -> None:
     with pytest.raises(Fault, match="blocked - this session can not be recorded"):
         await room.gate()
     assert await room.ledger.sessions() == []
+
+
+async def test_bus_fails_before_anybody_is_inside(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has the gate then, so the lobby closes it: no place is taken, and the books have an end."""
+    told = 0
+
+    async def publish(hint: Hint) -> None:
+        nonlocal told
+        told += hint.topic == "session"
+        if told == 1:
+            raise ConnectionError("the bus is gone")
+
+    monkeypatch.setattr(room.bus, "publish", publish)
+    with pytest.raises(ConnectionError):
+        await room.gate()
+    assert len(room.live) == 0
+    (row,) = await room.ledger.sessions()
+    assert row.outcome == "fault"
+    reader = room.recording()
+    while reader.next_frames() is not None:
+        pass
+    reader.finish()
+    assert reader.state() == "whole"
 
 
 async def test_recorder_fails_in_the_middle(room: Room) -> None:

@@ -216,10 +216,10 @@ async def use_it(bird: Bird) -> None:
 
     async def in_other_ways(name: str) -> None:
         async with at_once:
-            await bird.other("sftp", f"{name}@127.0.0.1", typed=b"ls /\nget /etc/hostname -\n")
-            await bird.other(
-                "scp", "-O", f"{name}@127.0.0.1:/etc/hostname", f"{bird.served.directory}/{name}"
-            )
+            fetched = f"{bird.served.directory}/{name}"
+            typed = f"ls /\nget /etc/hostname {fetched}\n".encode()
+            await bird.other("sftp", f"{name}@127.0.0.1", typed=typed)
+            await bird.other("scp", "-O", f"{name}@127.0.0.1:/etc/hostname", fetched)
             await bird.ssh(name, options=("-W", "127.0.0.1:1"))
             await bird.ssh(name, "true", options=("-oExitOnForwardFailure=yes", "-R", "0:127.0.0.1:1"))
 

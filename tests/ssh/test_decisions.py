@@ -47,6 +47,8 @@ async def test_blocked_never_reaches_the_target(
     (denied,) = await house.entries("operation.denied")
     assert denied.body["text"] == f"touch {tmp_path}/proof"
     assert await house.outcomes() == ["blocked"]
+    (ended,) = await house.entries("session.ended")
+    assert (ended.body["commands"], ended.body["blocked"]) == (0, 1)
     assert house.recording().errors.decode() == ran.said
 
 

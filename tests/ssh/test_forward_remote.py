@@ -9,6 +9,8 @@ import pytest
 from asyncssh.constants import MSG_REQUEST_FAILURE
 from asyncssh.packet import String, UInt32
 
+from gateway.adapters.ssh.forward.jobs import Spot
+from gateway.adapters.ssh.forward.roads import Roads
 from gateway.core.frame import FrameKind
 from gateway.core.verdict import Allow, Deny, Hold
 from tests.ssh.client import PATIENCE, StockSsh
@@ -168,6 +170,40 @@ async def test_blocked(ssh: StockSsh, house: House) -> None:
     ran = await ssh.run("-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:22", "web-1@gw", "true")
     assert ran.status == 255
     assert "Error: remote port forwarding failed for listen port 0" in ran.said
+
+
+async def test_nothing_runs_before_what_was_asked_for_is_answered(
+    ssh: StockSsh, house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With ExitOnForwardFailure a command runs only where everything is forwarded, as with sshd."""
+
+    async def refused_late(roads: Roads, spot: Spot) -> None:
+        await asyncio.sleep(1)  # long enough for a command to run, if one could
+
+    monkeypatch.setattr(Roads, "listen", refused_late)
+    command = ("-R", "0:127.0.0.1:22", "web-1@gw", f"touch {tmp_path}/ran")
+    ran = await ssh.run("-o", "ExitOnForwardFailure=yes", *command)
+    assert (ran.status, (tmp_path / "ran").exists()) == (255, False)
+    assert not house.recordings()
+    ran = await ssh.run(*command)
+    assert (ran.status, (tmp_path / "ran").exists()) == (0, True)
+
+
+async def test_a_session_does_not_wait_for_a_listener_that_is_held(
+    ssh: StockSsh, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is where the person reads that something is held, and goes on meanwhile."""
+    monkeypatch.setattr("gateway.adapters.ssh.forward.requests.TURN_MOST", 10 * PATIENCE)
+    house.decide = lambda operation, session: (
+        Hold("ask-first", "", frozenset({"sre"})) if operation.verb == "listen" else Allow("everything")
+    )
+    async with running(ssh, "-R", "0:127.0.0.1:22", "web-1@gw", "cat") as client:
+        (request,) = await until(lambda: house.ledger.approvals(state="held"))
+        await read_until(client.stderr, f"hoop: held {request.id}")
+        await house.approvals.settle(request.id, BOB, True, request.sha256)
+        await read_until(client.stderr, "Allocated port")
+        out, _ = await client.communicate(b"still")
+    assert (client.returncode, out) == (0, b"still")
 
 
 async def test_rules_that_change(ssh: StockSsh, house: House) -> None:

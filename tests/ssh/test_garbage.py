@@ -59,7 +59,11 @@ GARBAGE = {
     "http": [b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n"],
     "proxy": [b"PROXY TCP4 10.0.0.1 10.0.0.2 4711 22\r\n" + VERSION],
     "random": [os.urandom(100_000)],
+    "proxy, in bytes": [
+        b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes([10, 0, 0, 1, 10, 0, 0, 2, 18, 103, 0, 22]) + VERSION
+    ],
     "lines": [b"hello\r\n"] * 1000,
+    "a hundred thousand lines": [b"hello\r\n" * 100_000],
     "one long line": [b"x" * 10_000_000],
     "a long version": [b"SSH-2.0-" + b"x" * 5000 + b"\r\n"],
     "version one": [b"SSH-1.5-old\r\n"],

@@ -238,6 +238,14 @@ async def test_names_on_the_wire(house: House, caplog: pytest.LogCaptureFixture)
     assert await is_well(house)
 
 
+@pytest.mark.parametrize("name", ["a" * 10_000, "a" * 1001, "../", "root%web-1%x"])
+async def test_what_a_client_shows_of_a_bad_name(house: House, name: str) -> None:
+    """Words of ours, however the name is wrong."""
+    with pytest.raises(asyncssh.IllegalUserName, match=r"^hoop: the user name (must be TARGET|is too long)"):
+        await asyncssh.connect(**arguments(house, username=name))
+    assert await house.entries() == []
+
+
 async def test_a_name_of_a_megabyte(house: House) -> None:
     """More than a packet may hold: the connection is over before all of it has come."""
     before = resident()

@@ -185,6 +185,7 @@ async def test_names_that_are_no_targets(jump: StockSsh, house: House) -> None:
     assert "hoop: web-1 is reached by SSH, on port 22: ssh -J GATEWAY web-1" in ran.said
     (refused,) = await house.entries("identity.refused")
     assert "nowhere" in refused.body["reason"]
+    assert refused.body["login"] == "nowhere"
 
 
 async def test_the_port_of_the_target(jump: StockSsh, sshd: Sshd) -> None:

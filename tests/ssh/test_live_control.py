@@ -107,7 +107,7 @@ async def test_ended_by_staff_with_a_reason(ssh: StockSsh, house: House, sshd: S
         assert await desk.ended() == 130
         await until(lambda: not sshd.children())
     words = b'hoop: ended by bob@example.com: "incident 4411" - talk to them before you come back'
-    assert words in desk.seen
+    assert b"ready> \r\n" + words + b"\r\n" in desk.seen
     assert words in house.recording().errors
     await desk.close()
     names = [entry.name for entry in await house.entries()]

@@ -196,6 +196,18 @@ async def test_a_file_that_goes_into_a_directory(ssh: StockSsh, house: House, wo
     assert [operation.details["tree"] for operation in asked] == [True, False, False]
 
 
+async def test_a_directory_that_is_made_by_it(ssh: StockSsh, house: House, work: Path) -> None:
+    """Named with the slash at its end: it is known what it will be, so that rules about other places do not fit."""
+    asked = watching(house)
+    assert (await rsync(ssh, "-a", f"{work}/tree/", there(f"{work}/new/"))).status == 0
+    assert [(operation.text, operation.resources) for operation in asked] == [
+        (f"upload {work}/new/ ({work}/new)", (f"{work}/new",))
+    ]
+    (work / "dangling").symlink_to(work / "nowhere")
+    await rsync(ssh, "-a", f"{work}/tree/", there(f"{work}/dangling/"))
+    assert asked[1].details["resolved"] == ""
+
+
 async def test_blocked(ssh: StockSsh, house: House, sshd: Sshd, work: Path) -> None:
     house.decide = lambda operation, session: (
         Deny("no-such", "not that one") if operation.verb == "upload" else Allow("everything")

@@ -157,6 +157,17 @@ def test_a_ban_slides_away() -> None:
     assert step.banned("192.0.2.7").endswith("try again in 10 s")
 
 
+def test_a_flood_does_not_fill_the_log() -> None:
+    hand = Hand()
+    step = Doorstep(per_address=1, unauthenticated=2, now=hand)
+    assert step.no_room_for("192.0.2.7") == "too many connections: one from 192.0.2.7 was closed"
+    assert {step.no_room_for("192.0.2.8") for _ in range(1000)} == {""}
+    hand.at += 10
+    last = "too many connections: one from 192.0.2.9 was closed, and 1000 before it"
+    assert step.no_room_for("192.0.2.9") == last
+    assert step.no_room_for("192.0.2.9") == ""
+
+
 def test_a_burst_is_told_once() -> None:
     """Of a thousand at once, as many are written down as are allowed, and one says that there are more."""
     hand = Hand()

@@ -82,6 +82,11 @@ def test_steering(run: Run, http_double: HttpDouble) -> None:
     assert again.stderr == "hoop-tui: s-77QA4TBN has ended already\n"
     everything = run("sessions", "end", "--person", "alice@example.com")
     assert (everything.returncode, everything.stdout) == (0, "s-91XKD0PM\n")
+    nothing = run("sessions", "end", "--person", "alcie@example.com")
+    assert (nothing.returncode, nothing.stdout) == (7, "")
+    assert (
+        nothing.stderr == "hoop-tui: nothing of alcie@example.com is open - look whether this is their name\n"
+    )
     assert run("sessions", "pause", "ZZZZZZZZ").returncode == 7
     assert run("sessions", "message", "3MMD61HV", "two\nlines").returncode == 2
     for wrong in ((), ("2B8C", "--person", "alice")):

@@ -5,7 +5,7 @@ a signature has proved it and the Lobby has agreed.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, NoReturn
 
 import asyncssh
@@ -80,7 +80,8 @@ class Greeter(asyncssh.SSHServer):
         address, port, *_ = conn.get_extra_info("peername", ("unknown", 0))
         self._peer = Peer(address, port)
         if not self._doorstep.arrive(address):
-            log.warning("too many connections: one from %s was closed", address)
+            if words := self._doorstep.no_room_for(address):
+                log.warning("%s", words)
             raise asyncssh.ConnectionLost("too many connections")
         self._inside = True
         self._connection = conn
@@ -178,7 +179,7 @@ class Greeter(asyncssh.SSHServer):
 
     # What may be opened.
 
-    def session_requested(self) -> tuple[PersonChannel, PersonSide]:
+    def session_requested(self) -> tuple[PersonChannel, Awaitable[PersonSide]]:
         if self._connection is None or self._visitor is None or not self._connection.takes_sessions:
             _refuse("no session can be opened here")
         if self._channels >= self._door.max_channels:
@@ -192,7 +193,8 @@ class Greeter(asyncssh.SSHServer):
             agent_offered=target is not None and target.options.get("agent_forwarding") is True,
         )
         more = target.options.get("environment", ()) if target is not None else ()
-        return PersonChannel(self._connection, more), person
+        assert isinstance(self._connection, ForwardingConnection)
+        return PersonChannel(self._connection, more), _InTurn(person, self._connection.turn())
 
     def _channel_closed(self) -> None:
         self._channels -= 1
@@ -225,6 +227,19 @@ class Greeter(asyncssh.SSHServer):
 
     def tap_requested(self, *_: object) -> NoReturn:
         _refuse("tunnels are not offered on this gateway")
+
+
+class _InTurn:
+    """What asyncssh awaits for a session: whatever the client asked for before is answered first, so that with
+    `ExitOnForwardFailure` it runs nothing. No coroutine, because asyncssh drops it where the client is gone."""
+
+    def __init__(self, person: PersonSide, turn: Callable[[], Awaitable[None]]) -> None:
+        self._person = person
+        self._turn = turn
+
+    def __await__(self) -> Generator[Any, None, PersonSide]:
+        yield from self._turn().__await__()
+        return self._person
 
 
 def _refuse(what: str) -> NoReturn:

@@ -193,7 +193,8 @@ class SshSession:
                 await self._last_words(gate, problem.sentence)
                 return ending.by_denial(problem)
             case EndedByStaff() if gate.ended_because.startswith("hoop: "):
-                self._shout(gate.ended_because)  # the gate ended itself: it has failed and records no more
+                # The gate ended itself: it has failed and records no more.
+                self._shout(gate.ended_because, own_line=gate.has_shown)
                 return ending.FAULT
             case EndedByStaff():
                 await self._last_words(gate, _ended(gate.ended_because))
@@ -205,7 +206,7 @@ class SshSession:
                 await self._last_words(gate, problem.sentence)
                 return ending.LOST
             case Fault():
-                self._shout(problem.sentence)
+                self._shout(problem.sentence, own_line=gate.has_shown)
                 return ending.FAULT
         log.error("session %s failed", gate.session.id, exc_info=problem)
         await self._last_words(gate, "ended - the gateway failed inside, so nothing passes any more")
@@ -219,10 +220,11 @@ class SshSession:
             self._person.show(Stream.ERR, await gate.tell(text, own_line=True))
 
     async def _last_words(self, gate: Gate, text: str) -> None:
+        """The target may have been in the middle of a line."""
         try:
-            await self._say(gate, text)
+            self._person.show(Stream.ERR, await gate.tell(text, own_line=gate.has_shown))
         except Fault:
-            self._shout(text)
+            self._shout(text, own_line=gate.has_shown)
 
     async def _aside(self, gate: Gate, text: str) -> None:
         """Words of ours in the middle of something else."""
@@ -232,10 +234,13 @@ class SshSession:
         """Words of ours, recorded before they are shown."""
         self._person.show(Stream.ERR, await gate.tell(text))
 
-    def _shout(self, text: str) -> None:
+    def _shout(self, text: str, *, own_line: bool = False) -> None:
         """Words of ours where no recording can hold them."""
-        line_end = b"\r\n" if self._asked.terminal else b"\n"
-        self._person.show(Stream.ERR, sentence(text.removeprefix("hoop: ")).encode() + line_end)
+        line = sentence(text.removeprefix("hoop: ")).encode()
+        if self._asked.terminal is None:
+            self._person.show(Stream.ERR, line + b"\n")
+        else:
+            self._person.show(Stream.ERR, (b"\r\n" if own_line else b"") + line + b"\r\n")
 
 
 async def _raise_when(event: asyncio.Event, problem: Exception) -> None:

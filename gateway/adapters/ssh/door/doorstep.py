@@ -13,6 +13,9 @@ from math import ceil
 
 from gateway.adapters.ssh.door.failures import Failures, neighbourhood
 
+QUIET = 10.0
+"""Seconds between lines of the log about a lack of room: whoever floods the door shall not fill the log."""
+
 EARLY = 0.3
 """How likely a stranger is turned away once half of the places are taken; it grows to 1 when all are."""
 
@@ -54,6 +57,8 @@ class Doorstep:
         self._addresses: Counter[str] = Counter()
         self._strangers: Counter[str] = Counter()
         self._all_strangers = 0
+        self._unsaid = 0
+        self._quiet_until = 0.0
 
     def banned(self, address: str) -> str:
         """Why nobody from this address may even begin to sign in; empty where they may."""
@@ -74,6 +79,17 @@ class Doorstep:
         self._strangers[who] += 1
         self._all_strangers += 1
         return True
+
+    def no_room_for(self, address: str) -> str:
+        """What the log is to say of one who could not arrive; empty where it has said so a moment ago."""
+        self._unsaid += 1
+        if self._now() < self._quiet_until:
+            return ""
+        more, self._unsaid = self._unsaid - 1, 0
+        self._quiet_until = self._now() + QUIET
+        return f"too many connections: one from {address} was closed" + (
+            f", and {more} before it" if more else ""
+        )
 
     def signed_in(self, address: str) -> None:
         """One of those who arrived is no stranger any more."""

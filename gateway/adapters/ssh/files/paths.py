@@ -74,7 +74,7 @@ class TargetPaths:
         """The same for a path as the target knows it. What does not exist is resolved as far as it does."""
         found = await self._ask(path)
         if isinstance(found, asyncssh.SFTPError):
-            return await self._missing(path)
+            return await self._missing(path.rstrip("/") or path)  # rsync makes `new` of `new/`
         return found if found and await self._is_free_of_links(found) else ""
 
     async def kind(self, path: str) -> Kind:

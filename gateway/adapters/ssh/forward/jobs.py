@@ -85,9 +85,15 @@ class Listening:
     """A client wants the target to listen at `place`. `bound` becomes the port; None where there is none."""
 
     def __init__(
-        self, place: Place, asked: Spot, lock: asyncio.Lock, made: Callable[["Listening"], None]
+        self,
+        place: Place,
+        asked: Spot,
+        lock: asyncio.Lock,
+        made: Callable[["Listening"], None],
+        held: Callable[[], None],
     ) -> None:
-        """`lock` is held from when the target is asked until `made` was called: what comes in meanwhile waits."""
+        """`lock` is held from when the target is asked until `made` was called: what comes in meanwhile waits.
+        `held` is called when people have to decide first."""
         self.bound: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self.place = place
         self.asked = asked
@@ -95,11 +101,12 @@ class Listening:
         self.session: ForwardSession | None = None
         self._lock = lock
         self._made = made
+        self._held = held
 
     async def run(self, session: ForwardSession) -> None:
         """Admit, dial, ask the target. A client shows no reason of a refusal, so it is told beside."""
         try:
-            await session.admit(listen_operation(self.place))
+            await session.admit(listen_operation(self.place), self._held)
             target = await session.target()
         except (Denied, Unreachable) as problem:
             await session.tell(problem.sentence)

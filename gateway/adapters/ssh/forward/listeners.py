@@ -4,6 +4,7 @@ Only the connection that asked for a listener can cancel it, because no other on
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import NoReturn
 
 from asyncssh.constants import OPEN_CONNECT_FAILED
@@ -29,11 +30,12 @@ class Listeners:
     def __len__(self) -> int:
         return len(self._by_asked)
 
-    def prepare(self, place: Place, asked: Spot) -> Listening:
-        """A job for the session. Raises `Malformed` where the client listens there already."""
+    def prepare(self, place: Place, asked: Spot, held: Callable[[], None]) -> Listening:
+        """A job for the session, which calls `held` when it has to wait for people. Raises `Malformed` where the
+        client listens there already."""
         if asked in self._by_asked:
             raise Malformed(f"this connection listens on {place} already")
-        return Listening(place, asked, self._lock, self._made)
+        return Listening(place, asked, self._lock, self._made, held)
 
     def _made(self, listening: Listening) -> None:
         self._by_asked[listening.asked] = listening

@@ -19,7 +19,7 @@ REQUESTS_MOST = 1000
 
 
 TURN_MOST = 5.0
-"""Seconds that something waits for what was asked for before it. A request that is held waits for people."""
+"""Seconds that something waits for what was asked for before it."""
 
 
 SIGN_OF_LIFE = 10.0
@@ -39,7 +39,7 @@ class ForwardingConnection(PersonConnection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._asked = self._answered = 0
+        self._asked = self._answered = self._held = 0
         self._turns = asyncio.Event()
 
     def turn(self) -> Callable[[], Awaitable[None]]:
@@ -49,13 +49,18 @@ class ForwardingConnection(PersonConnection):
         async def taken() -> None:
             try:
                 async with asyncio.timeout(TURN_MOST):
-                    while self._answered < asked and not self.broken:
+                    while max(self._answered, self._held) < asked and not self.broken:
                         self._turns.clear()
                         await self._turns.wait()
             except TimeoutError:
                 pass
 
         return taken
+
+    def wait_for_people(self) -> None:
+        """The next answer, and so every later one, waits for people who decide. What else happens does not."""
+        self._held = self._asked
+        self._turns.set()
 
     def _report_global_response(self, result: bool | bytes) -> None:
         self._answered += 1

@@ -99,7 +99,7 @@ class Roads:
             place: Place = unix_place(spot) if isinstance(spot, str) else listening_place(*spot)
             self._count()
             session = self._current()
-            listening = self._listeners.prepare(place, spot)
+            listening = self._listeners.prepare(place, spot, self._connection.wait_for_people)
         except (Malformed, ChannelOpenError) as problem:
             words = problem.sentence if isinstance(problem, Malformed) else problem.reason
             await self._visitor.notices.tell(self._connection, words)

@@ -7,7 +7,7 @@ what clients and targets ask of it; whatever becomes of a job, it is answered.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from asyncssh.constants import DISC_BY_APPLICATION, OPEN_ADMINISTRATIVELY_PROHIBITED, OPEN_CONNECT_FAILED
@@ -124,13 +124,18 @@ class ForwardSession:
         self._flows += 1
         return self._flows
 
-    async def admit(self, operation: Operation) -> None:
-        """As `Gate.admit`, for bytes that nothing can be masked in."""
+    async def admit(self, operation: Operation, held: Callable[[], None] = lambda: None) -> None:
+        """As `Gate.admit`, for bytes that nothing can be masked in. Calls `held` when people have to decide."""
+
+        async def wait(words: str) -> None:
+            held()
+            await self.tell(words)
+
         target = self.gate.session.target
         if not only_commands.allows_forwarding(target):
             reason = f"nothing is forwarded to or from {target.name}"
             raise await self.gate.refuse(operation, only_commands.RULE, reason)
-        await self.gate.admit(operation, self.tell, maskable=False)
+        await self.gate.admit(operation, wait, maskable=False)
 
     async def target(self) -> TargetConnection:
         """The connection to the target, made for the first who needs it. Raises `Unreachable`."""
