@@ -21,6 +21,7 @@ def check(
     serves, so that it sees the same secrets; with --text-only it runs anywhere.
     """
     from gateway.app.config_file import load_config
+    from gateway.cli.targets import known
 
     loaded = load_config(config, look_at_secrets=not text_only)
     settings = loaded.settings
@@ -32,6 +33,12 @@ def check(
     say(f"{config}: good - {', '.join(counts)}")
     if not loaded.policy.rules:
         say("there is no rule yet: everything that people ask for will be blocked")
+    strange = (
+        [] if text_only else [each.name for each in settings.target if known(settings, each) == "unknown"]
+    )
+    if strange:
+        names = ", ".join(strange[:5]) + (", ..." if len(strange) > 5 else "")
+        say(f"no host key is known yet, so nobody gets there before hoop-gateway target trust: {names}")
     return 0
 
 

@@ -30,7 +30,7 @@ def ls(*, config: ConfigPath = DEFAULT_CONFIG, output: Listing = "table") -> int
             "to": str(target.to),
             "user": target.user,
             "labels": dict(target.labels),
-            "host_key": _known(settings, target),
+            "host_key": known(settings, target),
         }
         for target in settings.target
     ]
@@ -158,7 +158,8 @@ def _confirmed(name: str) -> bool:
     return ask(f"Trust {name} with these keys? Type yes") == "yes"
 
 
-def _known(settings: "Settings", target: "TargetTable") -> str:
+def known(settings: "Settings", target: "TargetTable") -> str:
+    """Where the gateway knows the machine from: `configured`, `pinned`, `each` of a pattern, or `unknown`."""
     from gateway.cli import pins
 
     if target.host_keys or target.host_ca or target.known_hosts is not None:

@@ -20,7 +20,8 @@ def test_check(run: Run, config: Path) -> None:
     ended = run("config", "check", "-c", config, NOT_SET_HERE="x")
     told = f"{config}: good - 2 people, 2 targets, 0 rules"
     nothing = "there is no rule yet: everything that people ask for will be blocked"
-    assert ended == (0, "", f"{told}\n{nothing}\n")
+    strange = "no host key is known yet, so nobody gets there before hoop-gateway target trust: web-1"
+    assert ended == (0, "", f"{told}\n{nothing}\n{strange}\n")
     config.write_text(config.read_text() + RULE)
     told = told.replace("0 rules", "1 rule")
     assert run("config", "check", "--text-only", "-c", config) == (0, "", f"{told}\n")
