@@ -76,7 +76,7 @@ class Roads:
 
     def to_port(self, host: str, port: int, origin: tuple[str, int]) -> tuple[FlowChannel | JumpChannel, Any]:
         """What asyncssh takes for an answer to a direct-tcpip. Raises `ChannelOpenError`."""
-        place = _read(tcp_place, host, port)
+        place = self._read(tcp_place, host, port)
         self._count()
         target = self._around.find(place.host)
         if target is not None and target.kind != KIND:
@@ -89,7 +89,7 @@ class Roads:
 
     def to_socket(self, path: str) -> tuple[FlowChannel, Awaitable[FlowEnd]]:
         """The same for a socket in the file system of the target."""
-        place = _read(unix_place, path)
+        place = self._read(unix_place, path)
         self._count()
         return self._forward(place, "")
 
@@ -165,18 +165,18 @@ class Roads:
             around.spawn(self._session.run())
         return self._session
 
+    def _read(self, read: Callable[..., P], *asked: str | int) -> P:
+        try:
+            return read(*asked)
+        except Malformed as problem:
+            log.info("%s asked for a forward to nowhere: %s", self._visitor.principal.id, problem.sentence)
+            _refuse(problem.sentence)
+
     def _count(self) -> None:
         forwards = self._session.load if self._session is not None else 0
         jumps = sum(isinstance(channel, JumpChannel) for channel in self._connection._channels.values())
         if forwards + jumps + len(self._listeners) >= self._around.door.max_forwards:
             raise ChannelOpenError(OPEN_RESOURCE_SHORTAGE, sentence("too many forwards over one connection"))
-
-
-def _read(read: Callable[..., P], *asked: str | int) -> P:
-    try:
-        return read(*asked)
-    except Malformed as problem:
-        _refuse(problem.sentence)
 
 
 def _refuse(what: str) -> NoReturn:
