@@ -67,6 +67,9 @@ class Recorder:
         """Add frames at this moment and return when they are in the file."""
         if self._failed is not None:
             raise self._failed
+        frames = list(frames)
+        if not frames:
+            return
         now = self.now_us
         for kind, data in frames:
             self._waiting.append(Frame(now, kind, data))

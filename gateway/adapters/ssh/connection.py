@@ -75,9 +75,14 @@ class PacedConnection(HotConnection):
         """The peer does not take what is sent."""
         return self._congested
 
+    @property
+    def is_clear(self) -> bool:
+        """There is room to write, or the connection is gone."""
+        return self._transport is None or not (self._congested or self._deferred_packets)
+
     async def clear(self) -> None:
-        """Return when there is room to write, or the connection is gone."""
-        while self._transport is not None and (self._congested or self._deferred_packets):
+        """Return when that is so."""
+        while not self.is_clear:
             self._relief.clear()
             await self._relief.wait()
 

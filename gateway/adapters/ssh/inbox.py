@@ -66,7 +66,8 @@ class Inbox:
                 return None
             self._news.clear()
             await self._news.wait()
-        await self._gather()
+        if self._size >= FLOOD:
+            await self._gather()
         return self._pop()
 
     async def _gather(self) -> None:

@@ -158,10 +158,13 @@ class PersonSide(SSHServerSession[bytes]):
     async def clear(self) -> None:
         """Return when the person takes more output. Raises `PersonLeft`."""
         while not self.left.is_set():
-            await self._room.wait()
+            if not self._room.is_set():
+                await self._room.wait()
             if self._channel is None or self._channel.gone:
                 break
-            await self._channel.person_connection.clear()
+            connection = self._channel.person_connection
+            if not connection.is_clear:
+                await connection.clear()
             if self._room.is_set():
                 return
         raise PersonLeft

@@ -56,8 +56,7 @@ class Relay:
     async def _toward_person(self) -> None:
         while True:
             try:
-                async with asyncio.timeout_at(self._next_due()):
-                    piece = await self._target.inbox.take()
+                piece = await self._taken(self._next_due())
             except TimeoutError:
                 await self._show_overdue()
                 continue
@@ -73,6 +72,12 @@ class Relay:
             # end of output, and would miss the status.
             self._person.end_output()
         await self._target.closed.wait()
+
+    async def _taken(self, due: float | None) -> tuple[Stream, bytes] | None:
+        if due is None:
+            return await self._target.inbox.take()
+        async with asyncio.timeout_at(due):
+            return await self._target.inbox.take()
 
     def _next_due(self) -> float | None:
         return min(self._due.values()) if self._due and not self._target.inbox.ready else None

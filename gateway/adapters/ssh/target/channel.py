@@ -138,8 +138,10 @@ class TargetSide(SSHClientSession[bytes]):
     async def clear(self) -> None:
         """Return when the target takes more input, or will take none any more."""
         while not self.closed.is_set():
-            await self._room.wait()
-            await self._connection.clear()
+            if not self._room.is_set():
+                await self._room.wait()
+            if not self._connection.is_clear:
+                await self._connection.clear()
             if self._room.is_set():
                 return
 
