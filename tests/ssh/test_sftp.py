@@ -281,6 +281,7 @@ async def test_the_server_that_is_no_part_of_sshd(tmp_path: Path, house: House, 
         await other.stop()
 
 
+@pytest.mark.slow  # not for its time: a container has no FUSE, and nothing that can be installed changes that
 @pytest.mark.needs("sshfs", "fusermount3")
 async def test_sshfs(ssh: StockSsh, house: House, work: Path) -> None:
     (work / "far").mkdir()
