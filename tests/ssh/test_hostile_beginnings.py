@@ -18,7 +18,7 @@ PIECE = struct.pack(">I", 0xFFFF_FFFF)
 
 async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"SSH-2.0-OpenSSH_9.9\r\n" + bytes(3))
-    await reader.read(1)
+    await reader.read()  # to the end: it is the gateway that leaves
     writer.close()
 
 

@@ -76,13 +76,17 @@ class PacedConnection(HotConnection):
         return self._congested
 
     @property
+    def _has_room(self) -> bool:
+        return self._transport is None or not (self._congested or self._deferred_packets)
+
+    @property
     def is_clear(self) -> bool:
         """There is room to write, or the connection is gone."""
-        return self._transport is None or not (self._congested or self._deferred_packets)
+        return self._has_room
 
     async def clear(self) -> None:
         """Return when that is so."""
-        while not self.is_clear:
+        while not self._has_room:
             self._relief.clear()
             await self._relief.wait()
 

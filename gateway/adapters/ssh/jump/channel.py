@@ -36,9 +36,14 @@ class Carried(PacedConnection):
 
     below: PacedConnection
 
+    @property
+    def is_clear(self) -> bool:
+        return super().is_clear and self.below.is_clear
+
     async def clear(self) -> None:
-        await super().clear()
-        await self.below.clear()
+        while not self.is_clear:
+            await super().clear()
+            await self.below.clear()
 
 
 async def carry(channel: JumpChannel, connection: Carried, host: str, port: int) -> None:
