@@ -41,6 +41,11 @@ class Target:
     labels: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
+    @property
+    def has_shell(self) -> bool:
+        """Anything but `full` means no: what can not be understood must not open more."""
+        return bool(self.options.get("shell", "full") == "full")
+
 
 @dataclass(frozen=True, slots=True)
 class Session:

@@ -63,7 +63,7 @@ def hear(rule: Rule, operation: Operation, session: Session) -> Heard:
     """Ask one rule."""
     if rule.on and session.target.kind not in rule.on:
         return Heard(rule, False, f"on {', '.join(rule.on)}, this is {session.target.kind}")
-    if because := scope.why_silent(rule, operation):
+    if because := scope.why_silent(rule, operation, session.target):
         return Heard(rule, False, because)
     for condition in rule.match:
         if not _holds(condition, rule.match, rule.restricts, operation, session):

@@ -1,12 +1,14 @@
 """Which rules have a say about which operations, whatever their conditions are.
 
 Typed lines and forwarded connections are special: the one needs no permission of its own, the other only counts as
-permitted where a rule names where it leads.
+permitted where a rule names where it leads. On a target without a shell the same goes for files: whoever may write
+any of them could run anything.
 """
 
 from collections.abc import Collection, Sequence
 
 from gateway.core.operation import Operation
+from gateway.core.people import Target
 from gateway.policy.glob import matches
 from gateway.policy.rules import Condition, Do, Rule
 from gateway.policy.verbs import (
@@ -25,8 +27,8 @@ def needs_no_rule(operation: Operation) -> bool:
     return operation.verb == "typed"
 
 
-def why_silent(rule: Rule, operation: Operation) -> str:
-    """Why the rule has no say about this operation; empty where it has."""
+def why_silent(rule: Rule, operation: Operation, target: Target) -> str:
+    """Why the rule has no say about this operation on this target; empty where it has."""
     if operation.verb == "typed":
         if rule.do == "allow":
             return "a typed line needs no permission, the shell has it"
@@ -34,6 +36,13 @@ def why_silent(rule: Rule, operation: Operation) -> str:
             return "it is not about lines typed in a shell"
     if operation.verb in FORWARD_VERBS and rule.do == "allow" and not _has(rule.match, "destination"):
         return "it names no destination"
+    if (
+        operation.verb in FILE_VERBS
+        and rule.do == "allow"
+        and not target.has_shell
+        and not _has(rule.match, "path")
+    ):
+        return "it names no path, and this target has no shell"
     return ""
 
 

@@ -1,5 +1,7 @@
 """Rules about paths: every disguise is seen where a rule restricts, and only resolved paths count where it allows."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from gateway.core.verdict import Allow, Deny
 from gateway.policy.decide import decide
 from gateway.policy.glob import can_begin, matches
 from gateway.policy.paths import tidy
-from gateway.policy.verbs import FILE_VERBS
+from gateway.policy.verbs import FILE_VERBS, TWO_PATHS
 from tests.policy.conftest import EVERYTHING, SHELL, file, forward, policy, rule, run, session, typed
 
 NO_ETC = policy(EVERYTHING + rule("etc", "block", 'path = "/etc/*"'))
@@ -113,6 +115,20 @@ def test_a_renamed_directory_takes_what_is_in_it_along() -> None:
 )
 def test_an_allow_wants_every_path_resolved(operation: Operation, allowed: bool) -> None:
     assert passes(ONLY_SRV, operation) is allowed
+
+
+@pytest.mark.parametrize("verb", sorted(FILE_VERBS))
+@pytest.mark.parametrize("shell", ["none", "nonee", None])
+def test_without_a_shell_files_pass_only_by_their_path(verb: str, shell: str | None) -> None:
+    """Whoever may write `.ssh/rc` runs what they like, so a rule that allows everything must not mean that, too."""
+    here = session()
+    bare = replace(here, target=replace(here.target, options={"shell": shell}))
+    operation = file(verb, "/srv/a", *(["/srv/a", "/srv/b"] if verb in TWO_PATHS else ["/srv/a"]))
+    general, exact = policy(EVERYTHING), policy(EVERYTHING + rule("srv", "allow", 'path = "/srv/*"'))
+    assert isinstance(decide(general, operation, here), Allow)
+    assert isinstance(decide(general, operation, bare), Deny)
+    assert isinstance(decide(exact, operation, bare), Allow)
+    assert isinstance(decide(general, run("uptime"), bare), Allow), "single commands have their own list"
 
 
 def test_an_allowed_tree_needs_a_pattern_for_what_is_in_it() -> None:

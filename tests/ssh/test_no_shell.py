@@ -134,6 +134,7 @@ async def test_files_pass_as_rules_allow_them(ssh: StockSsh, house: House, tmp_p
     allowed.mkdir()
     other.mkdir()
     rules = f'[[rule]]\nid = "files"\nmatch = {{ path = ["{allowed}", "{allowed}/*"] }}\ndo = "allow"\n'
+    rules += '[[rule]]\nid = "all"\nmatch = { user = "*" }\ndo = "allow"\n'
     policy = load_policy([("rules.toml", rules)], ())
     house.decide = lambda operation, session: decide(policy, operation, session)
     (tmp_path / "note").write_text("hello\n")

@@ -46,19 +46,14 @@ class NotOffered(Exception):
     """The target does not take this. The text is a sentence for the person."""
 
 
-def has_shell(target: Target) -> bool:
-    """Anything but `full` means no: what can not be understood must not open more."""
-    return bool(target.options.get("shell", "full") == "full")
-
-
 def allows_forwarding(target: Target) -> bool:
     """Without a shell there is nothing beside listed commands and files: no forwards, no listeners, no agent."""
-    return has_shell(target)
+    return target.has_shell
 
 
 def narrowed(target: Target, asked: Asked) -> Asked:
     """The request as it may reach the target. Raises `NotOffered`."""
-    if has_shell(target):
+    if target.has_shell:
         return asked
     bare = replace(asked, environment={}, agent=False)
     if asked.verb == "shell":
