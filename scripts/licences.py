@@ -26,6 +26,7 @@ PERMITTED = frozenset(
 OLD_WORDS = {
     "Apache 2": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
+    "Apache License 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "BSD 2-Clause License": "BSD-2-Clause",
     "BSD License": "BSD",
@@ -34,8 +35,8 @@ OLD_WORDS = {
     "Python Software Foundation License": "PSF-2.0",
 }
 
-# Packages whose metadata name no licence; this is what the licence file inside them says.
-BY_THEIR_FILE = {"resvg-py": "MIT"}
+# Packages whose metadata name no licence, or several without saying which; this is what the licence file inside them says.
+BY_THEIR_FILE = {"python-dateutil": "Apache-2.0", "resvg-py": "MIT"}
 
 INTRODUCTION = """\
 # Licences of what it builds on
@@ -79,6 +80,8 @@ def pins(lock: Path) -> dict[str, str]:
 def licence_of(package: Distribution) -> str:
     """One licence expression, or what the package says in its own words."""
     metadata = package.metadata
+    if by_file := BY_THEIR_FILE.get(canonicalize_name(metadata["Name"] or "")):
+        return by_file
 
     def said(key: str) -> list[str]:
         return [str(words) for words in metadata.get_all(key) or []]
@@ -89,7 +92,7 @@ def licence_of(package: Distribution) -> str:
     for words in said("License-Expression") + said("License") + classified:
         if words and "\n" not in words:
             return OLD_WORDS.get(words, words)
-    return BY_THEIR_FILE.get(canonicalize_name(metadata["Name"] or ""), "")
+    return ""
 
 
 def permitted(expression: str) -> bool:

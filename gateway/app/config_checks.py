@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from gateway.adapters.ssh.jump.hops import HOPS_MOST
 from gateway.app.config_problems import Path, did_you_mean
+from gateway.app.config_sign_in import check_sign_in
 from gateway.app.config_values import Address
 from gateway.app.inventory import HOST_LABELS
 from gateway.app.settings import Settings, TargetTable
@@ -22,6 +23,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from _doors(settings)
     yield from _store(settings)
     yield from _people(settings)
+    yield from check_sign_in(settings)
     yield from _targets(settings)
 
 
@@ -116,8 +118,13 @@ def _target(target: TargetTable) -> Iterator[tuple[str, str]]:
         yield "to", f'must have {{name}} in it, because "{target.name}" is a pattern'
     elif not is_pattern and without != target.to.host:
         yield "to", f'has {{name}} in it, but "{target.name}" is no pattern'
-    if target.key is None and target.password is None:
-        yield "", "needs a key or a password: the gateway signs in there for the person"
+    if target.auth is None and target.key is None and target.password is None:
+        yield "", "needs a key, a password or auth: the gateway signs in there for the person"
+    if target.auth is not None and (target.key is not None or target.password is not None):
+        yield "auth", "can not go with a key or a password: the gateway makes a certificate for each session"
+    for account in target.accounts:
+        if (account.group is None) == (account.person is None):
+            yield "accounts", "each entry names a group or a person, and the user that they are there"
 
 
 def _what_it_offers(target: TargetTable) -> Iterator[tuple[str, str]]:

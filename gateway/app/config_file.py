@@ -27,7 +27,8 @@ from gateway.app.config_problems import (
     without_bad_parts,
 )
 from gateway.app.config_problems import Path as KeyPath
-from gateway.app.settings import Person, Settings
+from gateway.app.settings import Settings
+from gateway.app.settings_people import Person
 from gateway.core.errors import Misconfigured
 from gateway.core.plain import plain
 from gateway.core.toml_lines import line_of, line_of_error

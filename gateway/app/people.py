@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from gateway.app.settings import Person
+from gateway.app.settings_people import Person
 from gateway.core.people import Principal
 from gateway.core.ports import Clock
 from gateway.identity.ssh_keys import KeyIdentities

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from gateway.app.settings import PERSON_NAME, TARGET_NAME, WORD
+from gateway.app.settings_kinds import PERSON_NAME, TARGET_NAME, WORD
 from gateway.cli.exits import BadUsage
 from gateway.cli.first_config import Answers, first_config
 from gateway.cli.options import Yes

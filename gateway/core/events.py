@@ -69,6 +69,8 @@ class SignedIn(Event):
     method: str
     address: str
     client: str = ""
+    browser: str = ""
+    """The address of the browser in which they confirmed it, where there was one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,19 +271,130 @@ class RecordingViewed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignInAsked(Event):
+    """Somebody was given a code to sign in with, in a browser. The code itself is not kept."""
+
+    name: ClassVar[str] = "identity.asked"
+    code_sha256: str
+    what: str
+    address: str
+    client: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSignIn(Event):
+    """Somebody signed in with a password of the gateway's own, past every identity provider."""
+
+    name: ClassVar[str] = "identity.local"
+    person: str
+    address: str
+    client: str = ""
+    break_glass: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineExchanged(Event):
+    """A machine showed what it signs in with, and was given a short token."""
+
+    name: ClassVar[str] = "machine.exchanged"
+    person: str
+    how: str
+    owner: str
+    token: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonKept(Event):
+    """An identity provider vouched for somebody: they are new here, or their name or groups have changed."""
+
+    name: ClassVar[str] = "person.kept"
+    person: str
+    issuer: str
+    subject: str
+    groups: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonLocked(Event):
+    """Somebody may not come in any more; their sessions, tokens and certificates ended."""
+
+    name: ClassVar[str] = "person.locked"
+    person: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonUnlocked(Event):
+    """Somebody may sign in again. What was revoked stays so."""
+
+    name: ClassVar[str] = "person.unlocked"
+    person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordSet(Event):
+    """Somebody was given another password, or another way to make codes."""
+
+    name: ClassVar[str] = "password.set"
+    person: str
+    totp: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateIssued(Event):
+    """An SSH certificate for a person was signed."""
+
+    name: ClassVar[str] = "certificate.issued"
+    serial: str
+    person: str
+    fingerprint: str
+    expires_at: str
+    address: str = ""
+    """The only address that it can be used from, if any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRevoked(Event):
+    """An SSH certificate was ended before its time."""
+
+    name: ClassVar[str] = "certificate.revoked"
+    serial: str
+    person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorityRotated(Event):
+    """One of the gateway's certificate authorities has a new key, or an old one is trusted no longer."""
+
+    name: ClassVar[str] = "authority.rotated"
+    authority: str
+    """`user`, `host` or `target`."""
+    fingerprint: str
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenCreated(Event):
-    """An API token was made. Only its hash is kept."""
+    """A token was made. Only its hash is kept."""
 
     name: ClassVar[str] = "token.created"
     token: str
     person: str
     roles: list[str]
     expires_at: str = ""
+    kind: str = "api"
+    """`api`, `login`, `database`, `machine` or `secret`."""
+    target: str = ""
+    label: str = ""
+    parent: str = ""
+    """The token that it was made with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRevoked(Event):
-    """An API token was ended before its time."""
+    """A token was ended before its time, and with it what was made with it."""
 
     name: ClassVar[str] = "token.revoked"
     token: str
+    reason: str = ""

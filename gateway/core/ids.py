@@ -31,6 +31,12 @@ def new_token_id() -> str:
     return "t-" + _random(6)
 
 
+def new_code() -> str:
+    """A fresh code to type into a page, such as `WDJB-MJHT`: 40 bits that live for minutes."""
+    text = _random(8)
+    return f"{text[:4]}-{text[4:]}"
+
+
 def canonical_session(text: str) -> str:
     """`2b8c`, `S-2B8C` and `s-2b8c` all become `s-2B8C`: a whole id or the start of one."""
     body = text.strip().upper().removeprefix("S-").replace("-", "").translate(_MISREAD)
@@ -45,3 +51,11 @@ def canonical_request(text: str) -> str:
     if len(body) != 7 or any(letter not in _ALPHABET for letter in body):
         raise ValueError(f"not a request id: {text[:40]!r}")
     return f"{body[:3]}-{body[3:]}"
+
+
+def canonical_code(text: str) -> str:
+    """`wdjbmjht` becomes `WDJB-MJHT`."""
+    body = text.strip().upper().replace("-", "").replace(" ", "").translate(_MISREAD)
+    if len(body) != 8 or any(letter not in _ALPHABET for letter in body):
+        raise ValueError(f"not a code: {text[:40]!r}")
+    return f"{body[:4]}-{body[4:]}"

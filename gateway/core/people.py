@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person the gateway has identified. `id` never changes; `name` is for display."""
+    """A person the gateway has identified. `id` never changes; `name` is for display, and no two people share one."""
 
     id: str
     name: str
@@ -17,6 +17,12 @@ class Principal:
     roles: frozenset[str] = frozenset()
     method: str = ""
     """How they proved who they are, for the audit: "ssh-key SHA256:...", "token t-7QF2"."""
+    targets: frozenset[str] = frozenset()
+    """The only targets that this sign-in reaches; with none named, all that rules allow."""
+    token: str = ""
+    """The id of the token that this call was made with; empty where there was none, as with a key."""
+    token_kind: str = ""
+    """What that token is for, as `TokenRow.kind` has it: decides what may be asked of the API."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,18 +92,137 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """An API token, without its secret."""
+    """A token, without its secret."""
 
     id: str
     digest: str
     person: str
+    """The id of whose it is."""
     roles: frozenset[str]
     created_at: datetime
     expires_at: datetime | None
     revoked: bool = False
+    kind: str = "api"
+    """`api`: made by an operator. `login`: by signing in. `database`: a password for one target. `machine`: a short
+    one for a machine. `secret`: what a machine gets those with."""
+    target: str = ""
+    label: str = ""
+    parent: str = ""
+    """The token that it was made with, and ends with."""
+    created_by: str = ""
+    used_at: datetime | None = None
 
 
-class Ledger(Protocol):
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """Somebody whom an identity provider vouches for."""
+
+    id: str
+    issuer: str
+    subject: str
+    name: str
+    groups: frozenset[str]
+    created_at: datetime
+    checked_at: datetime
+    """When the provider last vouched for them."""
+    sealed: bytes = b""
+    """What the provider can be asked again with, encrypted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockRow:
+    """Somebody who may not come in."""
+
+    person: str
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRow:
+    """An SSH certificate that was signed for somebody."""
+
+    serial: int
+    person: str
+    fingerprint: str
+    issued_at: datetime
+    expires_at: datetime
+    address: str = ""
+    token: str = ""
+    """The token that it was asked for with, and ends with."""
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordRow:
+    """How somebody signs in without a provider."""
+
+    person: str
+    phc: str
+    """The password's hash, as argon2 writes it."""
+    changed_at: datetime
+    totp: bytes = b""
+    """The secret that codes are made from, encrypted; empty where there is none."""
+    last_step: int = 0
+    """The last half minute whose code was used."""
+
+
+class Register(Protocol):
+    """Who is known, and by what: the part of the book of record that says who may come in."""
+
+    async def add_token(self, token: TokenRow, event: Event) -> None: ...
+
+    async def token(self, id: str) -> TokenRow | None: ...
+
+    async def tokens(self) -> Sequence[TokenRow]: ...
+
+    async def revoke_token(self, id: str, event: Event) -> bool:
+        """End a token, and the tokens and certificates that were made with it. False: it was over already."""
+        ...
+
+    async def token_used(self, id: str, at: datetime) -> None: ...
+
+    async def keep_person(self, row: PersonRow, event: Event | None) -> bool:
+        """Keep somebody, or what has changed of them. False, and nothing kept: their name is somebody else's."""
+        ...
+
+    async def person(self, id: str) -> PersonRow | None: ...
+
+    async def people(self) -> Sequence[PersonRow]: ...
+
+    async def lock_person(self, lock: LockRow, event: Event) -> bool:
+        """Keep somebody out, and end all their tokens and certificates. False: they were locked already."""
+        ...
+
+    async def unlock_person(self, person: str, event: Event) -> bool: ...
+
+    async def locks(self) -> Sequence[LockRow]: ...
+
+    async def add_certificate(self, row: CertificateRow, event: Event) -> None: ...
+
+    async def certificate(self, serial: int) -> CertificateRow | None: ...
+
+    async def certificates(self, person: str = "") -> Sequence[CertificateRow]:
+        """Newest first."""
+        ...
+
+    async def revoke_certificate(self, serial: int, event: Event) -> bool: ...
+
+    async def password(self, person: str) -> PasswordRow | None: ...
+
+    async def set_password(self, row: PasswordRow, event: Event) -> None: ...
+
+    async def use_totp_step(self, person: str, step: int) -> bool:
+        """Compare-and-set. False: the code of that half minute, or of a later one, was used before."""
+        ...
+
+    async def people_version(self) -> int:
+        """Grows with every change above but `token_used`: whoever remembers people looks again then."""
+        ...
+
+
+class Ledger(Register, Protocol):
     """The book of record. Every write is durable when its call returns; a failed write raises `Fault`."""
 
     async def append(self, event: Event) -> int:
@@ -150,14 +269,6 @@ class Ledger(Protocol):
     async def close_approval(self, id: str, state: str) -> bool:
         """Expire or withdraw. False: it was settled already."""
         ...
-
-    async def add_token(self, token: TokenRow, event: Event) -> None: ...
-
-    async def token(self, id: str) -> TokenRow | None: ...
-
-    async def tokens(self) -> Sequence[TokenRow]: ...
-
-    async def revoke_token(self, id: str, event: Event) -> bool: ...
 
     async def check(self) -> None:
         """Raise `Fault` unless a write would succeed now."""

@@ -1,38 +1,36 @@
 """The Ledger on a database: the port's promises, each kept by one of the modules around this one.
 
 Reads go to `Reader`, every write goes through the one queue of `Writer`; what is said in SQL is in `entries.py`,
-`approvals.py`, `reading.py` and `recovery.py`.
+`approvals.py`, `reading.py`, `recovery.py` and `register.py`.
 """
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Self
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection
 
 from gateway.core.events import Event
-from gateway.core.ports import LEASE, Approval, Entry, SessionRow, TokenRow
+from gateway.core.ports import LEASE, Approval, Entry, SessionRow
 from gateway.core.secret import Secret
 from gateway.store import approvals, entries, reading, recovery
 from gateway.store.database import Database, database
 from gateway.store.entries import NewEntry
 from gateway.store.reader import Reader
 from gateway.store.schema import bring_to_head
-from gateway.store.tables import TOKENS
+from gateway.store.sql_register import SqlRegister
 from gateway.store.writer import Writer
 
 PATIENCE = 2.0
 READING_PATIENCE = 5.0
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlLedger:
+class SqlLedger(SqlRegister):
     """`core.ports.Ledger` on SQLite or PostgreSQL. `open` it, and `close` it once."""
 
     def __init__(
@@ -149,48 +147,6 @@ class SqlLedger:
         if state not in ("expired", "withdrawn"):
             raise ValueError(f"an approval is not closed as {state!r}")
         return await self._writer.write(lambda c: approvals.close(c, id, state))
-
-    async def add_token(self, token: TokenRow, event: Event) -> None:
-        """Keep a token's digest, and its event."""
-        if not _SHA256.fullmatch(token.digest):
-            raise ValueError("only the SHA-256 digest of a token is kept")
-        entry = self._note(event)
-
-        def work(connection: Connection) -> None:
-            kept = {
-                "id": token.id,
-                "digest": token.digest,
-                "person": token.person,
-                "roles": sorted(token.roles),
-                "created_at": token.created_at,
-                "expires_at": token.expires_at,
-                "revoked": token.revoked,
-            }
-            connection.execute(insert(TOKENS), kept)
-            entries.add(connection, [entry])
-
-        await self._writer.write(work)
-
-    async def token(self, id: str) -> TokenRow | None:
-        """The token with this id, revoked or not."""
-        return await self._reader.read(lambda c: reading.token(c, id))
-
-    async def tokens(self) -> Sequence[TokenRow]:
-        """Newest first."""
-        return await self._reader.read(reading.tokens)
-
-    async def revoke_token(self, id: str, event: Event) -> bool:
-        """End a token. False, and no event: there is none, or it was revoked before."""
-        entry = self._note(event)
-        valid = (TOKENS.c.id == id) & TOKENS.c.revoked.is_(False)
-
-        def work(connection: Connection) -> bool:
-            if connection.execute(update(TOKENS).where(valid).values(revoked=True)).rowcount != 1:
-                return False
-            entries.add(connection, [entry])
-            return True
-
-        return await self._writer.write(work)
 
     async def check(self) -> None:
         """Raise `Fault` unless a write would succeed now. It writes, so that it knows."""

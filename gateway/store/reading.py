@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from gateway.core.ports import Entry, SessionRow, TokenRow
-from gateway.store.tables import ENTRIES, SESSIONS, TOKENS
+from gateway.core.ports import Entry, SessionRow
+from gateway.store.tables import ENTRIES, SESSIONS
 
 FOUND_AT_MOST = 10
 _AFTER_EVERY_LETTER = "\U0010ffff"
@@ -64,18 +64,6 @@ def abandoned(
     return [_session(row) for row in rows if row.id not in living]
 
 
-def token(connection: Connection, id: str) -> TokenRow | None:
-    """The token with this id."""
-    row = connection.execute(select(TOKENS).where(TOKENS.c.id == id)).one_or_none()
-    return None if row is None else _token(row)
-
-
-def tokens(connection: Connection) -> list[TokenRow]:
-    """Every token, newest first."""
-    query = select(TOKENS).order_by(TOKENS.c.created_at.desc(), TOKENS.c.id)
-    return [_token(row) for row in connection.execute(query)]
-
-
 def _sessions(connection: Connection, query: Select[Any], limit: int) -> list[SessionRow]:
     newest_first = query.order_by(SESSIONS.c.opened.desc()).limit(limit)
     return [_session(row) for row in connection.execute(newest_first)]
@@ -85,9 +73,3 @@ def _session(row: Row[Any]) -> SessionRow:
     kept = dict(row._mapping)
     del kept["opened"], kept["home"]
     return SessionRow(**kept)
-
-
-def _token(row: Row[Any]) -> TokenRow:
-    kept = dict(row._mapping)
-    kept["roles"] = frozenset(kept["roles"])
-    return TokenRow(**kept)

@@ -14,7 +14,7 @@ from gateway.core.errors import Fault, HoopError, Misconfigured
 from gateway.store.database import NO_ANSWER, Database, cause
 from gateway.store.tables import METADATA
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision in `migrations/versions`, oldest first."""
 HEAD_REVISION = REVISIONS[-1]
 START_LIMIT = 10.0

@@ -7,7 +7,7 @@ both.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData
 from sqlmodel import Field, SQLModel
 
 from gateway.store.columns import ExactJson, ExactText, UtcTime
@@ -15,6 +15,7 @@ from gateway.store.columns import ExactJson, ExactText, UtcTime
 METADATA = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_name)s",
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
@@ -33,6 +34,8 @@ class HeadRecord(_Table, table=True):
 
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     seq: int = Field(sa_type=BIG)
+    people: int = Field(sa_type=BIG, sa_column_kwargs={"server_default": "0"})
+    """How often anything has changed about who may come in."""
 
 
 class EntryRecord(_Table, table=True):
@@ -113,17 +116,77 @@ class DecisionRecord(_Table, table=True):
 
 
 class TokenRecord(_Table, table=True):
-    """An API token: the digest of its secret, never the secret."""
+    """A token: the digest of its secret, never the secret."""
 
     __tablename__ = "tokens"
 
     id: str = Field(primary_key=True, sa_type=ExactText)
     digest: str = Field(sa_type=ExactText)
-    person: str = Field(sa_type=ExactText)
+    person: str = Field(sa_type=ExactText, index=True)
     roles: Any = Field(sa_type=ExactJson, nullable=False)
     created_at: datetime = Field(sa_type=UtcTime)
     expires_at: datetime | None = Field(sa_type=UtcTime, nullable=True)
     revoked: bool
+    kind: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": "api"})
+    target: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    label: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    parent: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    created_by: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    used_at: datetime | None = Field(sa_type=UtcTime, nullable=True)
+
+
+class PersonRecord(_Table, table=True):
+    """Somebody whom an identity provider vouches for. `folded` is their name in one case only: nobody shares it."""
+
+    __tablename__ = "people"
+
+    id: str = Field(primary_key=True, sa_type=ExactText)
+    issuer: str = Field(sa_type=ExactText)
+    subject: str = Field(sa_type=ExactText)
+    name: str = Field(sa_type=ExactText)
+    folded: str = Field(sa_type=ExactText, unique=True)
+    groups: Any = Field(sa_type=ExactJson, nullable=False)
+    created_at: datetime = Field(sa_type=UtcTime)
+    checked_at: datetime = Field(sa_type=UtcTime)
+    sealed: bytes = Field(sa_type=LargeBinary)
+
+
+class LockRecord(_Table, table=True):
+    """Somebody who may not come in."""
+
+    __tablename__ = "locks"
+
+    person: str = Field(primary_key=True, sa_type=ExactText)
+    at: datetime = Field(sa_type=UtcTime)
+    by: str = Field(sa_type=ExactText)
+    reason: str = Field(sa_type=ExactText)
+
+
+class CertificateRecord(_Table, table=True):
+    """An SSH certificate that was signed for somebody."""
+
+    __tablename__ = "certificates"
+
+    serial: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
+    person: str = Field(sa_type=ExactText, index=True)
+    fingerprint: str = Field(sa_type=ExactText)
+    issued_at: datetime = Field(sa_type=UtcTime)
+    expires_at: datetime = Field(sa_type=UtcTime)
+    address: str = Field(sa_type=ExactText)
+    token: str = Field(sa_type=ExactText)
+    revoked: bool
+
+
+class PasswordRecord(_Table, table=True):
+    """How somebody signs in without a provider."""
+
+    __tablename__ = "passwords"
+
+    person: str = Field(primary_key=True, sa_type=ExactText)
+    phc: str = Field(sa_type=ExactText)
+    changed_at: datetime = Field(sa_type=UtcTime)
+    totp: bytes = Field(sa_type=LargeBinary)
+    last_step: int = Field(sa_type=BIG)
 
 
 HEAD = METADATA.tables["head"]
@@ -132,3 +195,7 @@ SESSIONS = METADATA.tables["sessions"]
 APPROVALS = METADATA.tables["approvals"]
 DECISIONS = METADATA.tables["decisions"]
 TOKENS = METADATA.tables["tokens"]
+PEOPLE = METADATA.tables["people"]
+LOCKS = METADATA.tables["locks"]
+CERTIFICATES = METADATA.tables["certificates"]
+PASSWORDS = METADATA.tables["passwords"]

@@ -215,7 +215,7 @@ SPOILED = [
     (
         'key = { env = "WEB_KEY" }\n',
         "",
-        "hoop.toml:28: target: needs a key or a password: the gateway signs in there for the person",
+        "hoop.toml:28: target: needs a key, a password or auth: the gateway signs in there for the person",
     ),
     (
         'env = "WEB_KEY"',

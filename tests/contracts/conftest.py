@@ -11,6 +11,7 @@ import pytest
 from gateway.core.events import OperationAdmitted, OperationHeld, SessionOpened
 from gateway.core.ports import Approval
 from gateway.store.ledger import SqlLedger
+from gateway.store.tables import HEAD, METADATA
 from tests.contracts.postgres_server import MISSING, PostgresServer, binaries
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -89,9 +90,10 @@ def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url: str = request.getfixturevalue("migrated_schema")
     schema = url.rpartition("%3D")[2]
     with server.connect() as connection:
-        for table in ("decisions", "approvals", "sessions", "entries", "tokens"):
-            connection.execute(f"DELETE FROM {schema}.{table}")
-        connection.execute(f"UPDATE {schema}.head SET seq = 0")
+        for table in reversed(METADATA.sorted_tables):
+            if table is not HEAD:
+                connection.execute(f"DELETE FROM {schema}.{table.name}")
+        connection.execute(f"UPDATE {schema}.head SET seq = 0, people = 0")
     return url
 
 

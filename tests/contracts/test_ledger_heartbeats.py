@@ -128,7 +128,7 @@ async def test_sessions_of_an_older_schema_are_dated_by_their_beginning(empty_ur
         )
     await older.close()
     ledger = await SqlLedger.open(empty_url, gateway="gw", home="new", now=lambda: NOON + LEASE, patience=10)
-    assert HEAD_REVISION == "0002"
+    assert HEAD_REVISION > "0001"
     assert (await row(ledger, "s-old")).seen_at == NOON
     assert await ledger.end_open_sessions("crash", LEASE / 2) == ["s-old"]
     await ledger.close()

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.ssh.door.doorstep import Doorstep
-from gateway.adapters.ssh.door.failures import Failures, neighbourhood
 from gateway.adapters.ssh.door.turns import Turns
+from gateway.core.failures import Failures, neighbourhood
 
 
 class Hand:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
-from gateway.adapters.ssh.door.failures import Failures, neighbourhood
+from gateway.core.failures import Failures, neighbourhood
 
 QUIET = 10.0
 """Seconds between lines of the log about a lack of room: whoever floods the door shall not fill the log."""
