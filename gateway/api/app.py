@@ -6,20 +6,45 @@ from fastapi import FastAPI, HTTPException
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import control, feed, health, problems, recordings, sessions
+from gateway.api import (
+    certificates,
+    control,
+    feed,
+    health,
+    login,
+    machines,
+    people,
+    problems,
+    recordings,
+    sessions,
+    tokens,
+)
 from gateway.api.health import Check
+from gateway.api.pages import arriving, confirming
+from gateway.api.pages.route import PageState
 from gateway.api.playback import Playback
 from gateway.api.services import ApiServices
 from gateway.api.viewings import Viewings
 
 __all__ = ["ApiServices", "build_api", "build_health"]
 
+ROUTERS = (
+    sessions.router,
+    recordings.router,
+    feed.router,
+    control.router,
+    login.router,
+    people.router,
+    tokens.router,
+    certificates.router,
+    machines.router,
+)
 LONGEST_BODY = 1 << 16
 _EVERYWHERE = problems.documented(401, 422, 503)
 
 
 def build_api(services: ApiServices) -> FastAPI:
-    """The API over these organs. OpenAPI is at /v1/openapi.json; there are no pages that load foreign scripts."""
+    """The API over these organs. OpenAPI is at /v1/openapi.json; the only pages are those to sign in."""
     app = FastAPI(
         title="hoop gateway",
         version=services.version,
@@ -31,8 +56,13 @@ def build_api(services: ApiServices) -> FastAPI:
     app.state.services = services
     app.state.playback = Playback(services.blobs)
     app.state.viewings = Viewings()
-    for router in (sessions.router, recordings.router, feed.router, control.router):
+    app.state.login = login.LoginState(services.clock)
+    for router in ROUTERS:
         app.include_router(router, prefix="/v1", responses=_EVERYWHERE)
+    if services.sign_in is not None:
+        app.state.pages = PageState(services, services.sign_in)
+        app.include_router(arriving.router)
+        app.include_router(confirming.router)
     app.add_middleware(_SmallBodies)
     app.add_middleware(_NeverKept)
     problems.install(app)

@@ -1,10 +1,15 @@
-"""Who calls: the bearer token of the Authorization header, and of no other place, becomes a Principal."""
+"""Who calls: the bearer token of the Authorization header, and of no other place, becomes a Principal.
+
+A route takes a `Caller`, who is a person. One that is for machines, too, takes `AnyCaller` instead, and asks
+`rights.may` what a token of this kind can be used for.
+"""
 
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from gateway.api.rights import Action, may
 from gateway.api.services import Services
 from gateway.core.errors import Fault, Refused
 from gateway.core.people import Peer, Principal
@@ -19,7 +24,7 @@ def peer_of(request: Request) -> Peer:
     return Peer(address, port, request.headers.get("user-agent", "")[:128])
 
 
-async def _caller(request: Request, services: Services, credentials: _Credentials) -> Principal:
+async def _any_caller(request: Request, services: Services, credentials: _Credentials) -> Principal:
     if credentials is None or not credentials.credentials:
         raise HTTPException(401, "an API token is needed", {"WWW-Authenticate": "Bearer"})
     try:
@@ -29,8 +34,18 @@ async def _caller(request: Request, services: Services, credentials: _Credential
         raise HTTPException(401, refused.sentence, challenge) from refused
 
 
+AnyCaller = Annotated[Principal, Depends(_any_caller)]
+"""A route that takes this can only be called by somebody known: a person, or a machine."""
+
+
+async def _caller(who: AnyCaller) -> Principal:
+    if not may(who, Action.CALL, who.name):
+        raise HTTPException(403, "a token of this kind is for machines: nobody looks around with it")
+    return who
+
+
 Caller = Annotated[Principal, Depends(_caller)]
-"""A route that takes this can only be called by somebody known."""
+"""A route that takes this can only be called by a person."""
 
 
 async def still_welcome(request: Request, services: Services) -> bool:

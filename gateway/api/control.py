@@ -73,15 +73,24 @@ async def end_person(
         raise not_found("there is nobody of this name for you")
     gates = services.live.of(name)
     name = gates[0].session.principal.name if gates else name
-    ended = await asyncio.gather(*(_ended(gate, who, why.reason if why else "") for gate in gates))
-    await _over([gate for gate, did in zip(gates, ended, strict=True) if did])
-    open_rows = await services.ledger.sessions(live=True, person=name, limit=1000)
-    elsewhere = [
-        row.id for row in open_rows if summaries.is_live(services, row) and not _is_here(services, row)
-    ]
     return PersonEnded(
-        ended=[gate.session.id for gate, did in zip(gates, ended, strict=True) if did], elsewhere=elsewhere
+        ended=await end_gates(gates, who, why.reason if why else ""),
+        elsewhere=await live_elsewhere(services, name),
     )
+
+
+async def end_gates(gates: Sequence[Gate], who: Principal, reason: str) -> list[str]:
+    """End these sessions, wait a moment until they are written down as over, and return the ids of those that had not
+    ended before."""
+    ended = await asyncio.gather(*(_ended(gate, who, reason) for gate in gates))
+    await _over([gate for gate, did in zip(gates, ended, strict=True) if did])
+    return [gate.session.id for gate, did in zip(gates, ended, strict=True) if did]
+
+
+async def live_elsewhere(services: ApiServices, name: str) -> list[str]:
+    """The sessions of the person of this name that are live on other gateways."""
+    rows = await services.ledger.sessions(live=True, person=name, limit=1000)
+    return [row.id for row in rows if summaries.is_live(services, row) and not _is_here(services, row)]
 
 
 async def _steered(services: ApiServices, who: Principal, action: Action, id: str) -> tuple[SessionRow, Gate]:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -33,10 +33,13 @@ class Problem(_Model):
 
 
 class Me(_Model):
-    """Who the caller is, and where."""
+    """Who the caller is, how they proved it (`method`), until when (None: for good), and where."""
 
     person: str
     roles: list[str]
+    groups: list[str] = []
+    method: str = ""
+    expires_at: datetime | None = None
     gateway: str
     version: str
     demo: bool = False
@@ -99,10 +102,13 @@ class Message(_Model):
     text: Annotated[_Line, Field(min_length=1), StringConstraints(strip_whitespace=True)]
 
 
+_Reason = Annotated[_Line, StringConstraints(strip_whitespace=True)]
+
+
 class EndSession(_Model):
     """Why a session is ended: the person is told, and the audit log keeps it."""
 
-    reason: Annotated[_Line, StringConstraints(strip_whitespace=True)] = ""
+    reason: _Reason = ""
 
 
 class EndPerson(EndSession):
@@ -116,6 +122,208 @@ class PersonEnded(_Model):
     """Ids of the sessions that were ended."""
     elsewhere: list[str] = []
     """Ids of their sessions that are live on other gateways: those have to be asked."""
+
+
+_Short = Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
+_Name = Annotated[_Short, Field(min_length=1)]
+_Hidden = Annotated[str, Field(max_length=1024, repr=False)]
+
+
+class DeviceAsked(_Model):
+    """Somebody without a browser at hand wants to sign in: what asks, and on which machine."""
+
+    client: _Short = ""
+    host: _Short = ""
+    what: _Name = "hoop-tui login"
+
+
+class DeviceCode(_Model):
+    """The person opens `verification_uri_complete`; the client asks for the token every `interval` seconds."""
+
+    device_code: _Hidden
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int
+    interval: int
+
+
+class TokenAsked(_Model):
+    """The end of a sign-in: `device` with its code, or `code` with what the browser brought back."""
+
+    grant: Literal["device", "code"]
+    device_code: _Hidden = ""
+    code: _Hidden = ""
+    code_verifier: _Hidden = ""
+    redirect_uri: _Hidden = ""
+
+
+GrantError = Literal["authorization_pending", "slow_down", "expired_token", "access_denied", "invalid_grant"]
+
+
+class GrantRefused(_Model):
+    """Status 400 of a `TokenAsked`: the OAuth word for programs, and one sentence for people."""
+
+    error: GrantError
+    detail: str
+
+
+class PasswordGiven(_Model):
+    """A local person signs in."""
+
+    name: _Name
+    password: Annotated[_Hidden, Field(min_length=1)]
+    otp: Annotated[_Hidden, Field(max_length=16)] = ""
+
+
+class MachineAsked(_Model):
+    """A machine signs in: with its own secret, or with the token that its CI job was given."""
+
+    machine: _Name
+    client_secret: _Hidden = ""
+    subject_token: Annotated[str, Field(max_length=32_768, repr=False)] = ""
+
+
+class SignedInToken(_Model):
+    """A token, shown this once. `note`: what the person should know, such as which roles were left out."""
+
+    token: _Hidden
+    id: str
+    person: str
+    roles: list[str]
+    expires_at: datetime
+    gateway: str
+    note: str = ""
+
+
+class CertificateAsked(_Model):
+    """An OpenSSH public key to certify; `bind_address`: for use from the caller's address only."""
+
+    public_key: Annotated[_Hidden, Field(max_length=16_384, min_length=1)]
+    bind_address: bool = False
+
+
+class SshCertificate(_Model):
+    """A certificate, its serial in decimal, and how to know the gateway: lines of the keys that sign its own."""
+
+    certificate: str
+    serial: str
+    expires_at: datetime
+    person: str
+    host_authorities: list[str]
+    hosts: list[str]
+    ssh_host: str
+    ssh_port: int
+
+
+class DatabaseTokenAsked(_Model):
+    """A short-lived password for one target. `ttl` in seconds; 0: as long as the gateway gives by itself."""
+
+    kind: Literal["database"] = "database"
+    target: _Name
+    ttl: Annotated[int, Field(ge=0, le=31_536_000)] = 0
+    label: _Short = ""
+
+
+class TokenSummary(_Model):
+    """One row of the tokens list; `kind`: api, login, database, machine or secret."""
+
+    id: str
+    person: str
+    kind: str
+    roles: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked: bool = False
+    target: str = ""
+    label: str = ""
+    parent: str = ""
+    created_by: str = ""
+    used_at: datetime | None = None
+
+
+class TokenPage(_Model):
+    """Tokens, newest first."""
+
+    tokens: list[TokenSummary]
+
+
+class CertificateSummary(_Model):
+    """One row of the certificates list."""
+
+    serial: str
+    person: str
+    fingerprint: str
+    issued_at: datetime
+    expires_at: datetime
+    address: str = ""
+    token: str = ""
+    revoked: bool = False
+
+
+class CertificatePage(_Model):
+    """Newest first."""
+
+    certificates: list[CertificateSummary]
+
+
+class PersonSummary(_Model):
+    """One row of the people list. No `issuer`: of the configuration. `gone`: their provider vouches for them no more.
+    `sessions`: live on the gateway asked."""
+
+    name: str
+    id: str
+    issuer: str = ""
+    groups: list[str] = []
+    roles: list[str] = []
+    locked_at: datetime | None = None
+    locked_by: str = ""
+    locked_reason: str = ""
+    checked_at: datetime | None = None
+    gone: bool = False
+    sessions: int = 0
+
+
+class LockPerson(_Model):
+    """Why somebody is locked out. Staff and the audit log read it; the person does not."""
+
+    reason: Annotated[_Reason, Field(min_length=1)]
+
+
+class PersonLockedOut(_Model):
+    """What ended with the lock: sessions by their ids, and how many tokens and certificates."""
+
+    person: PersonSummary
+    ended: list[str]
+    elsewhere: list[str] = []
+    """Ids of sessions that were live on other gateways, which end them by themselves."""
+    tokens: int = 0
+    certificates: int = 0
+
+
+class PeoplePage(_Model):
+    """People, by name."""
+
+    people: list[PersonSummary]
+
+
+class MachineSummary(_Model):
+    """One row of the machines list. `warnings`: sentences, such as that its secret was not changed for long."""
+
+    name: str
+    owner: str
+    groups: list[str]
+    targets: list[str]
+    ttl: int
+    issuer: str = ""
+    used_at: datetime | None = None
+    warnings: list[str] = []
+
+
+class MachinePage(_Model):
+    """Machines, by name."""
+
+    machines: list[MachineSummary]
 
 
 class RecordingState(StrEnum):

@@ -1,16 +1,26 @@
 """What the API needs from the rest of the gateway. The composition root fills it in; tests do, too."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Annotated, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 
-from gateway.core.people import Peer, Principal
+from gateway.api.schema import (
+    CertificateAsked,
+    DatabaseTokenAsked,
+    MachineAsked,
+    MachineSummary,
+    PasswordGiven,
+    SignedInToken,
+    SshCertificate,
+)
+from gateway.core.people import Known, Peer, Principal
 from gateway.core.ports import LEASE, Blobs, Bus, Clock, Ledger
+from gateway.session.doorbell import Doorbell
 from gateway.session.gate import Gate
 
 Identify = Callable[[str, Peer], Awaitable[Principal]]
@@ -25,6 +35,90 @@ class Live(Protocol):
     def of(self, person: str) -> Sequence[Gate]: ...
 
 
+async def _nobody() -> Sequence[Known]:
+    return ()
+
+
+async def _no_machines() -> Sequence[MachineSummary]:
+    return ()
+
+
+class Issuer(NamedTuple):
+    """An identity provider to choose: its name in the configuration, and what people call it."""
+
+    name: str
+    title: str
+
+
+class Journey(Protocol):
+    """A visit to a provider under way: `gateway.identity.oidc`. Only its desk looks inside."""
+
+    @property
+    def url(self) -> str:
+        """Where the browser goes."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """What it comes back with: random, and in no other journey."""
+        ...
+
+
+class Desk(Protocol):
+    """Who signs people in, and hands out what they go on with. Everything that it refuses raises `Refused` with a
+    sentence for the person, and is in the audit log by then, as is what it hands out."""
+
+    @property
+    def issuers(self) -> Sequence[Issuer]: ...
+
+    @property
+    def local(self) -> bool:
+        """Is there anybody who signs in with a password?"""
+        ...
+
+    async def begin(self, issuer: str, callback: str) -> Journey:
+        """Start at this provider, which sends the browser back to `callback`. An unknown one is `Refused`; one that
+        can not be reached now is a `Fault`."""
+        ...
+
+    async def finish(self, journey: Any, query: Mapping[str, str], browser: Peer) -> Principal:
+        """Who came back? `query` is what the browser brought, its state compared already."""
+        ...
+
+    async def by_password(self, given: PasswordGiven, peer: Peer) -> Principal: ...
+
+    async def by_machine(self, asked: MachineAsked, peer: Peer) -> SignedInToken: ...
+
+    async def issue(self, who: Principal, peer: Peer, how: str, browser: Peer | None = None) -> SignedInToken:
+        """A login token. `how`: `code` (their own browser came back to it), `device` or `password`; `browser`: where
+        they confirmed it."""
+        ...
+
+    async def refresh(self, who: Principal, peer: Peer) -> SignedInToken:
+        """Another login token for the one that `who` called with, which ends."""
+        ...
+
+    async def logout(self, who: Principal) -> None:
+        """End the token that `who` called with, and what was made with it."""
+        ...
+
+    async def certify(self, who: Principal, asked: CertificateAsked, peer: Peer) -> SshCertificate: ...
+
+    async def database_token(
+        self, who: Principal, asked: DatabaseTokenAsked, peer: Peer
+    ) -> SignedInToken: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """What signing in needs."""
+
+    desk: Desk
+    doorbell: Doorbell
+    public_url: str
+    """Where browsers reach this API; no slash at its end. Cookies are for https only where it says https."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiServices:
     """The organs behind the API."""
@@ -36,6 +130,11 @@ class ApiServices:
     identify: Identify
     live: Live
     """The sessions that are open in this process right now."""
+    everybody: Callable[[], Awaitable[Sequence[Known]]] = _nobody
+    """People of the configuration and of providers, and machines: those who are locked, too."""
+    machines: Callable[[], Awaitable[Sequence[MachineSummary]]] = _no_machines
+    sign_in: SignIn | None = None
+    """None: people and machines are known by keys and tokens only, and there are no pages."""
     gateway_name: str
     version: str
     demo: bool = False
@@ -53,4 +152,12 @@ def _services(request: Request) -> ApiServices:
     return services
 
 
+def _sign_in(request: Request) -> SignIn:
+    sign_in = _services(request).sign_in
+    if sign_in is None:
+        raise HTTPException(404, "nobody signs in here: this gateway knows people by keys and tokens only")
+    return sign_in
+
+
 Services = Annotated[ApiServices, Depends(_services)]
+SigningIn = Annotated[SignIn, Depends(_sign_in)]

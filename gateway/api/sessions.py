@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 
 from gateway.api import summaries
-from gateway.api.callers import Caller
+from gateway.api.callers import AnyCaller, Caller
 from gateway.api.problems import documented
 from gateway.api.rights import Action, may
 from gateway.api.schema import Me, SessionPage, SessionSummary
@@ -24,7 +24,7 @@ _Name = Annotated[str, Query(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 @router.get("/me", tags=["people"])
-async def me(who: Caller, services: Services) -> Me:
+async def me(who: AnyCaller, services: Services) -> Me:
     """Who you are, and which gateway this is."""
     return Me(
         person=who.name,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from gateway.adapters.ssh.jump.hops import HOPS_MOST
 from gateway.app.config_problems import Path, did_you_mean
+from gateway.app.config_secrets import check_secrets
 from gateway.app.config_sign_in import check_sign_in
 from gateway.app.config_values import Address
 from gateway.app.inventory import HOST_LABELS
@@ -24,6 +25,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from _store(settings)
     yield from _people(settings)
     yield from check_sign_in(settings)
+    yield from check_secrets(settings)
     yield from _targets(settings)
 
 

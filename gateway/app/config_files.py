@@ -15,10 +15,11 @@ import asyncssh
 from gateway.app.config_checks import Finding
 from gateway.app.config_keys import PublicKey, read_public_key
 from gateway.app.config_problems import Problem
+from gateway.app.config_secrets import references
 from gateway.app.config_values import SecretReference
 from gateway.app.settings import Settings
 from gateway.core.errors import Fault
-from gateway.secrets.references import read_secret_file, secret_file_problem
+from gateway.secrets.files import read_secret_file, secret_file_problem
 
 MOST_BYTES = 4 << 20
 _WILD = frozenset("*?[")
@@ -85,13 +86,11 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
     if settings.tls is not None:
         yield from _tls(settings.tls.certificate, settings.tls.key)
     yield from _host_key(settings.ssh.host_key)
-    if settings.store.password is not None:
-        yield from _reference(("store", "password"), settings.store.password)
+    if settings.vault is not None and settings.vault.ca_file is not None:
+        yield from _authority(("vault", "ca_file"), settings.vault.ca_file)
+    for path, reference in references(settings):
+        yield from _reference(path, reference)
     for index, target in enumerate(settings.target):
-        if target.key is not None:
-            yield from _reference(("target", index, "key"), target.key)
-        if target.password is not None:
-            yield from _reference(("target", index, "password"), target.password)
         if target.known_hosts is not None:
             yield from _known_hosts(("target", index, "known_hosts"), target.known_hosts)
 
@@ -103,6 +102,18 @@ def _reference(path: tuple[str | int, ...], reference: SecretReference) -> Itera
         sentence = secret_file_problem(str(reference.value))
         if sentence:
             yield path, sentence
+
+
+def _authority(path: tuple[str | int, ...], file: Path) -> Iterator[Finding]:
+    try:
+        text = read_text(file)
+    except ValueError as problem:
+        yield path, f"{file}: {problem}"
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
+    except (ssl.SSLError, ValueError):
+        yield path, f"{file}: has no certificate in PEM form"
 
 
 def _tls(certificate: Path, key: Path) -> Iterator[Finding]:

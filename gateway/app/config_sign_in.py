@@ -26,7 +26,8 @@ def _issuers(settings: Settings) -> Iterator[Finding]:
             yield ("issuer", index, "url"), "is another issuer's, too"
         if "openid" not in issuer.scopes:
             yield ("issuer", index, "scopes"), 'must have "openid" in it'
-        if settings.gateway.public_url is None:
+        api = settings.listen.api
+        if settings.gateway.public_url is None and (api is None or not api.is_loopback):
             yield (
                 ("issuer", index),
                 "needs gateway.public_url: people's browsers must find their way back to the gateway",

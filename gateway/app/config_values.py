@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+from gateway.secrets.aws import read_aws
+from gateway.secrets.vault.settings import read_field
+
 _DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB|TiB|KB|MB|GB|TB)", re.ASCII)
 _UNITS = {
@@ -28,7 +31,10 @@ _HOST = re.compile(r"[A-Za-z0-9{]([A-Za-z0-9._{}-]{0,252}[A-Za-z0-9}])?", re.ASC
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
-SECRETS_GO = 'use { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", "ARGUMENT"] }'
+SECRETS_GO = (
+    'use { env = "NAME" }, { file = "PATH" }, { command = ["PROGRAM", "ARGUMENT"] }, '
+    '{ vault = "PATH#FIELD" } or { aws = "NAME" }'
+)
 
 
 def read_duration(text: str) -> timedelta:
@@ -116,14 +122,17 @@ def read_address(text: str) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class SecretReference:
-    """Where a secret is found when it is used. `value` is a variable's name, a path or an argument list."""
+    """Where a secret is found when it is used. `value` is a variable's name, a path, an argument list, or a name in a
+    vault or in AWS; `more` is what else the latter takes."""
 
-    kind: Literal["env", "file", "command"]
+    kind: Literal["env", "file", "command", "vault", "aws"]
     value: str | tuple[str, ...]
+    more: tuple[tuple[str, str], ...] = ()
 
     def as_mapping(self) -> Mapping[str, Any]:
         """The form the Secrets port takes."""
-        return {self.kind: list(self.value) if isinstance(self.value, tuple) else self.value}
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return {self.kind: value, **dict(self.more)}
 
 
 def read_secret(given: object) -> SecretReference:
@@ -132,9 +141,15 @@ def read_secret(given: object) -> SecretReference:
         return given
     if isinstance(given, str):
         raise ValueError(f"a secret is never written into the configuration: {SECRETS_GO}")
+    if isinstance(given, dict) and "aws" in given:
+        read_aws(given)
+        more = tuple((key, given[key]) for key in ("field", "region") if key in given)
+        return SecretReference("aws", given["aws"], more)
     if not isinstance(given, dict) or len(given) != 1:
         raise ValueError(f"must be one reference to a secret: {SECRETS_GO}")
     ((kind, value),) = given.items()
+    if kind == "vault":
+        return SecretReference("vault", str(read_field(value if isinstance(value, str) else "")))
     if kind == "env":
         if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
             raise ValueError("env must be the name of an environment variable")

@@ -15,10 +15,11 @@ from gateway.api.health import Check
 from gateway.app import wiring
 from gateway.app.clock import SystemClock
 from gateway.app.config_file import LoadedConfig, load_config
-from gateway.app.config_store import store_password
+from gateway.app.credentials import Credentials, password_of_store
+from gateway.app.front_hall import FrontHall, hosts, public_url
 from gateway.app.home import Home
 from gateway.app.inventory import Targets
-from gateway.app.people import People
+from gateway.app.machine_list import MachineList
 from gateway.app.shelf import PolicyShelf
 from gateway.app.web import WebDoor, listen
 from gateway.blobs.local import LocalBlobs
@@ -29,7 +30,6 @@ from gateway.core.people import Peer, Principal
 from gateway.core.ports import Hint
 from gateway.core.secret import Secret
 from gateway.masking.stream import StreamMasker
-from gateway.secrets.references import ReferenceSecrets
 from gateway.session.approvals import Approvals
 from gateway.session.gate import Organs
 from gateway.session.heartbeat import LOST, Heartbeat
@@ -60,20 +60,30 @@ class House:
         self.bus = InProcessBus()
         self.clock = SystemClock()
         self.blobs = LocalBlobs(settings.store.recordings_directory, reserve_bytes=settings.store.reserve)
-        self.people = People(settings.person, ledger, self.clock)
         self.targets = Targets(wiring.targets(settings))
         self.policy = PolicyShelf(config.policy)
         self.live = LiveSessions()
         self.ports: dict[str, int] = {}
+        self.credentials = Credentials(settings)
+        self.hall = FrontHall(
+            settings,
+            ledger,
+            self.clock,
+            self.credentials.secrets,
+            self.live,
+            self.targets.find,
+            lambda: self.ports.get("ssh", 0),
+        )
         self._home = home
         self._demo = demo
         self._hints = hints
         self._stopping = asyncio.Event()
         self._web: list[WebDoor] = []
+        self._public_url = ""
         organs = Organs(
             ledger, self.bus, Approvals(ledger, self.bus, self.clock), self.policy.judge, StreamMasker
         )
-        rooms = Rooms(ledger, self.blobs, self.bus, self.clock, self.people, self.targets)
+        rooms = Rooms(ledger, self.blobs, self.bus, self.clock, self.hall.people, self.targets)
         self._lease = settings.gateway.lease
         self._heartbeat = Heartbeat(ledger, self.live, self.clock, lease=self._lease)
         self.lobby = Lobby(
@@ -83,9 +93,7 @@ class House:
             max_sessions=settings.ssh.max_sessions,
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
-        self._ssh = SshAdapter(
-            wiring.ssh_door(settings), self.lobby, self.people, ReferenceSecrets(), self.targets.find
-        )
+        self._ssh: SshAdapter | None = None
 
     @classmethod
     async def open(cls, config: LoadedConfig, *, hints: tuple[str, ...] = (), demo: bool = False) -> "House":
@@ -95,7 +103,7 @@ class House:
         gateway = config.settings.gateway
         home = Home.take(gateway.data_dir)
         try:
-            password = await store_password(store, ReferenceSecrets())
+            password = await password_of_store(config.settings)
             ledger = await SqlLedger.open(store.url, password=password, gateway=gateway.name, home=home.id)
         except BaseException:
             home.leave()
@@ -119,6 +127,7 @@ class House:
         try:
             if listening.api is not None:
                 door = listen(listening.api.host, listening.api.port, "the API")
+                self._public_url = public_url(self.config.settings, int(door.getsockname()[1]))
                 doors.append(("api", WebDoor(build_api(self._services()), door, self.config.settings.tls)))
             if listening.admin is not None:
                 door = listen(listening.admin.host, listening.admin.port, "health checks")
@@ -130,12 +139,26 @@ class House:
             version=__version__, config_sha256=self.config.sha256, recovered=len(recovered)
         )
         await self.ledger.append(started)
+        await self.hall.open()
         self._heartbeat.start()
         if listening.ssh is not None:
+            self._ssh = self._ssh_adapter()
             (bound, *_) = await self._ssh.start(listening.ssh.host, listening.ssh.port)
             self.ports["ssh"] = bound[1]
         for name, web in doors:
             self.ports[name] = await web.start()
+
+    def _ssh_adapter(self) -> SshAdapter:
+        return SshAdapter(
+            wiring.ssh_door(self.config.settings, hosts(self.config.settings)),
+            self.lobby,
+            self.hall.people,
+            self.credentials.secrets,
+            self.targets.find,
+            host_signer=self.hall.host_signer,
+            target_signer=self.hall.target_signer,
+            codes=self.hall.codes(self._public_url) if self._public_url else None,
+        )
 
     def _services(self) -> ApiServices:
         return ApiServices(
@@ -145,6 +168,14 @@ class House:
             clock=self.clock,
             identify=self._identify,
             live=self.live,
+            everybody=self.hall.people.directory.everybody,
+            machines=MachineList(
+                lambda: self.config.settings.machine,
+                self.ledger,
+                self.clock,
+                self.hall.people.directory.named,
+            ),
+            sign_in=self.hall.sign_in(self._public_url) if self._public_url else None,
             gateway_name=self.config.settings.gateway.name,
             version=__version__,
             demo=self._demo,
@@ -162,10 +193,13 @@ class House:
         ended = self.live.end_all("the gateway is shutting down")
         if ended:
             log.info("ending %d open sessions", ended)
-        await self._ssh.stop(DRAIN_SECONDS)
+        if self._ssh is not None:
+            await self._ssh.stop(DRAIN_SECONDS)
         for door in reversed(self._web):
             await door.stop()
         await self._heartbeat.stop()
+        await self.hall.close()
+        await self.credentials.close()
         try:
             await self.ledger.append(GatewayStopped())
         finally:
@@ -180,12 +214,12 @@ class House:
             log.error("the configuration was not reloaded, the old one stays in force: %s", problem.sentence)
             await self._reloaded(False, self.config.sha256, problem.sentence)
             return False
-        self.people.replace(fresh.settings.person)
         self.targets.replace(wiring.targets(fresh.settings))
         self.policy.replace(fresh.policy)
         if wiring.needs_restart(self.config.settings, fresh.settings):
             log.warning("listeners, store and ssh settings take effect at the next start")
         self.config = fresh
+        await self.hall.reload(fresh.settings)
         log.info("configuration reloaded")
         await self._reloaded(True, fresh.sha256, "")
         return True

@@ -1,50 +1,72 @@
-"""The people of the configuration, known by key and by token. A reload replaces them in place."""
+"""Everybody who may come in, put together from the configuration and the register; and what they may show.
 
-from collections.abc import Iterable
+The rooms of identity each know one thing that people show; this is where they become one answer. A reload replaces
+what comes from the configuration.
+"""
 
-from gateway.app.settings_people import Person
+from collections.abc import Collection
+
+from gateway.app.settings import Settings
+from gateway.app.settings_people import MachineTable, Person
 from gateway.core.people import Principal
-from gateway.core.ports import Clock
-from gateway.identity.ssh_keys import KeyIdentities
-from gateway.identity.tokens import TokenIdentities, Tokens
+from gateway.core.ports import Clock, Register
+from gateway.identity.authority import Authority
+from gateway.identity.certificates import CertificateIdentities
+from gateway.identity.directory import Configured, Directory
+from gateway.identity.machine_secrets import machine_id
+from gateway.identity.tokens import FOR_THE_API, TokenIdentities
 
 
 class People:
-    """Everybody who may sign in, by whatever they present. Disabled people are nobody."""
+    """`session.lobby.Identities`, by whatever people show. Whoever is disabled or locked is nobody."""
 
-    def __init__(self, persons: Iterable[Person], tokens: Tokens, clock: Clock) -> None:
-        self._by_name: dict[str, Principal] = {}
-        self._keys = KeyIdentities()
-        self._tokens = TokenIdentities(tokens, clock, self.find)
-        self.replace(persons)
+    def __init__(
+        self,
+        settings: Settings,
+        register: Register,
+        clock: Clock,
+        authority: Authority,
+    ) -> None:
+        """`authority` is the one whose certificates let people in."""
+        self.directory = Directory(register, clock)
+        self.tokens = TokenIdentities(register, clock, self.directory.find)
+        self._certificates = CertificateIdentities(authority, register, clock, self.directory.find)
+        self.replace(settings)
 
-    def replace(self, persons: Iterable[Person]) -> None:
-        """Know these people from now on."""
-        enabled = [(_principal(person), person) for person in persons if not person.disabled]
-        self._keys.replace({principal: [key.openssh for key in person.keys] for principal, person in enabled})
-        self._by_name = {principal.name: principal for principal, _ in enabled}
-
-    def find(self, name: str) -> Principal | None:
-        """The person of this name as they are now."""
-        return self._by_name.get(name)
+    def replace(self, settings: Settings) -> None:
+        """Know what this configuration says of people from now on."""
+        issuers = {issuer.name: issuer.url for issuer in settings.issuer}
+        people = [_person(person, issuers) for person in settings.person if not person.disabled]
+        machines = [_machine(machine) for machine in settings.machine if not machine.disabled]
+        self.directory.replace([*people, *machines], settings.roles.of)
 
     async def by_ssh_key(self, openssh: str, fingerprint: str) -> Principal | None:
         """Who holds this key?"""
-        return await self._keys.by_ssh_key(openssh, fingerprint)
+        return await self.directory.by_ssh_key(openssh, fingerprint)
+
+    async def by_certificate(self, openssh: str, address: str) -> Principal | None:
+        """For whom was this certificate made, and may it be used from there?"""
+        return await self._certificates.by_certificate(openssh, address)
+
+    async def by_token(self, token: str, kinds: Collection[str] = FOR_THE_API) -> Principal | None:
+        """Who was this token made for?"""
+        return await self.tokens.by_token(token, kinds)
 
     def still(self, principal: Principal) -> Principal | None:
-        """Whoever signed in with a key, as they are now. None: they may not come in any more."""
-        return self._keys.still(principal)
-
-    async def by_token(self, token: str) -> Principal | None:
-        """Who was this token made for?"""
-        return await self._tokens.by_token(token)
+        """Whoever came in, as they are now. None: they may not come in any more."""
+        return self.directory.still(principal)
 
 
-def _principal(person: Person) -> Principal:
-    return Principal(
-        id=person.name,
-        name=person.name,
-        groups=frozenset(person.groups),
-        roles=frozenset(person.roles),
-    )
+def _person(person: Person, issuers: dict[str, str]) -> Configured:
+    link = None
+    if person.issuer is not None and person.subject is not None:
+        link = (issuers[person.issuer], person.subject)
+    principal = Principal(person.name, person.name, frozenset(person.groups), frozenset(person.roles))
+    return Configured(principal, tuple(key.openssh for key in person.keys), link)
+
+
+def _machine(machine: MachineTable) -> Configured:
+    name = machine_id(machine.name)
+    groups, targets = frozenset(machine.groups), frozenset(machine.targets)
+    principal = Principal(name, name, groups, frozenset({"person"}), targets=targets)
+    return Configured(principal, owner=machine.owner)

@@ -38,6 +38,7 @@ from gateway.app.settings_kinds import (
     from_to,
 )
 from gateway.app.settings_people import IssuerTable, LoginTable, MachineTable, Person, RolesTable
+from gateway.app.settings_secrets import SecretsTable, VaultTable
 
 
 def _store_url(given: str) -> str:
@@ -161,6 +162,8 @@ class Settings(Table):
     machine: Annotated[tuple[MachineTable, ...], Strict(False)] = ()
     target: Annotated[tuple[TargetTable, ...], Strict(False)] = ()
     policy: PolicyTable = PolicyTable()
+    secrets: SecretsTable = SecretsTable()
+    vault: VaultTable | None = None
 
     @property
     def known_hosts(self) -> Path:

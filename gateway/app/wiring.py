@@ -24,6 +24,8 @@ def _target(table: TargetTable, trusted: Path) -> Target:
         labels=dict(table.labels),
         options={
             "logins": table.logins,
+            "accounts": tuple(account.model_dump(exclude_none=True) for account in table.accounts),
+            "auth": table.auth,
             "key": table.key.as_mapping() if table.key else None,
             "password": table.password.as_mapping() if table.password else None,
             "host_keys": [key.openssh for key in table.host_keys],
@@ -50,8 +52,8 @@ def make_directories(settings: Settings) -> None:
             raise Misconfigured(f"can not make the directory {directory}: {reason}") from problem
 
 
-def ssh_door(settings: Settings) -> SshDoor:
-    """What the SSH adapter needs to listen."""
+def ssh_door(settings: Settings, names: tuple[str, ...]) -> SshDoor:
+    """What the SSH adapter needs to listen. `names` are what people call this gateway."""
     ssh = settings.ssh
     return SshDoor(
         host_key_path=ssh.host_key,
@@ -66,12 +68,12 @@ def ssh_door(settings: Settings) -> SshDoor:
         max_channels=ssh.max_channels,
         max_forwards=ssh.max_forwards,
         banner=ssh.banner,
+        names=names,
         ciphers=ssh.ciphers,
     )
 
 
 def needs_restart(old: Settings, new: Settings) -> bool:
     """Something changed that a reload does not touch."""
-    return any(
-        getattr(old, table) != getattr(new, table) for table in ("gateway", "listen", "tls", "store", "ssh")
-    )
+    tables = ("gateway", "listen", "tls", "store", "ssh", "secrets", "vault")
+    return any(getattr(old, table) != getattr(new, table) for table in tables)

@@ -22,12 +22,11 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def opened(settings: "Settings") -> "AsyncIterator[SqlLedger]":
     """The ledger, closed when the context is left. Raises `Fault` and `BadUsage`."""
-    from gateway.app.config_store import store_password
-    from gateway.secrets.references import ReferenceSecrets
+    from gateway.app.credentials import password_of_store
     from gateway.store.ledger import SqlLedger
 
     own_directory(settings.gateway.data_dir)
-    password = await store_password(settings.store, ReferenceSecrets())
+    password = await password_of_store(settings)
     ledger = await SqlLedger.open(settings.store.url, password=password, gateway=settings.gateway.name)
     try:
         yield ledger

@@ -31,6 +31,11 @@ def new_token_id() -> str:
     return "t-" + _random(6)
 
 
+def new_secret_id() -> str:
+    """A fresh public half of a machine's client secret, such as `m-7QF2KM`."""
+    return "m-" + _random(6)
+
+
 def new_code() -> str:
     """A fresh code to type into a page, such as `WDJB-MJHT`: 40 bits that live for minutes."""
     text = _random(8)

@@ -19,10 +19,28 @@ class Principal:
     """How they proved who they are, for the audit: "ssh-key SHA256:...", "token t-7QF2"."""
     targets: frozenset[str] = frozenset()
     """The only targets that this sign-in reaches; with none named, all that rules allow."""
+    expires_at: datetime | None = None
+    """When what was shown is over; None: not by itself."""
     token: str = ""
     """The id of the token that this call was made with; empty where there was none, as with a key."""
     token_kind: str = ""
     """What that token is for, as `TokenRow.kind` has it: decides what may be asked of the API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Somebody there is, whether or not they may come in just now."""
+
+    principal: Principal
+    """With the groups and roles that they have when they come in."""
+    issuer: str = ""
+    """Who vouches for them; empty: the configuration names them."""
+    checked_at: datetime | None = None
+    """When the issuer last did."""
+    gone: bool = False
+    """Asked again, it said no."""
+    owner: str = ""
+    """Set for machines: the name of who answers for it."""
 
 
 @dataclass(frozen=True, slots=True)

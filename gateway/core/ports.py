@@ -127,6 +127,8 @@ class PersonRow:
     """When the provider last vouched for them."""
     sealed: bytes = b""
     """What the provider can be asked again with, encrypted."""
+    gone: bool = False
+    """Asked again, the provider said no. Signing in there anew makes it false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,11 @@ class Register(Protocol):
 
     async def token_used(self, id: str, at: datetime) -> None: ...
 
+    async def renew_token(self, id: str, digest: str, fresh: str, expires_at: datetime, event: Event) -> bool:
+        """Give a token another secret and a later end; what was made with it stays. False: its digest is not `digest`
+        any more, or it is over."""
+        ...
+
     async def keep_person(self, row: PersonRow, event: Event | None) -> bool:
         """Keep somebody, or what has changed of them. False, and nothing kept: their name is somebody else's."""
         ...
@@ -213,12 +220,21 @@ class Register(Protocol):
 
     async def set_password(self, row: PasswordRow, event: Event) -> None: ...
 
+    async def rehash_password(self, person: str, old: str, new: str) -> bool:
+        """Compare-and-set of the hash of an unchanged password. False: it is not what it was, or there is none."""
+        ...
+
     async def use_totp_step(self, person: str, step: int) -> bool:
         """Compare-and-set. False: the code of that half minute, or of a later one, was used before."""
         ...
 
+    async def revoked(self, since: datetime) -> tuple[AbstractSet[str], AbstractSet[int]]:
+        """The ids of tokens and the serial numbers of certificates that were ended before their time, of those that
+        would have lasted beyond `since`."""
+        ...
+
     async def people_version(self) -> int:
-        """Grows with every change above but `token_used`: whoever remembers people looks again then."""
+        """Grows with every change above but those of use: whoever remembers people looks again then."""
         ...
 
 
@@ -341,7 +357,21 @@ class Secrets(Protocol):
     """Fetches a target's credential when it is used."""
 
     async def fetch(self, reference: Mapping[str, Any]) -> Secret:
-        """`{"env": NAME}`, `{"file": PATH}` or `{"command": [...]}`. Raises `Fault`; never names the value."""
+        """`{"env": NAME}`, `{"file": PATH}`, `{"command": [...]}`, `{"vault": "PATH#FIELD"}` or `{"aws": NAME}`.
+        Raises `Fault`; never names the value."""
+        ...
+
+    def forget(self, reference: Mapping[str, Any]) -> None:
+        """The target refused what was fetched: it may have been changed, so whoever comes now gets it afresh."""
+        ...
+
+
+class KeySigner(Protocol):
+    """Somebody else's authority, which signs keys of the gateway's for one account."""
+
+    async def sign_ssh(self, reference: Mapping[str, Any], public_key: str, principal: str) -> str:
+        """A short certificate for `public_key`, both a line of OpenSSH, that lets it in as `principal`.
+        `{"vault_ssh": "MOUNT/sign/ROLE"}`. Raises `Fault`."""
         ...
 
 

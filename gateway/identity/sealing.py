@@ -40,7 +40,9 @@ class Sealer:
                 raise InvalidTag
             return self._cipher.decrypt(nonce, rest, about.encode())
         except (InvalidTag, ValueError):
-            raise Fault("the gateway can not read what it has sealed: is its sealing.key another one?") from None
+            raise Fault(
+                "the gateway can not read what it has sealed: is its sealing.key another one?"
+            ) from None
 
 
 def load_or_make(path: Path) -> Sealer:

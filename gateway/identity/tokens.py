@@ -1,4 +1,4 @@
-"""API tokens: making one, and finding whose it is.
+"""Tokens: making one, and finding whose it is.
 
 A token reads `hoop_<id>_<secret>`. The id is public and finds the row; the secret is 256 random bits, of which
 only the SHA-256 is kept (a slow hash guards weak secrets, and this one is not weak). Roles, groups and whether the
@@ -7,15 +7,17 @@ person is disabled are looked up at each use, so that a change of configuration 
 
 import base64
 import hmac
+import logging
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-from gateway.core.events import TokenCreated
+from gateway.core.errors import Fault
+from gateway.core.events import TokenCreated, TokenRenewed
 from gateway.core.ids import new_token_id
 from gateway.core.people import Principal
 from gateway.core.ports import Clock, TokenRow
@@ -23,14 +25,25 @@ from gateway.core.ports import Clock, TokenRow
 _TOKEN = re.compile(r"hoop_(t-[0-9A-Z]{6})_([a-z2-7]{52})", re.ASCII)
 _NOBODY = sha256(b"no token has this digest").hexdigest()
 
+FOR_THE_API = frozenset({"api", "login", "machine"})
+"""The kinds of tokens that the API takes. The others open one thing each."""
+
+NOTED_EVERY = timedelta(minutes=1)
+NOTED_MOST = 10_000
+NOWHERE = "-"
+"""No target is called so."""
+
+log = logging.getLogger("hoop.identity")
+
 Lookup = Callable[[str], Principal | None]
-"""The person of this name as they are now; None where there is none, or they are disabled."""
+"""The person with this id as they are now; None where there is none, or they may not come in."""
 
 
 class Tokens(Protocol):
     """The part of the ledger that this module needs."""
 
     async def token(self, id: str) -> TokenRow | None: ...
+    async def token_used(self, id: str, at: datetime) -> None: ...
 
 
 class Minted(NamedTuple):
@@ -42,20 +55,60 @@ class Minted(NamedTuple):
 
 
 def mint(
-    person: str, roles: frozenset[str], now: datetime, expires_at: datetime | None, *, actor: str = ""
+    person: str,
+    roles: frozenset[str],
+    now: datetime,
+    expires_at: datetime | None,
+    *,
+    actor: str = "",
+    kind: str = "api",
+    target: str = "",
+    label: str = "",
+    parent: str = "",
 ) -> Minted:
-    """Make a token for `person`. No `roles` means: all that the person has, whenever it is used."""
+    """Make a token for the person with the id `person`. No `roles` means: all that they have, whenever it is used."""
     id = new_token_id()
-    secret = base64.b32encode(secrets.token_bytes(32)).decode().rstrip("=").lower()
-    row = TokenRow(id, _digest(secret), person, roles, now, expires_at)
+    secret = _new_secret()
+    row = TokenRow(
+        id,
+        _digest(secret),
+        person,
+        roles,
+        now,
+        expires_at,
+        kind=kind,
+        target=target,
+        label=label,
+        parent=parent,
+        created_by=actor,
+    )
     event = TokenCreated(
         actor=actor,
         token=id,
         person=person,
         roles=sorted(roles),
         expires_at=expires_at.isoformat() if expires_at else "",
+        kind=kind,
+        target=target,
+        label=label,
+        parent=parent,
     )
     return Minted(f"hoop_{id}_{secret}", row, event)
+
+
+class Renewed(NamedTuple):
+    """The same token with another secret: its text to show once, and what to keep of it."""
+
+    token: str
+    digest: str
+    event: TokenRenewed
+
+
+def renewed(row: TokenRow, expires_at: datetime) -> Renewed:
+    """Another secret for a sign-in that goes on until `expires_at`."""
+    secret = _new_secret()
+    event = TokenRenewed(actor=row.person, token=row.id, expires_at=expires_at.isoformat())
+    return Renewed(f"hoop_{row.id}_{secret}", _digest(secret), event)
 
 
 class TokenIdentities:
@@ -65,9 +118,29 @@ class TokenIdentities:
         self._tokens = tokens
         self._clock = clock
         self._lookup = lookup
+        self._noted: dict[str, datetime] = {}
 
-    async def by_token(self, token: str) -> Principal | None:
-        """None: malformed, unknown, wrong, revoked, expired, or the person is no longer there."""
+    async def by_token(self, token: str, kinds: Collection[str] = FOR_THE_API) -> Principal | None:
+        """None: malformed, unknown, wrong, revoked, expired, of another kind, or the person is no longer there."""
+        row = await self.row_of(token)
+        if row is None or row.kind not in kinds:
+            return None
+        person = self._lookup(row.person)
+        if person is None:
+            return None
+        await self._note_use(row)
+        return replace(
+            person,
+            roles=person.roles & row.roles if row.roles else person.roles,
+            method=f"token {row.id}",
+            targets=_narrowed(person.targets, row.target),
+            token=row.id,
+            token_kind=row.kind,
+            expires_at=row.expires_at,
+        )
+
+    async def row_of(self, token: str) -> TokenRow | None:
+        """What is kept of this token, if it is good now."""
         found = _TOKEN.fullmatch(token)
         if found is None:
             return None
@@ -78,11 +151,32 @@ class TokenIdentities:
             return None
         if row.expires_at is not None and self._clock.now() >= row.expires_at:
             return None
-        person = self._lookup(row.person)
-        if person is None:
-            return None
-        roles = person.roles & row.roles if row.roles else person.roles
-        return replace(person, roles=roles, method=f"token {row.id}")
+        return row
+
+    async def _note_use(self, row: TokenRow) -> None:
+        """Once a minute is enough to tell a token that nobody uses. That it can not be noted stops nobody."""
+        now = self._clock.now()
+        last = self._noted.get(row.id, row.used_at)
+        if last is not None and timedelta() <= now - last < NOTED_EVERY:
+            return
+        if len(self._noted) >= NOTED_MOST:
+            self._noted.clear()
+        self._noted[row.id] = now
+        try:
+            await self._tokens.token_used(row.id, now)
+        except Fault as problem:
+            log.warning("that the token %s was used is not noted: %s", row.id, problem.sentence)
+
+
+def _narrowed(targets: frozenset[str], target: str) -> frozenset[str]:
+    """What a person reaches with a token for one target."""
+    if not target:
+        return targets
+    return frozenset({target}) if not targets or target in targets else frozenset({NOWHERE})
+
+
+def _new_secret() -> str:
+    return base64.b32encode(secrets.token_bytes(32)).decode().rstrip("=").lower()
 
 
 def _digest(secret: str) -> str:

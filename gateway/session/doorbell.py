@@ -77,7 +77,7 @@ class Doorbell:
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._lifetime = lifetime
+        self.lifetime = lifetime
         self._monotonic = monotonic or (lambda: clock.monotonic_us() / 1e6)
         self._rings: dict[str, Ring] = {}
         self._waiting: Counter[str] = Counter()
@@ -99,7 +99,7 @@ class Doorbell:
             raise Refused("too many sign-ins are open - finish one of them, or try again in a few minutes")
         code = new_code()
         now = self._clock.now()
-        ring = Ring(code, what, peer, now, now + self._lifetime, self)
+        ring = Ring(code, what, peer, now, now + self.lifetime, self)
         self._rings[code] = ring
         self._waiting[who] += 1
         asked = SignInAsked(

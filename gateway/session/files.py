@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from gateway.core.errors import Fault
-from gateway.core.events import FileTransferred
+from gateway.core.findings import FileTransferred
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Effect, Operation
 from gateway.core.ports import BlobWriter

@@ -15,13 +15,13 @@ from typing import Any
 
 from gateway.core.errors import Denied, Fault, State
 from gateway.core.events import (
-    CommandRead,
     Event,
     OperationAdmitted,
     OperationDenied,
     SessionEnded,
     SessionSteered,
 )
+from gateway.core.findings import CommandRead
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Operation
 from gateway.core.people import Principal, Session

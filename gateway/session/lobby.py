@@ -37,16 +37,42 @@ class SshKey:
 
 
 @dataclass(frozen=True, slots=True)
+class SshCertificate:
+    """An SSH certificate, whose key the person has just proved to hold."""
+
+    openssh: str
+    serial: int
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """Somebody who is known already: they have confirmed in a browser that it is they who stand at this door, or came
+    to it through a connection of their own."""
+
+    principal: Principal
+    login: str
+    browser: Peer | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BearerToken:
     """An API token as presented."""
 
     secret: Secret
 
 
+Credential = SshKey | SshCertificate | Confirmed | BearerToken
+
+
 class Identities(Protocol):
     """Knows people by what they present. None: not known, disabled, expired or revoked."""
 
     async def by_ssh_key(self, openssh: str, fingerprint: str) -> Principal | None: ...
+    async def by_certificate(self, openssh: str, address: str) -> Principal | None:
+        """It may also raise `Refused`, with a sentence that is for the audit alone."""
+        ...
+
     async def by_token(self, token: str) -> Principal | None: ...
 
     def still(self, principal: Principal) -> Principal | None:
@@ -92,43 +118,40 @@ class Lobby:
         self._entering: Counter[str] = Counter()
         """Sessions that are about to open, by their person's id: they take places, too."""
 
-    async def identify(self, credential: SshKey | BearerToken, peer: Peer) -> Principal:
-        """Who is this? Raises `Refused`. Sign-ins by key are audited either way; API calls only when refused,
+    async def identify(self, credential: Credential, peer: Peer) -> Principal:
+        """Who is this? Raises `Refused`. Sign-ins are audited either way; calls with a token only when refused,
         because a screen makes several a second."""
-        if isinstance(credential, SshKey):
-            method, login = f"ssh-key {credential.fingerprint}", credential.login
-            principal = await self._rooms.identities.by_ssh_key(credential.openssh, credential.fingerprint)
-        else:
-            method, login = "token", ""
-            token = credential.secret.expose().decode("ascii", "replace")
-            principal = await self._rooms.identities.by_token(token)
-        if principal is None:
-            refused = SignInRefused(
-                reason=f"unknown {method}",
-                address=peer.address,
-                login=plain(login, 128),
-                client=plain(peer.client, 128),
-            )
-            await self._rooms.ledger.append(refused)
-            raise Refused("sign-in refused: this key or token is not known here")
-        if isinstance(credential, SshKey):
-            await self._rooms.ledger.append(
-                SignedIn(
-                    actor=principal.id,
-                    person=principal.name,
-                    method=method,
-                    address=peer.address,
-                    client=plain(peer.client, 128),
+        why = ""
+        match credential:
+            case SshKey():
+                method, login, browser = f"ssh-key {credential.fingerprint}", credential.login, ""
+                principal = await self._rooms.identities.by_ssh_key(
+                    credential.openssh, credential.fingerprint
                 )
-            )
+            case SshCertificate():
+                method, login, browser = f"ssh-certificate {credential.serial}", credential.login, ""
+                try:
+                    principal = await self._rooms.identities.by_certificate(credential.openssh, peer.address)
+                except Refused as problem:
+                    principal, why = None, f": {problem.sentence}"
+            case Confirmed():
+                method, login = credential.principal.method, credential.login
+                browser = credential.browser.address if credential.browser else ""
+                principal = self._rooms.identities.still(credential.principal)
+            case BearerToken():
+                method, login, browser = "token", "", ""
+                token = credential.secret.expose().decode("ascii", "replace")
+                principal = await self._rooms.identities.by_token(token)
+        if principal is None:
+            await self._rooms.ledger.append(_not_known(f"unknown {method}{why}", login, peer))
+            raise Refused("sign-in refused: this key or token is not known here")
+        if not isinstance(credential, BearerToken):
+            await self._rooms.ledger.append(_known(principal, method, peer, browser))
         return principal
 
     async def note_burst(self, what: str, peer: Peer, login: str) -> None:
         """Audit failed sign-ins of which there are too many to write each of them down. Raises `Fault`."""
-        refused = SignInRefused(
-            reason=what, address=peer.address, login=plain(login, 128), client=plain(peer.client, 128)
-        )
-        await self._rooms.ledger.append(refused)
+        await self._rooms.ledger.append(_not_known(what, login, peer))
 
     async def enter(
         self,
@@ -146,6 +169,8 @@ class Lobby:
             await self._turn_away(principal, peer, asked, "you are not known here any more")
         principal = known
         found = self._rooms.inventory.find(target)
+        if found is not None and principal.targets and found.name not in principal.targets:
+            found = None
         if found is None:
             unknown = f'there is no target "{plain(target, 64)}" for you - ask your platform team'
             await self._turn_away(principal, peer, asked, unknown)
@@ -224,6 +249,23 @@ class Lobby:
             return beside, await self._rooms.blobs.create(beside)
 
         return keepsake
+
+
+def _known(principal: Principal, method: str, peer: Peer, browser: str) -> SignedIn:
+    return SignedIn(
+        actor=principal.id,
+        person=principal.name,
+        method=method,
+        address=peer.address,
+        client=plain(peer.client, 128),
+        browser=browser,
+    )
+
+
+def _not_known(reason: str, login: str, peer: Peer) -> SignInRefused:
+    return SignInRefused(
+        reason=reason, address=peer.address, login=plain(login, 128), client=plain(peer.client, 128)
+    )
 
 
 def _meta(session: Session, about: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from gateway.capture.reading import Reading, reported, same
-from gateway.core.events import CommandRead
+from gateway.core.findings import CommandRead
 from gateway.core.frame import FrameKind
 from gateway.session.gate import Gate
 

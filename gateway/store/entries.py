@@ -13,7 +13,6 @@ from sqlalchemy import Connection, bindparam, case, insert, update
 
 from gateway.core.errors import Fault
 from gateway.core.events import (
-    CommandRead,
     Event,
     OperationAdmitted,
     OperationDenied,
@@ -21,6 +20,7 @@ from gateway.core.events import (
     SessionEnded,
     SessionOpened,
 )
+from gateway.core.findings import CommandRead
 from gateway.store.columns import Packed, packed
 from gateway.store.tables import ENTRIES, HEAD, SESSIONS
 

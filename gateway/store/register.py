@@ -71,17 +71,46 @@ def token_used(connection: Connection, id: str, at: datetime) -> None:
     connection.execute(update(TOKENS).where(TOKENS.c.id == id).values(used_at=at))
 
 
+def renew_token(
+    connection: Connection, id: str, digest: str, fresh: str, expires_at: datetime, entry: NewEntry
+) -> bool:
+    """Compare-and-set: of two who renew it at once, one gets it."""
+    entries.lock(connection)
+    same = (TOKENS.c.id == id) & (TOKENS.c.digest == digest) & TOKENS.c.revoked.is_(False)
+    if (
+        connection.execute(update(TOKENS).where(same).values(digest=fresh, expires_at=expires_at)).rowcount
+        != 1
+    ):
+        return False
+    note(connection, entry)
+    return True
+
+
+def revoked(connection: Connection, since: datetime) -> tuple[frozenset[str], frozenset[int]]:
+    """Of tokens and of certificates, those that were ended before their time. One that was renewed may be old."""
+    lasting = (TOKENS.c.expires_at > since) | TOKENS.c.expires_at.is_(None)
+    dead_tokens = select(TOKENS.c.id).where(TOKENS.c.revoked, lasting)
+    dead_certificates = select(CERTIFICATES.c.serial).where(
+        CERTIFICATES.c.revoked, CERTIFICATES.c.expires_at > since
+    )
+    return (
+        frozenset(connection.execute(dead_tokens).scalars()),
+        frozenset(connection.execute(dead_certificates).scalars()),
+    )
+
+
 # People.
 
 
 def keep_person(connection: Connection, row: PersonRow, entry: NewEntry | None) -> bool:
-    """Insert or change. The name's uniqueness is the database's."""
+    """Insert or change. Without an entry nothing has changed but when they were last seen."""
     entries.lock(connection)
     folded = row.name.casefold()
     holder = connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.folded == folded)).scalar_one_or_none()
     if holder not in (None, row.id):
         return False
-    note(connection, *([entry] if entry else []))
+    if entry is not None:
+        note(connection, entry)
     kept = asdict(row) | {"groups": sorted(row.groups), "folded": folded}
     known = connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.id == row.id)).one_or_none()
     if known is None:
@@ -177,6 +206,12 @@ def set_password(connection: Connection, row: PasswordRow, entry: NewEntry) -> N
     note(connection, entry)
     connection.execute(PASSWORDS.delete().where(PASSWORDS.c.person == row.person))
     connection.execute(insert(PASSWORDS), asdict(row))
+
+
+def rehash_password(connection: Connection, whose: str, old: str, new: str) -> bool:
+    """Nothing but the hash changes, and only where it is still the one that the new one was made for."""
+    same = (PASSWORDS.c.person == whose) & (PASSWORDS.c.phc == old)
+    return connection.execute(update(PASSWORDS).where(same).values(phc=new)).rowcount == 1
 
 
 def use_totp_step(connection: Connection, whose: str, step: int) -> bool:

@@ -3,6 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from gateway.core.events import Event
@@ -13,6 +14,8 @@ from gateway.store.reader import Reader
 from gateway.store.writer import Writer
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_SERIALS = range(2**63)
+"""What the databases hold of the 64 bits that a serial number may have."""
 
 
 class SqlRegister(ABC):
@@ -25,7 +28,7 @@ class SqlRegister(ABC):
     def _note(self, event: Event) -> NewEntry: ...
 
     async def people_version(self) -> int:
-        """Grows with every change below but `token_used`."""
+        """Grows with every change below but `token_used` and `use_totp_step`."""
         return await self._reader.read(register.version)
 
     async def add_token(self, token: TokenRow, event: Event) -> None:
@@ -51,6 +54,20 @@ class SqlRegister(ABC):
     async def token_used(self, id: str, at: datetime) -> None:
         """Remember when it was last used. Whoever calls does so now and then, not each time."""
         await self._writer.write(lambda c: register.token_used(c, id, at))
+
+    async def renew_token(self, id: str, digest: str, fresh: str, expires_at: datetime, event: Event) -> bool:
+        """Give a token another secret and a later end; what was made with it stays. False, and no event: its digest
+        is not `digest` any more, or it is over."""
+        if not _SHA256.fullmatch(fresh):
+            raise ValueError("only the SHA-256 digest of a token is kept")
+        entry = self._note(event)
+        return await self._writer.write(
+            lambda c: register.renew_token(c, id, digest, fresh, expires_at, entry)
+        )
+
+    async def revoked(self, since: datetime) -> tuple[AbstractSet[str], AbstractSet[int]]:
+        """Tokens and certificates that were ended early, of those that would have lasted beyond `since`."""
+        return await self._reader.read(lambda c: register.revoked(c, since))
 
     async def keep_person(self, row: PersonRow, event: Event | None) -> bool:
         """Keep somebody of a provider. False, and nothing kept: their name is somebody else's."""
@@ -81,11 +98,15 @@ class SqlRegister(ABC):
 
     async def add_certificate(self, row: CertificateRow, event: Event) -> None:
         """Keep that a certificate was signed, before it is handed out."""
+        if row.serial not in _SERIALS:
+            raise ValueError("a serial number of a certificate has at most 63 bits here")
         entry = self._note(event)
         await self._writer.write(lambda c: register.add_certificate(c, row, entry))
 
     async def certificate(self, serial: int) -> CertificateRow | None:
         """The certificate with this serial number, revoked or not."""
+        if serial not in _SERIALS:
+            return None
         return await self._reader.read(lambda c: register.certificate(c, serial))
 
     async def certificates(self, person: str = "") -> Sequence[CertificateRow]:
@@ -94,6 +115,8 @@ class SqlRegister(ABC):
 
     async def revoke_certificate(self, serial: int, event: Event) -> bool:
         """End a certificate. False, and no event: there is none, or it was over before."""
+        if serial not in _SERIALS:
+            return False
         entry = self._note(event)
         return await self._writer.write(lambda c: register.revoke_certificate(c, serial, entry))
 
@@ -105,6 +128,10 @@ class SqlRegister(ABC):
         """In place of what there was."""
         entry = self._note(event)
         await self._writer.write(lambda c: register.set_password(c, row, entry))
+
+    async def rehash_password(self, person: str, old: str, new: str) -> bool:
+        """Compare-and-set: the same password, hashed with more work. False: they have another password by now."""
+        return await self._writer.write(lambda c: register.rehash_password(c, person, old, new))
 
     async def use_totp_step(self, person: str, step: int) -> bool:
         """Compare-and-set. False: the code of that half minute, or of a later one, was used before."""

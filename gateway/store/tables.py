@@ -149,6 +149,7 @@ class PersonRecord(_Table, table=True):
     created_at: datetime = Field(sa_type=UtcTime)
     checked_at: datetime = Field(sa_type=UtcTime)
     sealed: bytes = Field(sa_type=LargeBinary)
+    gone: bool
 
 
 class LockRecord(_Table, table=True):

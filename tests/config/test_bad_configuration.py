@@ -11,7 +11,10 @@ from gateway.app.config_problems import ConfigurationProblems
 Load = Callable[..., LoadedConfig]
 
 NOT_A_WORD = "may have up to 64 letters, digits and . _ @ -"
-SECRETS = 'use { env = "NAME" }, { file = "PATH" } or { command = ["PROGRAM", "ARGUMENT"] }'
+SECRETS = (
+    'use { env = "NAME" }, { file = "PATH" }, { command = ["PROGRAM", "ARGUMENT"] }, '
+    '{ vault = "PATH#FIELD" } or { aws = "NAME" }'
+)
 ROLES = '"person", "approver", "auditor", "operator" or "admin"'
 ADDRESS = 'must be a host and a port, as in "127.0.0.1:2222" or "[::1]:2222"'
 
@@ -209,7 +212,7 @@ SPOILED = [
     ),
     (
         'key = { env = "WEB_KEY" }',
-        'key = { vault = "canary" }',
+        'key = { vault_db = "canary" }',
         f"hoop.toml:35: target.key: must be one reference to a secret: {SECRETS}",
     ),
     (

@@ -213,7 +213,7 @@ def test_what_targets_and_the_door_are_given(load: Load, good: str, alice: str) 
         "keep_files": 0,
         "keep_forwards": 16 << 20,
     }
-    door = wiring.ssh_door(found)
+    door = wiring.ssh_door(found, ("gw",))
     assert door.ciphers == ("aes256-gcm@openssh.com", "aes256-ctr")
     assert (door.max_channels, door.max_forwards, door.max_unauthenticated) == (3, 4, 5)
     assert (door.login_failures_per_address, door.login_failures_per_name) == (6, 7)
@@ -222,7 +222,7 @@ def test_what_targets_and_the_door_are_given(load: Load, good: str, alice: str) 
 
 def test_the_defaults_of_the_file_are_those_of_the_door(load: Load) -> None:
     found = load(LEAST).settings
-    door = wiring.ssh_door(found)
+    door = wiring.ssh_door(found, ("gw",))
     assert door == SshDoor(door.host_key_path)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.core.errors import Fault
 from gateway.core.people import Principal
 from gateway.core.ports import TokenRow
 from gateway.identity.tokens import Minted, TokenIdentities, mint
@@ -37,6 +38,9 @@ class Shelf:
     async def token(self, id: str) -> TokenRow | None:
         return self.rows.get(id)
 
+    async def token_used(self, id: str, at: datetime) -> None:
+        self.rows[id] = replace(self.rows[id], used_at=at)
+
 
 class Scene:
     """One token of Carol's, and everything that its check depends on."""
@@ -55,7 +59,53 @@ class Scene:
 async def test_right_token() -> None:
     scene = Scene()
     found = await scene.who()
-    assert found == replace(CAROL, method=f"token {scene.minted.row.id}")
+    id = scene.minted.row.id
+    assert found == replace(CAROL, method=f"token {id}", token=id, token_kind="api")
+
+
+@pytest.mark.parametrize("kind", ["database", "secret", "", "nonsense"])
+async def test_what_opens_one_thing_does_not_open_the_api(kind: str) -> None:
+    scene = Scene()
+    row = scene.minted.row
+    scene.shelf.rows[row.id] = replace(row, kind=kind)
+    assert await scene.who() is None
+    identities = TokenIdentities(scene.shelf, scene.clock, scene.people.get)
+    assert await identities.by_token(scene.minted.token, {kind}) is not None
+
+
+async def test_a_token_for_one_target_reaches_no_other() -> None:
+    scene = Scene()
+    row = scene.minted.row
+    scene.shelf.rows[row.id] = replace(row, target="appdb")
+    assert (await scene.who() or CAROL).targets == {"appdb"}
+    scene.people["carol"] = replace(CAROL, targets=frozenset({"appdb", "web-1"}))
+    assert (await scene.who() or CAROL).targets == {"appdb"}
+    scene.people["carol"] = replace(CAROL, targets=frozenset({"web-1"}))
+    (nowhere,) = (await scene.who() or CAROL).targets
+    assert nowhere not in ("appdb", "web-1")
+
+
+async def test_its_use_is_noted_once_a_minute() -> None:
+    scene = Scene()
+    identities = TokenIdentities(scene.shelf, scene.clock, scene.people.get)
+    id = scene.minted.row.id
+    seen = []
+    for seconds in (0, 59, 60, 90, 121, 0):
+        scene.clock.at = NOW + timedelta(seconds=seconds)
+        assert await identities.by_token(scene.minted.token)
+        seen.append(scene.shelf.rows[id].used_at)
+    assert seen == [NOW, NOW, NOW + timedelta(seconds=60), seen[2], NOW + timedelta(seconds=121), NOW]
+
+
+async def test_that_its_use_can_not_be_noted_stops_nobody() -> None:
+    class FullShelf(Shelf):
+        async def token_used(self, id: str, at: datetime) -> None:
+            raise Fault("the disk is full")
+
+    scene = Scene()
+    scene.shelf = FullShelf()
+    scene.shelf.rows[scene.minted.row.id] = scene.minted.row
+    assert await scene.who() is not None
 
 
 async def test_only_the_digest_is_kept() -> None:

@@ -41,6 +41,9 @@ class OneKey:
     async def by_ssh_key(self, openssh: str, fingerprint: str) -> Principal | None:
         return ALICE if openssh == "good" else None
 
+    async def by_certificate(self, openssh: str, address: str) -> Principal | None:
+        return ALICE if (openssh, address) == ("good", "10.0.0.7") else None
+
     async def by_token(self, token: str) -> Principal | None:
         return BOB if token == "good" else None
 

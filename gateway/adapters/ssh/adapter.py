@@ -16,7 +16,9 @@ import asyncssh
 from gateway.adapters.ssh import ending
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.connection import PersonConnection
+from gateway.adapters.ssh.door.by_code import Codes
 from gateway.adapters.ssh.door.doorstep import Doorstep
+from gateway.adapters.ssh.door.host_certificate import HostKeys, HostKeysShown, HostSigner
 from gateway.adapters.ssh.door.host_key import load_or_make
 from gateway.adapters.ssh.door.settings import (
     KEX_FOR_PEOPLE,
@@ -37,9 +39,10 @@ from gateway.adapters.ssh.jump.channel import Carried
 from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.person import PersonSide
 from gateway.adapters.ssh.session import SshSession, Visitor
+from gateway.adapters.ssh.target.credential import TargetSigner
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Misconfigured
-from gateway.core.people import Target
+from gateway.core.people import Principal, Target
 from gateway.core.ports import Secrets
 from gateway.session.lobby import Identities, Lobby
 
@@ -60,17 +63,25 @@ class SshAdapter:
         secrets: Secrets,
         find: Callable[[str], Target | None] = lambda name: None,
         inspected: Mapping[str, Inspect] = MappingProxyType({}),
+        *,
+        host_signer: HostSigner | None = None,
+        target_signer: TargetSigner | None = None,
+        codes: Codes | None = None,
     ) -> None:
         """`find` asks the inventory: for jumps, for targets behind others, for what a target offers. `inspected`, by
-        kind of target: who speaks with clients that come through SSH to a target of another protocol."""
+        kind of target: who speaks with clients that come through SSH to a target of another protocol. The signers
+        make certificates for our host key, and for targets. `codes`: people may sign in by a code, in a browser."""
         self._door = door
         self._lobby = lobby
         self._identities = identities
-        self._dialler = Dialler(door, secrets, find)
+        self._host_signer = host_signer
+        self._codes = codes
+        self._dialler = Dialler(door, secrets, find, target_signer)
         self._around = Surroundings(
             door, lobby, self._dialler, find, self._spawn, self._inner_connection, inspected
         )
         self._options: asyncssh.SSHServerConnectionOptions | None = None
+        self._shown: HostKeysShown | None = None
         self._doorstep = Doorstep(
             per_address=door.max_connections_per_address,
             unauthenticated=door.max_unauthenticated,
@@ -95,10 +106,12 @@ class SshAdapter:
         _have_a_user_name()
         key = await asyncio.to_thread(load_or_make, self._door.host_key_path)
         options = self._options = self._make_options(key)
+        shown = self._shown = HostKeysShown(key, self._door.names, self._host_signer)
+        shown.for_the_door()
         loop = asyncio.get_running_loop()
 
         def connection() -> "_Connection":
-            return _Connection(self, loop, options)
+            return _Connection(self, loop, options, shown.for_the_door())
 
         try:
             self._listener = await loop.create_server(connection, host, port, backlog=BACKLOG)
@@ -148,7 +161,7 @@ class SshAdapter:
             authorized_client_keys=None,
             host_based_auth=False,
             password_auth=False,
-            kbdint_auth=False,
+            kbdint_auth=True,
             gss_host=None,
             x509_trusted_certs=None,
             kex_algs=available_kex(KEX_FOR_PEOPLE),
@@ -166,9 +179,11 @@ class SshAdapter:
         )
 
     def _greeter(self) -> Greeter:
-        return self._make_greeter(None)
+        return self._make_greeter(None, None)
 
-    def _make_greeter(self, inner_name: Callable[[str], LoginName] | None) -> Greeter:
+    def _make_greeter(
+        self, inner_name: Callable[[str], LoginName] | None, came_as: Principal | None
+    ) -> Greeter:
         return Greeter(
             self._door,
             self._doorstep,
@@ -177,6 +192,8 @@ class SshAdapter:
             self._open_session,
             self._around,
             inner_name,
+            came_as=came_as,
+            codes=self._codes if came_as is None else None,
         )
 
     def _inner_connection(
@@ -184,8 +201,12 @@ class SshAdapter:
     ) -> PersonConnection:
         """Where SSH to a target ends that comes through a channel of the connection `below`."""
         assert self._options is not None
+        assert self._shown is not None
         read = account_reader(visitor.login, target)
-        return _InnerConnection(self, self._options, below, lambda: self._make_greeter(read))
+        keys = self._shown.for_target(target.name)
+        return _InnerConnection(
+            self, self._options, keys, below, lambda: self._make_greeter(read, visitor.principal)
+        )
 
     def _open_session(self, visitor: Visitor, person: PersonSide, asked: Asked) -> None:
         session = SshSession(visitor, person, asked, self._lobby, self._dialler)
@@ -229,9 +250,12 @@ class _Connection(ForwardingConnection):
         adapter: SshAdapter,
         loop: asyncio.AbstractEventLoop,
         options: asyncssh.SSHServerConnectionOptions,
+        keys: HostKeys,
     ) -> None:
         super().__init__(loop, options)
         self._adapter = adapter
+        self._server_host_keys = keys
+        self._server_host_key_algs = list(keys)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):  # and not a channel of somebody who is inside
@@ -271,10 +295,11 @@ class _InnerConnection(Carried, _Connection):
         self,
         adapter: SshAdapter,
         options: asyncssh.SSHServerConnectionOptions,
+        keys: HostKeys,
         below: PersonConnection,
         greeter: Callable[[], Greeter],
     ) -> None:
-        super().__init__(adapter, asyncio.get_running_loop(), options)
+        super().__init__(adapter, asyncio.get_running_loop(), options, keys)
         self.below = below
         self._protocol_factory = greeter
 

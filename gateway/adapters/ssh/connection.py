@@ -13,8 +13,10 @@ from asyncssh.packet import PacketDecodeError, SSHPacket, SSHPacketLogger, Strin
 from asyncssh.public_key import SSHKey, SSHOpenSSHCertificate
 
 from gateway.adapters.ssh.door.first_guess import guessed_wrong
+from gateway.adapters.ssh.door.offered_certificate import certified_key, plain_key
 from gateway.adapters.ssh.door.settings import SIGNATURES, ciphers_for
 from gateway.adapters.ssh.hot_path import HotConnection
+from gateway.session.lobby import Confirmed
 
 UNSENT_PAUSE = 256 << 10
 """Bytes in the transport above which sessions stop writing."""
@@ -164,7 +166,15 @@ class Host(Protocol):
     """Whom a PersonConnection asks."""
 
     async def sign_in(self, proven_key: bytes) -> bool:
-        """The holder of this key has proved it. False: they may not enter."""
+        """The holder of this key, or of this certificate's key, has proved it. False: they may not enter."""
+        ...
+
+    async def sign_in_as(self, confirmed: Confirmed) -> bool:
+        """They are known already. False: they may not enter."""
+        ...
+
+    async def validate_certificate(self, certificate: bytes) -> bool:
+        """Is this the certificate of somebody? It may be a mere offer."""
         ...
 
 
@@ -173,6 +183,15 @@ class PersonConnection(PacedConnection, SSHServerConnection):
 
     _proven = b""
     _no_more_sessions = False
+
+    confirmed: Confirmed | None = None
+    """Set by the Greeter right before a success that rests on no signature."""
+
+    def give_time(self, seconds: float) -> None:
+        """Let a sign-in that waits for a person take so long from now. Once: no answer of theirs makes it longer."""
+        if self._login_timer is not None:
+            self._cancel_login_timer()
+            self._login_timer = self._loop.call_later(seconds, self._login_timer_callback)
 
     @property
     def takes_sessions(self) -> bool:
@@ -200,15 +219,27 @@ class PersonConnection(PacedConnection, SSHServerConnection):
         self._proven = b""
         if msg and _algorithm(signature) not in SIGNATURES:
             return False
-        known = await super().validate_public_key(username, key_data, msg, whole(signature, key_data))
+        signature = whole(signature, plain_key(key_data))
+        known = await super().validate_public_key(username, key_data, msg, signature)
         if known and msg:
             self._proven = key_data
         return known
 
-    async def send_userauth_success(self) -> None:
-        proven, auth = self._proven, self._auth
+    async def _validate_client_certificate(self, username: str, key_data: bytes) -> SSHKey | None:
+        """asyncssh asks about the authority's key alone, and lets in whom the certificate names as user. Here the
+        user name is a target, and the whole certificate is looked at by whoever knows the people."""
+        key = certified_key(key_data)
         host: Host = self._owner  # type: ignore[assignment]  # it is the Greeter that our factory made
-        allowed = bool(proven) and await host.sign_in(proven)
+        return key if key is not None and await host.validate_certificate(key_data) else None
+
+    async def send_userauth_success(self) -> None:
+        proven, confirmed, auth = self._proven, self.confirmed, self._auth
+        self.confirmed = None
+        host: Host = self._owner  # type: ignore[assignment]  # it is the Greeter that our factory made
+        if confirmed is not None:
+            allowed = await host.sign_in_as(confirmed)
+        else:
+            allowed = bool(proven) and await host.sign_in(proven)
         if self._auth is not auth or self._transport is None:
             return
         if allowed:

@@ -22,6 +22,7 @@ from gateway.adapters.ssh.person import PersonLeft, PersonSide
 from gateway.adapters.ssh.relay import Relay
 from gateway.adapters.ssh.sftp.session import SUBSYSTEM, SftpSession
 from gateway.adapters.ssh.shell import ShellRelay
+from gateway.adapters.ssh.target.credential import on_behalf_of
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Denied, Fault, Refused, Unreachable
 from gateway.core.operation import Operation
@@ -157,7 +158,12 @@ class SshSession:
         session = gate.session
         agents = AgentForwarding(gate, self._person, lambda text: self._aside(gate, text), self._asked)
         started = self._dialler.start(
-            session.target, session.login, agents.asked, self._asked.terminal, agents.incoming
+            session.target,
+            session.login,
+            on_behalf_of(session),
+            agents.asked,
+            self._asked.terminal,
+            agents.incoming,
         )
         async with agents, started as target:
             target.obey(gate.inflow)

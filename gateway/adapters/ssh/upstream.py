@@ -29,7 +29,13 @@ from gateway.adapters.ssh.door.settings import (
 from gateway.adapters.ssh.forward.incoming import Incoming, ReceivingConnection
 from gateway.adapters.ssh.jump.hops import jump_host, through
 from gateway.adapters.ssh.target.channel import TargetChannel, TargetSide
-from gateway.adapters.ssh.target.credential import Credential, fetch_credential
+from gateway.adapters.ssh.target.credential import (
+    Credential,
+    Errand,
+    TargetSigner,
+    fetch_credential,
+    forget_credential,
+)
 from gateway.adapters.ssh.target.host_trust import HostTrust, host_trust
 from gateway.core.errors import Unreachable
 from gateway.core.people import Target
@@ -37,6 +43,9 @@ from gateway.core.plain import plain
 from gateway.core.ports import Secrets
 
 log = logging.getLogger("hoop.ssh")
+
+PORTS = frozenset({"port-forwarding"})
+"""What whoever only wants to get further needs of a target, and whoever forwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +56,43 @@ class Dialler:
     secrets: Secrets
     find: Callable[[str], Target | None] = lambda name: None
     """The inventory, for targets that are reached `via` another."""
+    signer: TargetSigner | None = None
+    """For targets that let in whom the gateway's own authority has signed for."""
 
     @asynccontextmanager
     async def start(
         self,
         target: Target,
         account: str,
+        who: str,
         asked: Asked,
         terminal: Terminal | None,
         incoming: Incoming | None = None,
     ) -> AsyncIterator[TargetSide]:
         """Run what was asked on the target, as `account`, until the block is left. Raises `Unreachable`. `incoming`
         takes channels that the target opens."""
-        async with self.reach(target, account) as reached:
+        needs = [("pty", terminal is not None), ("agent-forwarding", asked.agent)]
+        permits = frozenset(name for name, needed in needs if needed)
+        async with self.reach(target, account, who, permits) as reached:
             reached.connection.incoming = incoming
             yield await reached.begin(asked, terminal)
 
     @asynccontextmanager
     async def reach(
-        self, target: Target, account: str, behind: tuple[str, ...] = ()
+        self,
+        target: Target,
+        account: str,
+        who: str,
+        permits: frozenset[str] = frozenset(),
+        behind: tuple[str, ...] = (),
     ) -> AsyncIterator["Reached"]:
-        """Sign in on the target as `account`; what runs there ends with the block. Raises `Unreachable`. `behind` are
-        the targets that are reached through this one."""
+        """Sign in on the target as `account`; what runs there ends with the block. Raises `Unreachable`. `who` and
+        `permits` are those of an `Errand`; `behind` are the targets that are reached through this one."""
         trust = await asyncio.to_thread(host_trust, target)
-        credential = await fetch_credential(target, self.secrets)
+        errand = Errand(account, who, permits)
+        credential = await fetch_credential(target, self.secrets, errand, self.signer)
         async with AsyncExitStack() as hops:
-            hop = await self._enter_hop(hops, target, behind)
+            hop = await self._enter_hop(hops, target, who, behind)
             connection = await self._connect(target, account, trust, credential, hop)
             try:
                 yield Reached(connection, target, self.door.login_grace)
@@ -81,14 +101,15 @@ class Dialler:
                 await connection.wait_closed()
 
     async def _enter_hop(
-        self, hops: AsyncExitStack, target: Target, behind: tuple[str, ...]
+        self, hops: AsyncExitStack, target: Target, who: str, behind: tuple[str, ...]
     ) -> "Reached | None":
         """Sign in on the target's jump host, if it has one."""
         hop = jump_host(target, behind, self.find)
         if hop is None:
             return None
         try:
-            return await hops.enter_async_context(self.reach(hop, hop.user, (*behind, target.name)))
+            way = self.reach(hop, hop.user, who, PORTS, (*behind, target.name))
+            return await hops.enter_async_context(way)
         except Unreachable as problem:
             raise Unreachable(f"{target.name} is reached through {hop.name}: {problem.sentence}") from problem
 
@@ -117,6 +138,8 @@ class Dialler:
                 await options.waiter
         except (asyncssh.Error, OSError, TimeoutError) as problem:
             await _drop(connection)
+            if isinstance(problem, asyncssh.DisconnectError):
+                forget_credential(target, self.secrets)
             raise _refused(target, problem, watcher) from problem
         except BaseException:
             await _drop(connection)
@@ -139,7 +162,7 @@ class Dialler:
             port=target.port,
             username=account,
             password=credential.password,
-            client_keys=[credential.key] if credential.key else None,
+            client_keys=list(credential.keys) or None,
             agent_path=None,
             agent_forwarding=False,
             known_hosts=([], [], []),

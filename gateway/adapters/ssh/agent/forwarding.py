@@ -21,7 +21,7 @@ from gateway.adapters.ssh.forward.end import WINDOW_LEAST, FlowChannel, FlowEnd,
 from gateway.adapters.ssh.forward.incoming import Incoming, Opened, unexpected
 from gateway.adapters.ssh.person import PersonSide
 from gateway.core.errors import Denied, Fault, Malformed
-from gateway.core.events import AgentAsked
+from gateway.core.findings import AgentAsked
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Effect, Operation
 from gateway.session.gate import Gate

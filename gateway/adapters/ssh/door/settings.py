@@ -100,6 +100,8 @@ class SshDoor:
     banner: tuple[str, ...] = ()
     """Lines shown before sign-in; without any, the notice that sessions are recorded."""
     ciphers: tuple[str, ...] = CIPHERS_FOR_PEOPLE
+    names: tuple[str, ...] = ()
+    """What people call the gateway: the names in its host certificate. Without any it has none."""
 
     @property
     def banner_lines(self) -> tuple[str, ...]:

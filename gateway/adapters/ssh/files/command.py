@@ -17,6 +17,7 @@ from gateway.adapters.ssh.files.scp import ScpTalk, counted
 from gateway.adapters.ssh.files.stream import Stream, operations
 from gateway.adapters.ssh.person import PersonSide
 from gateway.adapters.ssh.target.channel import TargetSide
+from gateway.adapters.ssh.target.credential import on_behalf_of
 from gateway.adapters.ssh.upstream import Dialler, Reached
 from gateway.core.errors import Malformed, Unreachable
 from gateway.core.operation import Operation
@@ -55,7 +56,7 @@ class FileSession:
         """Raises `Denied` where nothing may be carried, and `Unreachable`."""
         session = self._gate.session
         async with (
-            self._dialler.reach(session.target, session.login) as reached,
+            self._dialler.reach(session.target, session.login, on_behalf_of(session)) as reached,
             TargetPaths.beside(reached.connection) as paths,
         ):
             if self._command.program == "scp":

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from gateway.adapters.ssh.forward.end import FlowEnd
 from gateway.core.errors import Fault
-from gateway.core.events import ForwardEnded
+from gateway.core.findings import ForwardEnded
 from gateway.core.frame import FrameKind
 from gateway.session.gate import Gate
 

@@ -21,7 +21,8 @@ from gateway.adapters.ssh.forward.flow import KEEP
 from gateway.adapters.ssh.forward.incoming import Incoming
 from gateway.adapters.ssh.person import PersonLeft
 from gateway.adapters.ssh.session import KIND, EndedByStaff, Visitor
-from gateway.adapters.ssh.upstream import Dialler
+from gateway.adapters.ssh.target.credential import on_behalf_of
+from gateway.adapters.ssh.upstream import PORTS, Dialler
 from gateway.core.errors import Denied, Fault, Refused, Unreachable
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Operation
@@ -194,7 +195,8 @@ class ForwardSession:
         """Hold the connection to the target. Without it nothing here can go on, so its loss ends the session."""
         session = self.gate.session
         try:
-            async with self._dialler.reach(session.target, session.login) as there:
+            who = on_behalf_of(session)
+            async with self._dialler.reach(session.target, session.login, who, PORTS) as there:
                 there.connection.incoming = self._incoming
                 self.gate.inflow.when_opened(lambda: flow_again(there.connection))
                 reached.set_result(there.connection)

@@ -20,6 +20,7 @@ from gateway.adapters.ssh.sftp.paths import Paths
 from gateway.adapters.ssh.sftp.replies import TargetReplies
 from gateway.adapters.ssh.sftp.requests import ClientRequests
 from gateway.adapters.ssh.target.channel import TargetSide
+from gateway.adapters.ssh.target.credential import on_behalf_of
 from gateway.adapters.ssh.upstream import Dialler, Reached
 from gateway.core.errors import Denied, Malformed, Unreachable
 from gateway.core.shown import Stream
@@ -52,7 +53,7 @@ class SftpSession:
     async def run(self) -> Ending:
         """Raises `Unreachable`, `Denied` for a client that breaks the protocol, and `Fault`."""
         session = self._gate.session
-        async with self._dialler.reach(session.target, session.login) as reached:
+        async with self._dialler.reach(session.target, session.login, on_behalf_of(session)) as reached:
             side = await reached.begin(self._asked, None)
             side.obey(self._gate.inflow)
             try:

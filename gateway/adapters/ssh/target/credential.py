@@ -1,41 +1,73 @@
-"""What the gateway shows a target to be let in: a key or a password, fetched at the moment of use.
+"""What the gateway shows a target to be let in: a key or a password, fetched at the moment of use, or a certificate
+that is made for this one connection.
 
-The person never sees it, and no sentence or log line names more than the target.
+The person never sees it, and no sentence or log line names more than the target. A key that is made here is in no
+file.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import asyncssh
+from asyncssh.public_key import SSHKeyPair
 
-from gateway.core.errors import Fault, Unreachable
-from gateway.core.people import Target
+from gateway.core.errors import Fault, Refused, Unreachable
+from gateway.core.people import Session, Target
 from gateway.core.ports import Secrets
 
 log = logging.getLogger("hoop.ssh")
 
 
+class TargetSigner(Protocol):
+    """Signs for one connection. Raises `Fault` and `Refused`."""
+
+    def sign(self, public_key: str, account: str, who: str, permits: Collection[str]) -> Sequence[str]:
+        """Certificates as lines of text, one of which will do. `who` is for the target's log."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One connection to a target: as which account, for whom, and what it has to be able to do there."""
+
+    account: str
+    who: str
+    """The session and its person, for the target's own log."""
+    permits: frozenset[str] = frozenset()
+    """Of `pty`, `agent-forwarding` and `port-forwarding`. Only a certificate can be narrowed to them."""
+
+
+def on_behalf_of(session: Session) -> str:
+    """How the targets of a session are told who it was."""
+    return f"{session.id} {session.principal.name}"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Credential:
-    """At least one of the two. It lives as long as the sign-in takes."""
+    """A key, or a password, or both. It lives as long as the sign-in takes."""
 
-    key: asyncssh.SSHKey | None
+    keys: tuple[asyncssh.SSHKey | SSHKeyPair, ...]
+    """Tried one after another."""
     password: str | None
 
     @property
     def methods(self) -> list[str]:
         """Sign-in methods to try, in order."""
         by_password = ["password", "keyboard-interactive"] if self.password is not None else []
-        return (["publickey"] if self.key else []) + by_password
+        return (["publickey"] if self.keys else []) + by_password
 
 
-async def fetch_credential(target: Target, secrets: Secrets) -> Credential:
+async def fetch_credential(
+    target: Target, secrets: Secrets, errand: Errand, signer: TargetSigner | None = None
+) -> Credential:
     """Raises `Unreachable`, with a sentence for the person, when there is none that can be used."""
+    if target.options.get("auth") == "ca":
+        return _signed(target, errand, signer)
     try:
         credential = Credential(
-            await _key(target.options.get("key"), secrets),
+            await _keys(target.options.get("key"), secrets),
             await _password(target.options.get("password"), secrets),
         )
     except (Fault, asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError) as problem:
@@ -48,11 +80,32 @@ async def fetch_credential(target: Target, secrets: Secrets) -> Credential:
     return credential
 
 
-async def _key(reference: Mapping[str, Any] | None, secrets: Secrets) -> asyncssh.SSHKey | None:
+def forget_credential(target: Target, secrets: Secrets) -> None:
+    """The target did not let us in: what is kept of the credential may have been changed since it was fetched."""
+    for name in ("key", "password"):
+        if reference := target.options.get(name):
+            secrets.forget(reference)
+
+
+def _signed(target: Target, errand: Errand, signer: TargetSigner | None) -> Credential:
+    """A fresh key, and a certificate that says whose it is for the next minutes."""
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    try:
+        if signer is None:
+            raise Fault("this gateway has no authority for targets")
+        lines = signer.sign(key.export_public_key().decode(), errand.account, errand.who, errand.permits)
+    except (Fault, Refused) as problem:
+        log.error("no certificate can be signed for %s: %s", target.name, problem.sentence)
+        raise Unreachable(_unusable(target)) from None
+    pairs = asyncssh.load_keypairs([(key, asyncssh.import_certificate(line)) for line in lines])
+    return Credential(tuple(pair for pair in pairs if pair.has_cert), None)
+
+
+async def _keys(reference: Mapping[str, Any] | None, secrets: Secrets) -> tuple[asyncssh.SSHKey, ...]:
     if not reference:
-        return None
+        return ()
     secret = await secrets.fetch(reference)
-    return asyncssh.import_private_key(secret.expose())
+    return (asyncssh.import_private_key(secret.expose()),)
 
 
 async def _password(reference: Mapping[str, Any] | None, secrets: Secrets) -> str | None:

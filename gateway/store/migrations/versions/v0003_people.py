@@ -37,6 +37,7 @@ def _people() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("checked_at", TIME, nullable=False),
         sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_people"),
         sa.UniqueConstraint("folded", name="uq_people_folded"),
     )
