@@ -17,6 +17,7 @@ from hoop_tui.client import GatewayClient, HttpGateway
 from hoop_tui.clock import Clock, SystemClock
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.feed import RECONNECTED, Feed, Freshness
+from hoop_tui.login.desk import Desk, HttpDesk
 from hoop_tui.palette import SessionProvider
 from hoop_tui.replay.worker import WorkerEmulator
 from hoop_tui.safe_text import joined, safe, visible
@@ -24,13 +25,15 @@ from hoop_tui.screens.base import HoopScreen
 from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
+from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
-from hoop_tui.sign_in import SignIn, Token, sign_in_file
+from hoop_tui.sign_in import SignIn, Token, read_sign_in, sign_in_file
 from hoop_tui.stage import EmulatorMaker, Stage
 from hoop_tui.themes import DARK, STAGE_PALETTE, THEMES
 from hoop_tui.wording import Zone, short_id
 
 Connect = Callable[[str, Token], GatewayClient]
+OpenDesk = Callable[[str], Desk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class HoopApp(App[int]):
         client: GatewayClient | None = None,
         sign_in: SignIn | None = None,
         connect: Connect = HttpGateway,
+        desk: OpenDesk = HttpDesk,
         clock: Clock | None = None,
         emulators: EmulatorMaker = WorkerEmulator,
         open_at: OpenAt | None = None,
@@ -63,7 +67,7 @@ class HoopApp(App[int]):
         theme: str = DARK,
     ) -> None:
         super().__init__()
-        self._client, self._connect = client, connect
+        self._client, self._connect, self._desk = client, connect, desk
         self._sign_in = sign_in or SignIn()
         self.clock: Clock = clock or SystemClock()
         self.emulators = emulators
@@ -101,7 +105,7 @@ class HoopApp(App[int]):
         if self._client is None:
             self._client = self._connect_kept()
         if self._client is None:
-            self.push_screen(SignInScreen(self._sign_in.gateway))
+            self._ask_to_sign_in()
         else:
             self.begin(self._client)
 
@@ -125,6 +129,8 @@ class HoopApp(App[int]):
 
     def begin(self, client: GatewayClient) -> None:
         """Show the sessions of this gateway, and follow its feed."""
+        if self._client is not None and self._client is not client:
+            self.run_worker(self._client.close(), group="closing")
         self._client = client
         self._feed = Feed(client, self.clock, self._hear, self._refused)
         self._follow_feed(self._feed)
@@ -152,14 +158,60 @@ class HoopApp(App[int]):
         self.sign_in_again(trouble.sentence)
 
     def sign_in_again(self, sentence: str) -> None:
-        """The token is no good (any more): back to the first screen."""
-        if isinstance(self.screen, SignInScreen):
+        """The token is no good (any more). A newer one that was kept meanwhile will do; else somebody has to sign in.
+
+        What was open is opened again afterwards.
+        """
+        if isinstance(self.screen, SignInScreen | CodeScreen):
             return
         self.workers.cancel_group(self, "feed")
         self.workers.cancel_group(self, "me")
         while len(self.screen_stack) > 1:
+            if isinstance(self.screen, ReplayScreen):
+                self._open_at = OpenAt(self.screen.session, self.screen.position_us)
             self.pop_screen()
-        self.push_screen(SignInScreen(self._sign_in.gateway, sentence))
+        client = self._connect_renewed()
+        if client is None:
+            self._ask_to_sign_in(sentence)
+        else:
+            self.begin(client)
+
+    def _connect_renewed(self) -> GatewayClient | None:
+        """With the token that another command of ours has kept since, if so."""
+        if not self._sign_in.kept:
+            return None
+        try:
+            kept = read_sign_in(self.sign_in_path)
+        except ValueError:
+            return None
+        before = self._sign_in
+        if kept.gateway != before.gateway or kept.token is None or before.token is None:
+            return None
+        if kept.token.expose() == before.token.expose():
+            return None
+        self._sign_in = kept
+        return self._connect_kept()
+
+    def _ask_to_sign_in(self, sentence: str = "") -> None:
+        """With a browser where the gateway is known, else with its address first."""
+        try:
+            self.push_screen(CodeScreen(self._desk(self._sign_in.gateway), sentence))
+        except ValueError as problem:
+            self.push_screen(
+                SignInScreen(
+                    self._sign_in.gateway, sentence or (str(problem) if self._sign_in.gateway else "")
+                )
+            )
+
+    def use_browser(self, gateway: str) -> None:
+        """From the token's screen. Raises ValueError for an address that secrets must not be sent to."""
+        desk = self._desk(gateway)
+        self._sign_in = SignIn(gateway)
+        self.switch_screen(CodeScreen(desk))
+
+    def use_token(self, sentence: str = "") -> None:
+        """From the code's screen."""
+        self.switch_screen(SignInScreen(self._sign_in.gateway, sentence))
 
     def _hear(self, event: FeedEvent) -> None:
         if event.topic == RECONNECTED and self.me is None:
@@ -232,7 +284,7 @@ class HoopApp(App[int]):
 
     def action_leave(self) -> None:
         """Leave; whoever could not sign in leaves with the exit code that says so."""
-        self.exit(NotSignedIn.exit_code if isinstance(self.screen, SignInScreen) else 0)
+        self.exit(NotSignedIn.exit_code if isinstance(self.screen, SignInScreen | CodeScreen) else 0)
 
     async def on_unmount(self) -> None:
         self.workers.cancel_all()

@@ -30,6 +30,7 @@ from gateway.api.schema import (
     WireFrame,
     unpack_frames,
 )
+from hoop_tui.address import base_url
 from hoop_tui.errors import Garbled, GatewayTrouble, NotFound, NotSignedIn, ServerSaid, Unreachable
 from hoop_tui.sign_in import Token
 
@@ -93,25 +94,6 @@ class GatewayClient(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-def base_url(text: str) -> str:
-    """The gateway's address as a person typed it, made whole. Raises ValueError with one sentence."""
-    url = text.strip()
-    if "://" not in url:
-        url = f"https://{url}"
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not url.isascii() or any(letter <= " " for letter in url):
-        raise ValueError(
-            "The gateway's address looks like https://hoop.example.com or http://127.0.0.1:8443."
-        )
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("The gateway's address has only a scheme, a name and a port.")
-    return url.rstrip("/")
 
 
 class HttpGateway:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from gateway.api.schema import (
+    DeviceCode,
     FeedEvent,
     Me,
     PersonEnded,
@@ -23,7 +24,10 @@ from gateway.api.schema import (
 from hoop_tui import demo_scenes
 from hoop_tui.client import FrameBatch
 from hoop_tui.errors import GatewayTrouble, NotFound, ServerSaid
+from hoop_tui.login.answers import SignedIn
+from hoop_tui.login.desk import NotYet
 from hoop_tui.scenes import Scene
+from hoop_tui.sign_in import Token
 
 _BEAT_SECONDS = 5.0
 NOW: Final = datetime(2026, 11, 20, 10, 42, 7, tzinfo=UTC)
@@ -201,6 +205,42 @@ class FakeGateway:
         if len(found) != 1:
             raise NotFound(f"The gateway knows no session {id}.")
         return found[0]
+
+
+@dataclass
+class FakeDesk:
+    """A place to sign in at, which gives the same code every time. Set `signed_in`, or `failing`."""
+
+    url: str = "https://hoop.example.com"
+    failing: GatewayTrouble | None = None
+    signed_in: SignedIn | None = None
+    asked: int = 0
+
+    async def ask_code(self, host: str) -> DeviceCode:
+        self.asked += 1
+        if self.failing is not None:
+            raise self.failing
+        return DeviceCode(
+            device_code="a-device",
+            user_code="WDJB-MJHT",
+            verification_uri=f"{self.url}/d",
+            verification_uri_complete=f"{self.url}/d/WDJB-MJHT",
+            expires_in=300,
+            interval=1,
+        )
+
+    async def collect(self, device_code: str) -> SignedIn | NotYet:
+        if self.failing is not None:
+            raise self.failing
+        return self.signed_in or NotYet.PENDING
+
+    async def redeem(self, code: str, verifier: str, redirect_uri: str) -> SignedIn:
+        raise ServerSaid("denied: the sign-in was declined", 403)
+
+    def confirm(self, note: str = "") -> None:
+        """What the person does in their browser."""
+        ends_at = NOW + timedelta(hours=12)
+        self.signed_in = SignedIn(Token("t-demo"), "t-1", "bob@example.com", ("person",), ends_at, note)
 
 
 def demo_gateway() -> FakeGateway:

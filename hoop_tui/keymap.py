@@ -10,12 +10,13 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["everywhere", "lists", "signin", "sessions", "replay"]
+Place = Literal["everywhere", "lists", "code", "signin", "sessions", "replay"]
 
 PLACES: dict[Place, str] = {
     "everywhere": "Everywhere",
     "lists": "In lists",
-    "signin": "Signing in",
+    "code": "Signing in with a browser",
+    "signin": "Signing in with a token",
     "sessions": "Sessions",
     "replay": "Replay",
 }
@@ -65,6 +66,12 @@ KEYS: tuple[Key, ...] = (
     Key("lists", "pagedown", "PgDn", "page_down", "a page down"),
     Key("lists", "pageup", "PgUp", "page_up", "a page up"),
     Key("lists", "enter", "enter", "choose", "open the row: replay it, or watch it while it is live", "Open"),
+    Key("code", "r", "r", "reload", "a new code", "New code"),
+    Key("code", "o", "o", "open_browser", "sign in with the browser of this computer", "Open browser"),
+    Key("code", "u", "u", "use_token", "sign in with a token", "Use a token"),
+    Key("code", "y", "y", "copy", "copy the address of the page", "Copy"),
+    Key("code", "f1", "F1", "app.help", "show the keys", "Help"),
+    Key("code", "q,escape", "q Esc", "back", "leave the app", "Quit"),
     Key("signin", "tab", "tab", "app.focus_next", "the next field", "Next field"),
     Key("signin", "f1", "F1", "app.help", "show the keys", "Help"),
     Key("signin", "escape", "Esc", "back", "leave the app", "Quit"),
@@ -112,6 +119,8 @@ def bindings(*places: Place) -> list[BindingType]:
     return made
 
 
+_ORDER: tuple[Place, ...] = ("code", "signin", "sessions", "replay", "lists", "everywhere")
+
 WRITING = frozenset(key.action for key in KEYS if key.writes)
 """Actions that give way while somebody writes in a box."""
 
@@ -128,15 +137,14 @@ def footer(*places: Place) -> list[tuple[str, str, str]]:
 
 def _sorted(places: Iterable[Place]) -> list[Key]:
     """What is particular to the screen first, what is the same everywhere last."""
-    order: tuple[Place, ...] = ("signin", "sessions", "replay", "lists", "everywhere")
     wanted = set(places)
-    return [key for place in order if place in wanted for key in KEYS if key.place == place]
+    return [key for place in _ORDER if place in wanted for key in KEYS if key.place == place]
 
 
 def help_sections(*places: Place) -> list[tuple[str, list[tuple[str, str]]]]:
     """Title and rows of (keys, what they do) for the help panel."""
     return [
         (PLACES[place], [(key.shown, key.does) for key in KEYS if key.place == place])
-        for place in ("signin", "sessions", "replay", "lists", "everywhere")
+        for place in _ORDER
         if place in places
     ]

@@ -16,10 +16,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from hoop_tui.app import HoopApp, OpenAt
-from hoop_tui.demo import FakeGateway, FrozenClock, demo_gateway
+from hoop_tui.demo import FakeDesk, FakeGateway, FrozenClock, demo_gateway
+from hoop_tui.errors import NotSignedIn
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
+from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.sign_in import SignIn
 from hoop_tui.themes import CONTRAST, DARK, LIGHT
@@ -103,6 +105,7 @@ def make_app(
         return HoopApp(
             client=gateway,
             sign_in=SignIn("https://hoop.example.com"),
+            desk=_desk_of(shot),
             clock=clock,
             emulators=GhosttyEmulator,
             open_at=opening,
@@ -110,10 +113,16 @@ def make_app(
         )
 
 
+def _desk_of(shot: Shot) -> Callable[[str], FakeDesk]:
+    over = NotSignedIn("expired: nobody confirmed the code in time")
+    return lambda gateway: FakeDesk(gateway, over if shot.steps is code_expired else None)
+
+
 async def take(shot: Shot) -> str:
     """The picture as SVG, the same on every machine."""
     clock = FrozenClock()
-    app = make_app(shot, None if shot.steps is sign_in else demo_gateway(), clock)
+    strangers = (sign_in, sign_in_code, code_expired)
+    app = make_app(shot, None if shot.steps in strangers else demo_gateway(), clock)
     async with app.run_test(size=(shot.width, shot.height)) as pilot:
         await shot.steps(Scenery(app, pilot, clock))
         for box in app.screen.query(Input):
@@ -150,7 +159,18 @@ def text_of(svg: str) -> list[str]:
 
 
 async def sign_in(scenery: Scenery) -> None:
+    await sign_in_code(scenery)
+    await scenery.press("u")
     await scenery.until(lambda: isinstance(scenery.app.screen, SignInScreen))
+
+
+async def sign_in_code(scenery: Scenery) -> None:
+    await scenery.until(lambda: isinstance(scenery.app.screen, CodeScreen))
+    await scenery.pilot.pause()
+
+
+async def code_expired(scenery: Scenery) -> None:
+    await sign_in_code(scenery)
 
 
 async def sessions(scenery: Scenery) -> None:
@@ -212,6 +232,7 @@ SHOTS = (
     Shot("replay", denied, published=True),
     Shot("watching", watching, published=True),
     Shot("signin", sign_in, published=True),
+    Shot("signin-code", sign_in_code, published=True),
     Shot("sessions-light", sessions, theme=LIGHT, published=True),
     Shot("sessions-80", sessions, 80, 24),
     Shot("sessions-140", sessions, 140, 40),
@@ -229,6 +250,13 @@ SHOTS = (
     Shot("signin-80", sign_in, 80, 24),
     Shot("signin-140", sign_in, 140, 40),
     Shot("signin-no-color", sign_in, no_color=True),
+    Shot("signin-code-80", sign_in_code, 80, 24),
+    Shot("signin-code-60", sign_in_code, 60, 20),
+    Shot("signin-code-140", sign_in_code, 140, 40),
+    Shot("signin-code-light", sign_in_code, theme=LIGHT),
+    Shot("signin-code-contrast", sign_in_code, theme=CONTRAST),
+    Shot("signin-code-no-color", sign_in_code, no_color=True),
+    Shot("signin-code-expired", code_expired),
     Shot("help", keys),
     Shot("help-80", keys, 80, 24),
     Shot("export", export),

@@ -8,8 +8,12 @@ import os
 import stat
 from collections.abc import MutableMapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from hoop_tui.address import base_url
+from hoop_tui.private_files import write_private
 
 
 class Token:
@@ -43,6 +47,13 @@ class SignIn:
 
     gateway: str = ""
     token: Token | None = None
+    expires_at: datetime | None = None
+    """Of the token; None: not known."""
+    since: datetime | None = None
+    renewable: bool = False
+    """The gateway gives a new token for it, without asking the person."""
+    kept: bool = False
+    """It comes from the sign-in file."""
 
 
 def config_dir(environ: MutableMapping[str, str]) -> Path:
@@ -64,34 +75,65 @@ def find_sign_in(
     is only ever used with the gateway that it was kept for.
     """
     in_environment = environ.pop("HOOP_TOKEN", "")
-    kept = _read_kept(sign_in_file(environ))
+    kept = read_sign_in(sign_in_file(environ))
     where = gateway or environ.get("HOOP_GATEWAY", "") or kept.gateway
     if token_file is not None:
         return SignIn(where, Token(_read_private(token_file)))
     if in_environment:
         return SignIn(where, Token(in_environment))
-    return SignIn(where, kept.token if where == kept.gateway else None)
+    return kept if where and base_url(where) == kept.gateway else SignIn(where)
 
 
-def keep_sign_in(path: Path, gateway: str, token: Token) -> None:
-    """Write the sign-in file, readable by its owner only from the first byte."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump({"gateway": gateway, "token": token.expose()}, file)
-    fresh.replace(path)
+def keep_sign_in(
+    path: Path,
+    gateway: str,
+    token: Token,
+    *,
+    expires_at: datetime | None = None,
+    since: datetime | None = None,
+    renewable: bool = False,
+) -> None:
+    """Write the sign-in file, readable by its owner only from the first byte. Raises OSError."""
+    facts: dict[str, str | bool] = {"gateway": gateway, "token": token.expose()}
+    if expires_at is not None:
+        facts["expires_at"] = expires_at.isoformat()
+    if since is not None:
+        facts["since"] = since.isoformat()
+    if renewable:
+        facts["renewable"] = True
+    write_private(path, json.dumps(facts).encode())
 
 
-def _read_kept(path: Path) -> SignIn:
-    if not path.exists():
-        return SignIn()
+def read_sign_in(path: Path) -> SignIn:
+    """What was kept; empty where nothing was. Raises ValueError, one sentence."""
     try:
-        kept = json.loads(_read_private(path))
-        return SignIn(str(kept["gateway"]), Token(str(kept["token"])))
-    except (json.JSONDecodeError, KeyError, TypeError) as problem:
+        if not path.exists():
+            return SignIn()
+    except OSError as problem:
+        raise ValueError(f"{path} can not be read.") from problem
+    try:
+        facts = json.loads(_read_private(path))
+        return SignIn(
+            str(facts["gateway"]),
+            Token(str(facts["token"])),
+            _moment(facts.get("expires_at")),
+            _moment(facts.get("since")),
+            facts.get("renewable") is True,
+            kept=True,
+        )
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as problem:
         raise ValueError(f"{path} is not a sign-in file; remove it and sign in again.") from problem
+
+
+def _moment(text: object) -> datetime | None:
+    """Raises TypeError where it is none."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError as problem:
+        raise TypeError("no moment") from problem
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _read_private(path: Path) -> str:

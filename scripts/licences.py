@@ -35,7 +35,7 @@ OLD_WORDS = {
     "Python Software Foundation License": "PSF-2.0",
 }
 
-# Packages whose metadata name no licence, or several without saying which; this is what the licence file inside them says.
+# Packages whose metadata name no licence, or leave open which; this is what the licence file inside them says.
 BY_THEIR_FILE = {"python-dateutil": "Apache-2.0", "resvg-py": "MIT"}
 
 INTRODUCTION = """\

@@ -112,6 +112,7 @@ async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hoop-replays-") as scratch:
         directory = Path(scratch) / "demo"
         async with opened(directory, 0, seeded=False) as demo:
+            await demo.sign_in("alice")
             config = directory / "ssh_config"
             for name, steps, command in (
                 ("shell-with-vim", SHELL_WITH_VIM, ""),

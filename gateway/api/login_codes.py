@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from typing import Literal
 
-from gateway.api.schema import GrantError
 from gateway.core.errors import HoopError, Refused
 from gateway.core.failures import neighbourhood
 from gateway.core.people import Peer, Principal
 from gateway.core.ports import Clock
 from gateway.session.doorbell import Ring
 
+GrantError = Literal["authorization_pending", "slow_down", "expired_token", "access_denied", "invalid_grant"]
 INTERVAL = 5.0
 """Seconds between two questions of a device."""
 JITTER = 0.5

@@ -13,10 +13,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 FRAMES_MEDIA_TYPE = "application/vnd.hoop.frames"
-NEXT_HEADER = "Hoop-Next"
-"""Index of the first frame that was not sent: ask for it next."""
-STATE_HEADER = "Hoop-Recording"
-"""The recording's `RecordingState` at the moment of the answer."""
+NEXT_HEADER = "Hoop-Next"  # index of the first frame that was not sent: ask for it next
+STATE_HEADER = "Hoop-Recording"  # the recording's `RecordingState` at the moment of the answer
 
 
 class _Model(BaseModel):
@@ -33,7 +31,8 @@ class Problem(_Model):
 
 
 class Me(_Model):
-    """Who the caller is, how they proved it (`method`), until when (None: for good), and where."""
+    """Who the caller is, how they proved it (`method`), until when (None: for good), and where. `hints`: lines for
+    the foot of the sessions screen, such as the demo's commands to try."""
 
     person: str
     roles: list[str]
@@ -44,7 +43,6 @@ class Me(_Model):
     version: str
     demo: bool = False
     hints: list[str] = []
-    """Lines for the foot of the sessions screen, such as the demo's commands to try."""
 
 
 class SessionState(StrEnum):
@@ -58,7 +56,8 @@ class SessionState(StrEnum):
 
 
 class SessionSummary(_Model):
-    """One row of the sessions list."""
+    """One row of the sessions list. `gateway`: that it is, or was, open in. `paused_by`: who holds back what the
+    person sends; known of sessions that are live on the gateway that answers."""
 
     id: str
     state: SessionState
@@ -79,9 +78,7 @@ class SessionSummary(_Model):
     bytes_shown: int = 0
     imported_from: str = ""
     gateway: str = ""
-    """The gateway that it is, or was, open in."""
     paused_by: str = ""
-    """Who holds back what the person sends; known of sessions that are live on the gateway that answers."""
 
 
 class SessionPage(_Model):
@@ -94,15 +91,16 @@ class SessionPage(_Model):
 
 _Line = Annotated[str, Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 """One line, as people say it. What their terminals can not show is spelt out to them."""
+_Reason = Annotated[_Line, StringConstraints(strip_whitespace=True)]
+_Short = Annotated[_Line, Field(max_length=128)]
+_Name = Annotated[_Short, Field(min_length=1)]
+_Hidden = Annotated[str, Field(max_length=1024, repr=False)]
 
 
 class Message(_Model):
     """What staff say to the person of a live session."""
 
     text: Annotated[_Line, Field(min_length=1), StringConstraints(strip_whitespace=True)]
-
-
-_Reason = Annotated[_Line, StringConstraints(strip_whitespace=True)]
 
 
 class EndSession(_Model):
@@ -116,17 +114,10 @@ class EndPerson(EndSession):
 
 
 class PersonEnded(_Model):
-    """What was ended of a person."""
+    """Ids of sessions that were ended, and of those that are live on other gateways: those have to be asked."""
 
     ended: list[str]
-    """Ids of the sessions that were ended."""
     elsewhere: list[str] = []
-    """Ids of their sessions that are live on other gateways: those have to be asked."""
-
-
-_Short = Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
-_Name = Annotated[_Short, Field(min_length=1)]
-_Hidden = Annotated[str, Field(max_length=1024, repr=False)]
 
 
 class DeviceAsked(_Model):
@@ -158,13 +149,10 @@ class TokenAsked(_Model):
     redirect_uri: _Hidden = ""
 
 
-GrantError = Literal["authorization_pending", "slow_down", "expired_token", "access_denied", "invalid_grant"]
-
-
 class GrantRefused(_Model):
     """Status 400 of a `TokenAsked`: the OAuth word for programs, and one sentence for people."""
 
-    error: GrantError
+    error: Literal["authorization_pending", "slow_down", "expired_token", "access_denied", "invalid_grant"]
     detail: str
 
 
@@ -290,13 +278,10 @@ class LockPerson(_Model):
     reason: Annotated[_Reason, Field(min_length=1)]
 
 
-class PersonLockedOut(_Model):
-    """What ended with the lock: sessions by their ids, and how many tokens and certificates."""
+class PersonLockedOut(PersonEnded):
+    """What ended with the lock, and how many tokens and certificates. Other gateways end what is live there."""
 
     person: PersonSummary
-    ended: list[str]
-    elsewhere: list[str] = []
-    """Ids of sessions that were live on other gateways, which end them by themselves."""
     tokens: int = 0
     certificates: int = 0
 
@@ -335,7 +320,8 @@ class RecordingState(StrEnum):
 
 
 class RecordingInfo(_Model):
-    """What a player needs to know before the first frame."""
+    """What a player needs to know before the first frame. `pty`: whether there was a terminal, so that lines end in
+    CR LF; None where the recording does not say. `problem`: why it is `cut`, in one sentence."""
 
     session: str
     person: str
@@ -346,12 +332,10 @@ class RecordingInfo(_Model):
     cols: int
     rows: int
     pty: bool | None = None
-    """Whether there was a terminal, so that lines end in CR LF. None: the recording does not say."""
     state: RecordingState
     duration_us: int
     frames: int
     problem: str = ""
-    """Why it is `cut`, in one sentence."""
 
 
 class FeedEvent(_Model):

@@ -17,15 +17,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncssh
+
+from gateway.api.schema import CertificateAsked
 from gateway.app import demo_config, demo_files, seeds
 from gateway.app.config_file import load_config
+from gateway.app.demo_provider import PEOPLE, DemoProvider
 from gateway.app.demo_target import DemoTarget
 from gateway.app.house import House
 from gateway.app.logs import set_up_logs
 from gateway.core.errors import HoopError
+from gateway.core.people import Peer, Principal
+from gateway.identity.directory import Vouched
 from gateway.identity.tokens import mint
 
-STAFF = "carol@example.com"
+STAFF = "carol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,21 @@ class Demo:
     house: House
     directory: Path
     token_file: Path
+    provider: DemoProvider
+    identity: Path
+    """Where ssh looks for the key that signing in leaves."""
+
+    async def sign_in(self, subject: str) -> None:
+        """Put a key with a certificate there, as signing in does: for scripts, which have no browser."""
+        person = await _vouched(self.house, self.provider, subject)
+        key = asyncssh.generate_private_key("ssh-ed25519")
+        public = key.export_public_key().decode()
+        asked = CertificateAsked(public_key=public)
+        given = await self.house.hall.desk.certify(person, asked, Peer("127.0.0.1"))
+        self.identity.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        demo_config.write_private(self.identity, key.export_private_key())
+        certificate = self.identity.with_name(f"{self.identity.name}-cert.pub")
+        demo_config.write_private(certificate, f"{given.certificate}\n".encode())
 
     @property
     def api(self) -> str:
@@ -75,22 +96,37 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
     set_up_logs("WARNING", file=directory / "gateway.log")
     demo_files.fill(made.home)
     target = DemoTarget(made.home, made.target_host_key, made.target_person_key)
+    provider = DemoProvider(made.client_secret.read_text(), port=made.provider_port())
+    made.keep_provider_port(provider.url)
     port = await target.start()
     try:
-        config = load_config(demo_config.write(made, target_port=port, ssh_port=_free(ssh_port)))
+        issuer = await provider.start()
+        config = load_config(
+            demo_config.write(made, target_port=port, ssh_port=_free(ssh_port), issuer=issuer)
+        )
         house = await House.open(config, hints=demo_config.lines(directory), demo=True)
         try:
-            demo_config.write_ssh_config(made, house.ports["ssh"])
+            api = f"http://127.0.0.1:{house.ports['api']}"
+            identity = demo_config.write_access(made, ssh_port=house.ports["ssh"], api=api)
             if seeded:
                 await seeds.plant(house.ledger, house.blobs)
-            minted = mint(STAFF, frozenset({"auditor"}), house.clock.now(), None)
+            staff = await _vouched(house, provider, STAFF)
+            minted = mint(staff.id, frozenset(), house.clock.now(), None)
             await house.ledger.add_token(minted.row, minted.event)
             demo_config.write_private(made.token_file, f"{minted.token}\n".encode())
-            yield Demo(house, directory, made.token_file)
+            yield Demo(house, directory, made.token_file, provider, identity)
         finally:
             await house.stop()
     finally:
+        await provider.stop()
         await target.stop()
+
+
+async def _vouched(house: House, provider: DemoProvider, subject: str) -> Principal:
+    """Somebody of the provider's, as if they had signed in there."""
+    person = next(person for person in PEOPLE if person.subject == subject)
+    vouched = Vouched(provider.url, subject, person.email, frozenset(person.groups))
+    return await house.hall.people.directory.welcome(vouched)
 
 
 def _free(port: int) -> int:
@@ -105,16 +141,19 @@ def _free(port: int) -> int:
 
 
 def _welcome(demo: Demo, tui: bool) -> str:
-    shell, blocked, masked = demo_config.lines(demo.directory)
+    sign_in, shell, blocked, masked = demo_config.lines(demo.directory)
     after = "The app opens when you press Enter; q leaves it." if tui else "Ctrl-C ends the demo."
     return f"""
 hoop-tui demo: a gateway, a target with a real shell, and recorded sessions, on loopback only.
 
 In a second terminal:
 
+  sign in       {sign_in}
   a shell       {shell}
   blocked       {blocked}
   masked        {masked}
+
+Choose Alice in the browser. Without signing in first, ssh asks you to open a page itself.
 
 The API: {demo.api}  token: {demo.token_file}
 {after}"""

@@ -1,9 +1,12 @@
 """The demo's keys and its configuration, written as files: what a person would write by hand for a small gateway."""
 
 import os
+import secrets
 import shlex
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncssh
 
@@ -22,18 +25,23 @@ api = "127.0.0.1:0"
 [store]
 reserve = "1MiB"
 
-[ssh]
-banner = ["hoop: sessions are recorded and may be watched"]
+[login]
+# Everybody's browser is on this machine.
+device_roles = ["person", "approver", "auditor", "operator"]
 
-[[person]]
-name   = "alice@example.com"
-keys   = ["{alice}"]
-groups = ["dev"]
+[[issuer]]
+name          = "demo"
+title         = "the demo's provider"
+url           = "{issuer}"
+client_id     = "hoop"
+client_secret = {{ file = "client_secret" }}
+scopes        = ["openid", "profile", "email", "groups", "offline_access"]
+algorithms    = ["ES256"]
 
-[[person]]
-name   = "carol@example.com"
-groups = ["sec"]
-roles  = ["auditor"]
+[roles]
+approver = ["dba"]
+auditor  = ["sec"]
+operator = ["sec"]
 
 [[target]]
 name      = "web-1"
@@ -80,11 +88,21 @@ Host web-1
     HostName 127.0.0.1
     Port {port}
     User web-1
-    IdentityFile {identity}
-    IdentitiesOnly yes
     UserKnownHostsFile {known_hosts}
     StrictHostKeyChecking yes
     HostKeyAlias hoop-demo
+# Once you have signed in:
+Match originalhost web-1 exec "test -e {tested}"
+    IdentityFile {identity}
+    CertificateFile {certificate}
+    IdentitiesOnly yes
+"""
+
+_LOGIN = """\
+#!/bin/sh
+# Signs you in to the demo. What you are given stays in the demo's directory, and your own agent is left alone.
+unset SSH_AUTH_SOCK
+XDG_CONFIG_HOME={directory} exec {program} login --gateway {api} --no-known-hosts "$@"
 """
 
 
@@ -93,7 +111,6 @@ class Made:
     """The demo's directory and the keys in it."""
 
     directory: Path
-    alice_key: asyncssh.SSHKey
     target_person_key: asyncssh.SSHKey
     target_host_key: asyncssh.SSHKey
 
@@ -101,6 +118,24 @@ class Made:
     def home(self) -> Path:
         """The scratch directory that the target's shell starts in."""
         return self.directory / "web-1"
+
+    @property
+    def client_secret(self) -> Path:
+        """What the gateway proves to the provider that it is the gateway with."""
+        return self.directory / "client_secret"
+
+    def provider_port(self) -> int:
+        """The provider's address is who people are: a demo that was kept has to find it where it was."""
+        kept = self._provider_file
+        return int(kept.read_text()) if kept.exists() else 0
+
+    def keep_provider_port(self, url: str) -> None:
+        """Remember where the provider is."""
+        write_private(self._provider_file, str(urlsplit(url).port).encode())
+
+    @property
+    def _provider_file(self) -> Path:
+        return self.directory / "provider_port"
 
     @property
     def token_file(self) -> Path:
@@ -111,43 +146,55 @@ class Made:
 def make(directory: Path) -> Made:
     """Fresh keys in `directory`, private to this account."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = Made(directory, *(asyncssh.generate_private_key("ssh-ed25519", "demo") for _ in range(3)))
-    write_private(directory / "alice_key", made.alice_key.export_private_key())
+    made = Made(directory, *(asyncssh.generate_private_key("ssh-ed25519", "demo") for _ in range(2)))
+    write_private(made.client_secret, secrets.token_urlsafe(32).encode())
     write_private(directory / "target_key", made.target_person_key.export_private_key())
     made.home.mkdir(mode=0o700, exist_ok=True)
     return made
 
 
-def write(made: Made, *, target_port: int, ssh_port: int) -> Path:
+def write(made: Made, *, target_port: int, ssh_port: int, issuer: str) -> Path:
     """The configuration file."""
     path = made.directory / "hoop.toml"
     text = _CONFIG.format(
         ssh_port=ssh_port,
         target_port=target_port,
-        alice=made.alice_key.export_public_key().decode().strip(),
+        issuer=issuer,
         target=made.target_host_key.export_public_key().decode().strip(),
     )
     write_private(path, text.encode())
     return path
 
 
-def write_ssh_config(made: Made, port: int) -> None:
-    """A client configuration that knows the gateway, so that nothing of the user's own is touched."""
+def write_access(made: Made, *, ssh_port: int, api: str) -> Path:
+    """A client configuration that knows the gateway, and a script that signs in: nothing of the user's own is
+    touched. Returns where the script leaves the key."""
     host_key = asyncssh.read_private_key(made.directory / "data" / "ssh_host_ed25519_key")
     line = f"hoop-demo {host_key.export_public_key().decode().strip()}\n"
     write_private(made.directory / "known_hosts", line.encode())
+    at = urlsplit(api)
+    identity = made.directory / "hoop" / "ssh" / f"{at.hostname}_{at.port}" / "id_ed25519"
     text = _SSH_CONFIG.format(
-        port=port,
-        identity=_quoted(made.directory / "alice_key"),
+        port=ssh_port,
+        tested=shlex.quote(str(identity)),
+        identity=_quoted(identity),
+        certificate=_quoted(identity.with_name(f"{identity.name}-cert.pub")),
         known_hosts=_quoted(made.directory / "known_hosts"),
     )
     write_private(made.directory / "ssh_config", text.encode())
+    program = Path(sys.executable).with_name("hoop-tui")
+    script = _LOGIN.format(
+        directory=shlex.quote(str(made.directory)), program=shlex.quote(str(program)), api=api
+    )
+    write_private(made.directory / "login", script.encode())
+    return identity
 
 
-def lines(directory: Path) -> tuple[str, str, str]:
-    """What to paste into a second terminal: a shell, a blocked command, a masked answer."""
+def lines(directory: Path) -> tuple[str, str, str, str]:
+    """What to paste into a second terminal: sign in, a shell, a blocked command, a masked answer."""
     ssh = f"ssh -F {shlex.quote(str(directory / 'ssh_config'))} web-1"
-    return ssh, f"{ssh} sudo systemctl restart nginx", f"{ssh} cat customers.csv"
+    sign_in = f"sh {shlex.quote(str(directory / 'login'))}"
+    return sign_in, ssh, f"{ssh} sudo systemctl restart nginx", f"{ssh} cat customers.csv"
 
 
 def _quoted(path: Path) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, NoReturn, Protocol
 
+from gateway.core.accounts import account_for
 from gateway.core.errors import Fault, Refused
 from gateway.core.events import SessionOpened, SignedIn, SignInRefused
 from gateway.core.ids import new_session_id
@@ -174,10 +175,10 @@ class Lobby:
         if found is None:
             unknown = f'there is no target "{plain(target, 64)}" for you - ask your platform team'
             await self._turn_away(principal, peer, asked, unknown)
-        account = login or found.user
-        if account != found.user and account not in found.options.get("logins", ()):
-            not_offered = f'the account "{plain(account, 64)}" is not offered on {found.name}'
-            await self._turn_away(principal, peer, asked, not_offered)
+        try:
+            account = account_for(found, principal, login)
+        except Refused as not_offered:
+            await self._turn_away(principal, peer, asked, not_offered.sentence)
         if no_room := self._no_room_for(principal.id):
             await self._turn_away(principal, peer, asked, no_room)
         session = Session(new_session_id(), principal, found, peer, self._rooms.clock.now(), account)

@@ -1,5 +1,6 @@
 """The entry point of `hoop-tui`. The first help is printed from here, because the parser takes longer to import."""
 
+import io
 import sys
 
 EXIT_USAGE = 2
@@ -10,22 +11,37 @@ Watch and replay the sessions of a hoop gateway. Without a command it opens the 
 Usage: hoop-tui [COMMAND] [OPTIONS]
 
 Examples:
-  hoop-tui --gateway https://hoop.example.com
+  hoop-tui login --gateway https://hoop.example.com
+  hoop-tui ssh web-1
+  PGPASSWORD=$(hoop-tui token appdb) psql -h hoop.example.com appdb
   hoop-tui play 2B8CK4TQ@8:39
   hoop-tui sessions ls --live
   hoop-tui sessions export 2B8C --as cast2 -o 2B8C.cast
   hoop-tui sessions end 2B8C --reason "incident 4411"
 
 Commands:
-  play              Open a recording, at a moment.
-  sessions ls       List sessions, newest first.
-  sessions show     Show all that is known of one session.
-  sessions export   Save a recording as an asciicast v2 or as plain text.
-  sessions pause    Hold back what the person types.
-  sessions resume   Let the person's input go on.
-  sessions message  Say one line to the person, in their terminal.
-  sessions end      End a session, or with --person everything of somebody.
-  version           Print the version.
+  login                Sign in, and get a certificate for ssh.
+  logout               Sign out.
+  whoami               Show who the gateway takes you for.
+  ssh                  Run ssh through the gateway.
+  token                Print a password for a database.
+  tokens ls            List your tokens.
+  tokens revoke        End a token before its time.
+  certificates ls      List ssh certificates.
+  certificates revoke  End a certificate before its time.
+  people ls            List people.
+  people show          Show all that is known of one person.
+  people lock          Lock somebody out: everything of them ends now.
+  people unlock        Let somebody sign in again.
+  play                 Open a recording, at a moment.
+  sessions ls          List sessions, newest first.
+  sessions show        Show all that is known of one session.
+  sessions export      Save a recording as an asciicast v2 or as plain text.
+  sessions pause       Hold back what the person types.
+  sessions resume      Let the person's input go on.
+  sessions message     Say one line to the person, in their terminal.
+  sessions end         End a session, or with --person everything of somebody.
+  version              Print the version.
 
 Options:
   --gateway URL        The gateway's address. Else HOOP_GATEWAY.
@@ -50,6 +66,36 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
+    # What a person is called may be more than an old terminal can show.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        quick = _quickly(arguments)
+        return _parsed(arguments) if quick is None else quick
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does; nothing is left to say to them.
+        sys.stderr.close()
+        return 1
+
+
+def _quickly(arguments: list[str]) -> int | None:
+    """`token` in its plainest forms, without the parser: it runs before every psql."""
+    match arguments:
+        case ["token", target] if not target.startswith("-"):
+            span = ""
+        case ["token", target, "--for", span] if not target.startswith("-"):
+            pass
+        case _:
+            return None
+    from hoop_tui.cli.token import database_token
+
+    return database_token(target, span)
+
+
+def _parsed(arguments: list[str]) -> int:
     from cyclopts import CycloptsError
 
     from hoop_tui.cli.tree import app
@@ -58,12 +104,6 @@ def _run(arguments: list[str]) -> int:
         code = app(arguments, exit_on_error=False, print_error=True, result_action="return_value")
     except CycloptsError:
         return EXIT_USAGE
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does; nothing is left to say to them.
-        sys.stderr.close()
-        return 1
     return code if isinstance(code, int) else 0
 
 

@@ -22,6 +22,11 @@ def complain(sentence: str, code: int) -> int:
     return code
 
 
+def tell(sentence: str) -> None:
+    """A line of talk on stderr."""
+    print(visible(sentence), file=sys.stderr, flush=True)
+
+
 def hint(sentence: str) -> None:
     """A line of help on stderr, for people only."""
     if sys.stderr.isatty():

@@ -11,10 +11,10 @@ from typing import BinaryIO
 from gateway.api.schema import SessionState, SessionSummary
 from hoop_tui.cli.printing import complain, hint, print_facts, print_json, print_table
 from hoop_tui.client import GatewayClient, HttpGateway
-from hoop_tui.errors import GatewayTrouble, NotSignedIn
+from hoop_tui.errors import GatewayTrouble
+from hoop_tui.login.renewal import token_of, usable_sign_in
 from hoop_tui.moments import whole_id
 from hoop_tui.safe_text import visible
-from hoop_tui.sign_in import find_sign_in
 from hoop_tui.wording import clock_length, flags_of, full_time, length_of, short_id, size, target_of
 
 _TITLES = ("STATE", "ID", "WHO", "TARGET", "STARTED", "LENGTH", "CMDS", "FLAGS")
@@ -94,12 +94,8 @@ def with_gateway(
     """Sign in, work, close; every trouble ends in one sentence and the exit code that belongs to it."""
 
     async def run() -> int:
-        sign_in = find_sign_in(os.environ, gateway=gateway, token_file=token_file)
-        if not sign_in.gateway:
-            raise NotSignedIn("Name a gateway with --gateway or HOOP_GATEWAY, or sign in once with: hoop-tui")
-        if sign_in.token is None:
-            raise NotSignedIn("There is no token for this gateway: set HOOP_TOKEN, or sign in with: hoop-tui")
-        client = HttpGateway(sign_in.gateway, sign_in.token)
+        sign_in = usable_sign_in(os.environ, gateway=gateway, token_file=token_file)
+        client = HttpGateway(sign_in.gateway, token_of(sign_in))
         try:
             return await work(client)
         finally:

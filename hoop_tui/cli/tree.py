@@ -9,18 +9,8 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-Gateway = Annotated[str, Parameter(name=["--gateway"], help="The gateway's address. Else HOOP_GATEWAY.")]
-TokenFile = Annotated[
-    Path | None,
-    Parameter(
-        name=["--token-file"],
-        help="A file with the token, readable by you only. Else HOOP_TOKEN, else the kept one.",
-    ),
-]
-Output = Annotated[
-    Literal["table", "json", "jsonl"],
-    Parameter(name=["--output", "-o"], help="How to print: a table, JSON, or one object a line."),
-]
+from hoop_tui.cli import login_tree, people_tree
+from hoop_tui.cli.options import Gateway, Output, TokenFile
 
 app = App(
     name="hoop-tui",
@@ -33,6 +23,8 @@ app = App(
 )
 sessions = App(name="sessions", help="List, show, export and steer sessions.")
 app.command(sessions)
+login_tree.join(app)
+people_tree.join(app)
 
 
 @app.default

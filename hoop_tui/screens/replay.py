@@ -143,6 +143,10 @@ class ReplayScreen(HoopScreen):
             self.playback.do(command)
 
     @property
+    def session(self) -> str:
+        return self._session
+
+    @property
     def ready(self) -> bool:
         """Whether the picture is drawn and complete."""
         playback = self.playback

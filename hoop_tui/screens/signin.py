@@ -1,4 +1,4 @@
-"""The first screen: which gateway, and the token for it. The token is never shown, nor written to a log."""
+"""Which gateway, and a token for it, for those who have one. The token is never shown, nor written to a log."""
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -6,7 +6,7 @@ from textual.containers import Center
 from textual.content import Content
 from textual.widgets import Button, Input
 
-from hoop_tui.client import base_url
+from hoop_tui.address import base_url
 from hoop_tui.errors import GatewayTrouble
 from hoop_tui.keymap import Place
 from hoop_tui.safe_text import safe
@@ -19,7 +19,7 @@ from hoop_tui.widgets.tick_box import TickBox
 
 
 class SignInScreen(HoopScreen):
-    """Asks until the gateway knows the token."""
+    """Asks until the gateway knows the token. Without one, a browser is the next way to try."""
 
     places: tuple[Place, ...] = ("signin",)
     CSS_PATH = "signin.tcss"
@@ -33,7 +33,7 @@ class SignInScreen(HoopScreen):
         with Panel(id="signin"):
             yield Line(safe("Gateway", "$text-muted"))
             yield Input(self._gateway, placeholder="https://hoop.example.com", id="gateway", compact=True)
-            yield Line(safe("Token", "$text-muted"))
+            yield Line(safe("Token; leave it empty to sign in with a browser", "$text-muted"))
             yield Input(
                 password=True, placeholder="from: hoop-gateway token create", id="token", compact=True
             )
@@ -47,13 +47,21 @@ class SignInScreen(HoopScreen):
         self.query_one(Panel).set_heading(safe("Sign in to hoop", "bold"))
         self.set_focus(self.query_one("#token" if self._gateway else "#gateway"))
 
-    @on(Input.Submitted)
+    @on(Input.Submitted, "#gateway")
+    def _next(self) -> None:
+        self.set_focus(self.query_one("#token"))
+
+    @on(Input.Submitted, "#token")
     @on(Button.Pressed)
     def _go(self) -> None:
-        if not self.query_one("#token", Input).value:
-            self.set_focus(self.query_one("#token"))
+        if self.query_one("#token", Input).value:
+            self._try()
             return
-        self._try()
+        try:
+            self.hoop.use_browser(base_url(self.query_one("#gateway", Input).value))
+        except ValueError as problem:
+            self._say(safe(str(problem), "$text-warning"))
+            self.set_focus(self.query_one("#gateway"))
 
     @work(group="signin", exclusive=True)
     async def _try(self) -> None:

@@ -37,7 +37,7 @@ class FooterLine(Line):
             rows[-1] += [entry, safe("  ")]
             used += width + 2
         self.styles.height = len(rows)
-        self.show(stacked(*(fitted(joined(*row), max(1, self.size.width)) for row in rows)))
+        self.show(stacked(*(fitted(joined(*row[:-1]), max(1, self.size.width)) for row in rows)))
 
     async def on_click(self, event: Click) -> None:
         for line, first, last, action in self._spots:

@@ -14,6 +14,7 @@ from gateway.app.web import WebDoor, listen
 from gateway.blobs.local import LocalBlobs
 from gateway.store.ledger import SqlLedger
 from tests.api.house import HeldClock, House, WatchedBus
+from tests.api.town import Town, a_town
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +68,18 @@ async def line(api: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
     api.state.services.stopping.set()
     await door.stop()
+
+
+@pytest.fixture
+async def town(house: House, tmp_path: Path) -> AsyncIterator[Town]:
+    """A whole gateway but for its doors, with people in it."""
+    async with a_town(house, tmp_path / "data") as town:
+        yield town
+
+
+@pytest.fixture
+async def visitor(town: Town) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of the town's API that has not signed in."""
+    transport = httpx2.ASGITransport(app=build_api(town.services()), client=("192.0.2.9", 40000))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://gateway.example") as client:
+        yield client

@@ -103,6 +103,9 @@ class Nobody:
     async def by_ssh_key(self, openssh: str, fingerprint: str) -> Principal | None:
         return None
 
+    async def by_certificate(self, openssh: str, address: str) -> Principal | None:
+        return None
+
     async def by_token(self, token: str) -> Principal | None:
         return None
 

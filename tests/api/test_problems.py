@@ -154,19 +154,31 @@ async def test_a_crash_tells_nothing(house: House) -> None:
     assert "token-of-alba" not in response.text
 
 
+def check_described(path: str, described_as: dict[str, Any]) -> None:
+    answers = described_as["responses"]
+    assert {"401", "422", "503"} <= set(answers), path
+    assert {"200", "204"} & set(answers), path
+    for status, answer in answers.items():
+        if (path, status) == ("/v1/login/token", "400"):
+            assert list(answer["content"]) == ["application/json"], "as OAuth has it"
+        elif not status.startswith("2"):
+            assert list(answer["content"]) == ["application/problem+json"]
+    assert described_as.get("description"), path
+
+
 async def test_openapi(http: httpx2.AsyncClient) -> None:
     described = (await http.get("/v1/openapi.json")).json()
     assert described["info"] == {"title": "hoop gateway", "version": "1.2.3"}
     assert described["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+    open_to_all = set()
     for path, methods in described["paths"].items():
-        (described_as,) = methods.values()
-        answers = described_as["responses"]
-        assert {"200", "401", "422", "503"} <= set(answers), path
-        for status, answer in answers.items():
-            if status != "200":
-                assert list(answer["content"]) == ["application/problem+json"]
-        assert described_as["security"] == [{"HTTPBearer": []}]
-        assert described_as.get("description"), path
+        for described_as in methods.values():
+            check_described(path, described_as)
+            if "security" not in described_as:
+                open_to_all.add(path)
+            else:
+                assert described_as["security"] == [{"HTTPBearer": []}]
+    assert open_to_all == {f"/v1/login/{way}" for way in ("device", "token", "password", "exchange")}
     assert "HTTPValidationError" not in described["components"]["schemas"]
 
 

@@ -24,7 +24,7 @@ async def test_a_taken_port_is_no_obstacle(tmp_path: Path) -> None:
 
 async def test_everything_private_is_private(tmp_path: Path) -> None:
     async with opened(tmp_path / "demo", 0):
-        for name in ("alice_key", "target_key", "token", "hoop.toml"):
+        for name in ("client_secret", "target_key", "token", "hoop.toml", "login", "data/sealing.key"):
             assert (tmp_path / "demo" / name).stat().st_mode & 0o077 == 0
 
 
@@ -39,7 +39,8 @@ async def test_a_kept_demo_can_be_opened_again(tmp_path: Path) -> None:
 @pytest.mark.needs("ssh", "sftp")
 async def test_files_are_judged_one_by_one(tmp_path: Path) -> None:
     (tmp_path / "app.conf").write_text("colour = blue\n")
-    async with opened(tmp_path / "demo", 0):
+    async with opened(tmp_path / "demo", 0) as demo:
+        await demo.sign_in("alice")
         home = tmp_path / "demo" / "web-1"
 
         async def copy(*places: str) -> tuple[int | None, str]:

@@ -9,112 +9,37 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from gateway.core.errors import Fault
 from gateway.core.events import (
-    CertificateIssued,
     CertificateRevoked,
     Event,
-    PasswordSet,
-    PersonKept,
-    PersonLocked,
-    PersonUnlocked,
-    TokenCreated,
     TokenRevoked,
 )
-from gateway.core.ports import CertificateRow, Ledger, LockRow, PasswordRow, PersonRow, TokenRow
-from gateway.store.database import database
-from gateway.store.ledger import SqlLedger
-from gateway.store.migrating import upgrade
-from tests.contracts.conftest import NOON, Open, Watch, opened
+from gateway.core.ports import Ledger, LockRow, PasswordRow
+from tests.contracts.conftest import NOON, Open, opened
+from tests.contracts.identities import (
+    BOB,
+    ISSUER,
+    a_certificate,
+    a_lock,
+    a_password,
+    a_person,
+    a_token,
+    add_certificate,
+    add_token,
+    created,
+    issued,
+    keep,
+    kept,
+    lock,
+    locked,
+    names,
+    unlocked,
+    valid,
+    was_set,
+)
 from tests.contracts.test_ledger_text import INJECTIONS, ODD
-
-ISSUER = "https://id.example.com"
-MOST_SERIAL = 2**63 - 1
-BOB = "bob@example.com"
-
-
-def a_person(subject: str = "1", name: str = "alice@example.com") -> PersonRow:
-    id = f"{ISSUER}#{subject}"
-    return PersonRow(id, ISSUER, subject, name, frozenset({"dev", "sre"}), NOON, NOON, b"\x00sealed\xff")
-
-
-def kept(row: PersonRow) -> PersonKept:
-    return PersonKept(
-        actor=row.id, person=row.name, issuer=row.issuer, subject=row.subject, groups=sorted(row.groups)
-    )
-
-
-def a_token(id: str = "t-7QF2KM", person: str = BOB, parent: str = "") -> TokenRow:
-    expires = NOON + timedelta(hours=12)
-    roles = frozenset({"person", "auditor"})
-    return TokenRow(id, "a" * 64, person, roles, NOON, expires, kind="login", parent=parent)
-
-
-def created(row: TokenRow) -> TokenCreated:
-    return TokenCreated(actor=row.person, token=row.id, person=row.person, roles=sorted(row.roles))
-
-
-def a_certificate(serial: int = 1, person: str = BOB, token: str = "") -> CertificateRow:
-    expires = NOON + timedelta(hours=12)
-    return CertificateRow(serial, person, f"SHA256:{serial}", NOON, expires, "192.0.2.7", token)
-
-
-def issued(row: CertificateRow) -> CertificateIssued:
-    return CertificateIssued(
-        serial=str(row.serial),
-        person=row.person,
-        fingerprint=row.fingerprint,
-        expires_at=row.expires_at.isoformat(),
-    )
-
-
-def a_lock(person: str = BOB) -> LockRow:
-    return LockRow(person, NOON, "otto@example.com", "a lost laptop")
-
-
-def locked(lock: LockRow) -> PersonLocked:
-    return PersonLocked(actor=lock.by, person=lock.person, reason=lock.reason)
-
-
-def unlocked(person: str = BOB) -> PersonUnlocked:
-    return PersonUnlocked(actor="adam@example.com", person=person)
-
-
-def a_password(person: str = BOB, last_step: int = 0) -> PasswordRow:
-    return PasswordRow(person, "$argon2id$v=19$x", NOON, b"\xff\x00totp", last_step)
-
-
-def was_set(row: PasswordRow) -> PasswordSet:
-    return PasswordSet(actor="root", person=row.person, totp=bool(row.totp))
-
-
-async def add_token(ledger: Ledger, row: TokenRow) -> None:
-    await ledger.add_token(row, created(row))
-
-
-async def add_certificate(ledger: Ledger, row: CertificateRow) -> None:
-    await ledger.add_certificate(row, issued(row))
-
-
-async def keep(ledger: Ledger, row: PersonRow) -> bool:
-    return await ledger.keep_person(row, kept(row))
-
-
-async def lock(ledger: Ledger, person: str = BOB) -> bool:
-    return await ledger.lock_person(a_lock(person), locked(a_lock(person)))
-
-
-async def valid(ledger: Ledger) -> set[str | int]:
-    """The tokens and certificates that are not revoked."""
-    tokens = {token.id for token in await ledger.tokens() if not token.revoked}
-    return tokens | {row.serial for row in await ledger.certificates() if not row.revoked}
-
-
-async def names(ledger: Ledger) -> list[str]:
-    return [entry.name for entry in await ledger.entries(limit=1000)]
-
 
 # People of providers.
 
@@ -137,12 +62,24 @@ async def test_a_person_comes_back_as_they_were(ledger: Ledger) -> None:
     assert second.body["groups"] == ["ops"]
 
 
+async def test_whoever_is_vouched_for_no_more_is_kept_so(ledger: Ledger) -> None:
+    assert await keep(ledger, a_person())
+    gone = replace(a_person(), gone=True, sealed=b"")
+    assert await ledger.keep_person(gone, replace(kept(gone), gone=True))
+    assert await ledger.people() == [gone]
+    assert not await keep(ledger, a_person("2"))
+    assert await keep(ledger, a_person())
+    assert await ledger.person(gone.id) == a_person()
+
+
 async def test_a_check_without_news_is_kept_without_an_event(ledger: Ledger) -> None:
     assert await keep(ledger, a_person())
     checked = replace(a_person(), checked_at=NOON + timedelta(minutes=15))
+    before = await ledger.people_version()
     assert await ledger.keep_person(checked, None)
     assert await ledger.person(checked.id) == checked
     assert await names(ledger) == ["person.kept"]
+    assert await ledger.people_version() == before
 
 
 @pytest.mark.parametrize(
@@ -257,141 +194,6 @@ async def test_of_many_who_lock_one_person_one_does(open_ledger: Open) -> None:
     assert Counter(outcomes) == {True: 1, False: 19}
     assert await gateways[0].locks() == [locks[outcomes.index(True)]]
     assert [entry.actor for entry in await gateways[1].entries()] == [locks[outcomes.index(True)].by]
-
-
-# Tokens and what was made with them.
-
-
-async def test_a_token_keeps_what_it_is_for(ledger: Ledger) -> None:
-    row = replace(
-        a_token(), kind="database", target="appdb", label="psql", parent="t-PARENT", created_by="otto"
-    )
-    await add_token(ledger, row)
-    assert await ledger.token(row.id) == row
-    used = NOON + timedelta(minutes=3)
-    await ledger.token_used(row.id, used)
-    await ledger.token_used("t-NOBODY", used)
-    assert await ledger.tokens() == [replace(row, used_at=used)]
-    assert await names(ledger) == ["token.created"]
-
-
-async def test_revoking_takes_along_what_was_made_with_it(ledger: Ledger) -> None:
-    tree = {
-        "t-ROOT": "",
-        "t-CHILD1": "t-ROOT",
-        "t-CHILD2": "t-ROOT",
-        "t-GRAND": "t-CHILD1",
-        "t-OTHER": "",
-        "t-ITSELF": "t-ITSELF",
-    }
-    for serial, (id, parent) in enumerate(tree.items()):
-        await add_token(ledger, a_token(id, parent=parent))
-        await add_certificate(ledger, a_certificate(serial, token=id))
-    await add_certificate(ledger, a_certificate(99))
-    revoked = TokenRevoked(actor="otto", token="t-CHILD1")
-    assert await ledger.revoke_token("t-CHILD1", revoked)
-    assert await valid(ledger) == {"t-ROOT", "t-CHILD2", "t-OTHER", "t-ITSELF", 0, 2, 4, 5, 99}
-    assert await ledger.revoke_token("t-ROOT", replace(revoked, token="t-ROOT"))
-    assert await ledger.revoke_token("t-ITSELF", replace(revoked, token="t-ITSELF"))
-    assert await valid(ledger) == {"t-OTHER", 4, 99}
-    assert not await ledger.revoke_token("t-GRAND", revoked)
-    assert (await names(ledger)).count("token.revoked") == 3
-
-
-async def test_what_is_made_with_a_token_that_is_over_is_over(ledger: Ledger) -> None:
-    await add_token(ledger, a_token())
-    assert await ledger.revoke_token("t-7QF2KM", TokenRevoked(token="t-7QF2KM"))
-    await add_token(ledger, a_token("t-CHILD0", parent="t-7QF2KM"))
-    await add_certificate(ledger, a_certificate(7, token="t-7QF2KM"))
-    assert await valid(ledger) == set()
-
-
-async def test_revoking_races_with_what_is_made(open_ledger: Open) -> None:
-    gateways = [await open_ledger("a"), await open_ledger("b")]
-    for n in range(6):
-        root = f"t-ROOT{n}"
-        await add_token(gateways[0], a_token(root))
-        revoked = gateways[n % 2].revoke_token(root, TokenRevoked(token=root))
-        made = [add_token(gateways[m % 2], a_token(f"t-{n}-{m}", parent=root)) for m in range(4)]
-        signed = [add_certificate(gateways[m % 2], a_certificate(10 * n + m, token=root)) for m in range(4)]
-        await asyncio.gather(*made[:2], *signed[:2], revoked, *made[2:], *signed[2:])
-        assert await valid(gateways[0]) == set()
-
-
-# Certificates.
-
-
-async def test_certificates_are_kept_listed_and_revoked_once(ledger: Ledger) -> None:
-    rows = [replace(a_certificate(n), issued_at=NOON + timedelta(hours=n)) for n in range(3)]
-    rows.append(a_certificate(MOST_SERIAL, "carol"))
-    for row in rows:
-        await add_certificate(ledger, row)
-    assert [await ledger.certificate(row.serial) for row in rows] == rows
-    assert await ledger.certificate(12) is None
-    assert [row.serial for row in await ledger.certificates()] == [2, 1, 0, MOST_SERIAL]
-    assert await ledger.certificates("carol") == [rows[-1]]
-    assert await ledger.certificates("nobody") == []
-    revoked = CertificateRevoked(actor="otto", serial=str(MOST_SERIAL), person="carol")
-    outcomes = await asyncio.gather(*(ledger.revoke_certificate(MOST_SERIAL, revoked) for _ in range(5)))
-    assert outcomes == [True] + [False] * 4
-    assert await ledger.certificate(MOST_SERIAL) == replace(rows[-1], revoked=True)
-    assert not await ledger.revoke_certificate(12, revoked)
-    assert await names(ledger) == ["certificate.issued"] * 4 + ["certificate.revoked"]
-
-
-async def test_a_serial_is_not_used_twice(ledger: Ledger) -> None:
-    await add_certificate(ledger, a_certificate())
-    with pytest.raises(Fault, match="already holds"):
-        await add_certificate(ledger, replace(a_certificate(), person="mallory"))
-    assert await ledger.certificates() == [a_certificate()]
-
-
-@pytest.mark.parametrize("serial", [MOST_SERIAL + 1, 2**64, -1, -(2**63) - 1])
-async def test_a_serial_that_no_column_holds_is_nobodys(ledger: Ledger, serial: int) -> None:
-    with pytest.raises(ValueError, match="63 bits"):
-        await add_certificate(ledger, a_certificate(serial))
-    assert await ledger.certificate(serial) is None
-    assert not await ledger.revoke_certificate(serial, CertificateRevoked(serial=str(serial), person=BOB))
-    assert await names(ledger) == []
-
-
-# Passwords.
-
-
-async def test_a_password_is_kept_and_replaced(ledger: Ledger) -> None:
-    assert await ledger.password(BOB) is None
-    await ledger.set_password(a_password(), was_set(a_password()))
-    assert await ledger.password(BOB) == a_password()
-    other = replace(a_password(), phc="$argon2id$other", totp=b"", changed_at=NOON + timedelta(days=1))
-    await ledger.set_password(other, was_set(other))
-    assert await ledger.password(BOB) == other
-    assert await ledger.password(BOB.upper()) is None
-    assert [entry.body["totp"] for entry in await ledger.entries()] == [True, False]
-
-
-async def test_a_code_counts_once(ledger: Ledger) -> None:
-    assert not await ledger.use_totp_step(BOB, 1)
-    await ledger.set_password(a_password(last_step=100), was_set(a_password()))
-    attempts = [99, 100, 101, 101, 100, 2**40, 2**40 - 1]
-    assert [await ledger.use_totp_step(BOB, step) for step in attempts] == [
-        False,
-        False,
-        True,
-        False,
-        False,
-        True,
-        False,
-    ]
-    row = await ledger.password(BOB)
-    assert row is not None
-    assert row.last_step == 2**40
-
-
-async def test_of_many_who_show_one_code_one_is_let_in(open_ledger: Open) -> None:
-    gateways = [await open_ledger("a"), await open_ledger("b")]
-    await gateways[0].set_password(a_password(), was_set(a_password()))
-    outcomes = await asyncio.gather(*(gateways[n % 2].use_totp_step(BOB, 57_000_000) for n in range(50)))
-    assert Counter(outcomes) == {True: 1, False: 49}
 
 
 # The number that says: look again.
@@ -536,27 +338,3 @@ async def test_names_are_never_sql(ledger: Ledger, evil: str) -> None:
     assert await ledger.unlock_person(evil, unlocked(evil))
     assert await valid(ledger) == {"t-7QF2KM", 1}
     assert await ledger.people() == [row]
-
-
-async def test_tokens_of_an_older_schema_are_operators(empty_url: str, watch: Watch) -> None:
-    older = database(empty_url, None, 10)
-    async with older.writing.begin() as connection:
-        await connection.run_sync(lambda c: upgrade(c, "0002"))
-        at = "'2026-06-01 12:00:00.250000'"
-        if connection.dialect.name == "postgresql":
-            at = f"CAST({at} AS timestamp) AT TIME ZONE 'UTC'"
-        columns = "id, digest, person, roles, created_at, expires_at, revoked"
-        for id, revoked in (("t-OLD001", "false"), ("t-OLD002", "true")):
-            values = f"'{id}', '{'a' * 64}', '{BOB}', '[\"auditor\"]', {at}, NULL, {revoked}"
-            await connection.execute(text(f"INSERT INTO tokens ({columns}) VALUES ({values})"))
-        await connection.execute(text("UPDATE head SET seq = 41"))
-    await older.close()
-    ledger = await SqlLedger.open(empty_url, now=watch.now, patience=10)
-    old = TokenRow("t-OLD001", "a" * 64, BOB, frozenset({"auditor"}), NOON, None, kind="api")
-    assert await ledger.tokens() == [old, replace(old, id="t-OLD002", revoked=True)]
-    assert await ledger.people_version() == 0
-    assert await ledger.append(kept(a_person())) == 42
-    assert await lock(ledger)
-    assert await valid(ledger) == set()
-    assert (await ledger.people_version(), await ledger.people()) == (1, [])
-    await ledger.close()

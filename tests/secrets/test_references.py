@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import Fault
-from gateway.secrets.references import LIMIT, ReferenceSecrets, read_secret_file, secret_file_problem
+from gateway.core.secret import Secret
+from gateway.secrets.files import read_secret_file, secret_file_problem
+from gateway.secrets.references import ReferenceSecrets
+from gateway.secrets.values import LIMIT
 
 CANARY = "canary-7b1f0c9e"
 
@@ -142,6 +145,71 @@ async def test_command_that_leaves_its_output_open_is_given_up() -> None:
     assert told.endswith("gave no answer in 0.7 seconds")
 
 
-@pytest.mark.parametrize("reference", [{}, {"vault": "x"}, {"command": []}, {"env": "A", "file": "b"}])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        {},
+        {"vault_db": "x"},
+        {"vault_ssh": "x"},
+        {"env": "A", "file": "b"},
+        {"env": "A", "aws": "b"},
+        {"secret": CANARY},
+    ],
+)
 async def test_reference_that_is_none(reference: dict[str, Any]) -> None:
-    assert await fault(reference) == "a secret reference must be one of env, file and command"
+    assert await fault(reference) == "a secret reference must be one of env, file, command, vault and aws"
+
+
+@pytest.mark.parametrize(
+    ("reference", "sentence"),
+    [
+        ({"env": 1}, "a secret in the environment must be the name of its variable"),
+        ({"env": "A", "more": 1}, "a secret in the environment must be the name of its variable"),
+        ({"file": 1}, "a secret file must be a path"),
+        ({"command": []}, "a secret command must be a list of a program and its arguments"),
+        ({"command": "ls"}, "a secret command must be a list of a program and its arguments"),
+        (
+            {"vault": "secret/data/a#b"},
+            "a secret is in vault, and the configuration does not say how to reach that",
+        ),
+    ],
+)
+async def test_reference_that_is_wrong(reference: dict[str, Any], sentence: str) -> None:
+    assert await fault(reference) == sentence
+
+
+async def test_commands_do_not_get_what_other_references_name() -> None:
+    """What is named in the configuration, and what was fetched; all the rest is there."""
+    environ = {**os.environ, "NAMED": CANARY, "FETCHED": CANARY, "OPEN": "yes"}
+    secrets = ReferenceSecrets(environ, withheld=["NAMED"])
+    show = {
+        "command": [
+            sys.executable,
+            "-c",
+            "import os; print(sorted({*os.environ} & {'NAMED', 'FETCHED', 'OPEN'}))",
+        ]
+    }
+    assert (await secrets.fetch(show)).expose() == b"['FETCHED', 'OPEN']"
+    await secrets.fetch({"env": "FETCHED"})
+    assert (await secrets.fetch(show)).expose() == b"['OPEN']"
+
+
+async def test_others_fetch_what_is_elsewhere() -> None:
+    """By the key of the reference, which they get whole; so does whoever is told to forget."""
+
+    class Elsewhere:
+        forgotten: tuple[Any, ...] = ()
+
+        async def fetch(self, reference: Any) -> Secret:
+            return Secret(repr(reference))
+
+        def forget(self, reference: Any) -> None:
+            self.forgotten = (*self.forgotten, reference)
+
+    elsewhere = Elsewhere()
+    secrets = ReferenceSecrets({}, others={"aws": elsewhere})
+    reference = {"aws": "prod/appdb", "region": "eu-west-1"}
+    assert (await secrets.fetch(reference)).expose() == repr(reference).encode()
+    secrets.forget(reference)
+    secrets.forget({"env": "A"})
+    assert elsewhere.forgotten == (reference,)

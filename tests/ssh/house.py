@@ -34,7 +34,10 @@ BOB = Principal("bob@example.com", "bob@example.com", frozenset({"sre"}))
 
 
 class Known(KeyIdentities):
-    """People by key; nobody has a token here."""
+    """People by key; nobody has a certificate or a token here."""
+
+    async def by_certificate(self, openssh: str, address: str) -> Principal | None:
+        return None
 
     async def by_token(self, token: str) -> Principal | None:
         return None
@@ -64,15 +67,15 @@ class House:
         self.adapter: SshAdapter | None = None
         clock = SystemClock()
         self.approvals = Approvals(self.ledger, self.bus, clock, reread_every=0.2)
-        organs = Organs(
+        self.organs = Organs(
             self.ledger,
             self.bus,
             self.approvals,
             lambda: Judge(lambda *asked: self.decide(*asked), "rev", lambda session: self.watches_typing),
             lambda masks: self.masker(masks),
         )
-        rooms = Rooms(self.ledger, self.blobs, self.bus, clock, self.known, self.targets)
-        self.lobby = Lobby(rooms, organs, self.live)
+        self.rooms = Rooms(self.ledger, self.blobs, self.bus, clock, self.known, self.targets)
+        self.lobby = Lobby(self.rooms, self.organs, self.live)
 
     @classmethod
     async def open(cls, directory: Path, **door: Any) -> "House":

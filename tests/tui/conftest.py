@@ -3,6 +3,8 @@
 import asyncio
 import difflib
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,7 +39,9 @@ from hoop_tui.shots import Scenery, normal, text_of
 from hoop_tui.sign_in import Token
 from hoop_tui.stage import EmulatorMaker
 from hoop_tui.widgets.terminal_view import TerminalView
+from tests.tui.sign_in_double import SignInDouble
 
+BIN = Path(sys.executable).parent
 TOKEN = "t-TEST-canary-4f1d"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 OpenedApp = Callable[..., AbstractAsyncContextManager[Scenery]]
@@ -255,3 +259,66 @@ async def gateway_client(http_double: HttpDouble) -> AsyncIterator[HttpGateway]:
     client = HttpGateway(http_double.url, Token(TOKEN))
     yield client
     await client.close()
+
+
+@pytest.fixture
+def sign_in_double() -> Iterator[SignInDouble]:
+    double = SignInDouble()
+    yield double
+    double.close()
+
+
+class Program:
+    """`hoop-tui` as a person runs it: a home of its own, no display, no terminal."""
+
+    def __init__(self, home: Path, gateway: str) -> None:
+        self.home, self.config = home, home / ".config" / "hoop"
+        home.mkdir(exist_ok=True)
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "HOOP_GATEWAY": gateway,
+            "LC_ALL": "C.UTF-8",
+            "TZ": "UTC",
+        }
+
+    def __call__(self, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [str(BIN / "hoop-tui"), *words],
+            env=self.environ | environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=self.home,
+        )
+
+    def start(self, *words: str, **environ: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [str(BIN / "hoop-tui"), *words],
+            env=self.environ | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.home,
+        )
+
+
+@pytest.fixture
+def program(sign_in_double: SignInDouble, tmp_path: Path) -> Program:
+    return Program(tmp_path / "home", sign_in_double.url)
+
+
+@pytest.fixture
+def agent_socket(tmp_path: Path) -> Iterator[str]:
+    """A real ssh-agent, empty."""
+    path = tmp_path / "agent"
+    process = subprocess.Popen(
+        ["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    assert "SSH_AUTH_SOCK" in process.stdout.readline()
+    yield str(path)
+    process.terminate()
+    process.communicate(timeout=30)

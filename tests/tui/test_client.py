@@ -16,7 +16,8 @@ from gateway.api.schema import (
     WireFrame,
     pack_frames,
 )
-from hoop_tui.client import GatewayClient, HttpGateway, base_url
+from hoop_tui.address import base_url
+from hoop_tui.client import GatewayClient, HttpGateway
 from hoop_tui.errors import Garbled, GatewayTrouble, NotFound, NotSignedIn, ServerSaid, Unreachable
 from hoop_tui.sign_in import Token
 from tests.tui.conftest import HttpDouble

@@ -12,6 +12,7 @@ from hoop_tui.cli.tree import app as cli
 from hoop_tui.keymap import KEYS, Key, Place, bindings, footer, help_sections
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
+from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.shots import SHOTS
 from hoop_tui.widgets.row_table import RowTable
@@ -20,6 +21,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "tui.md"
 OWNERS: dict[Place, type] = {
     "everywhere": SessionsScreen,
     "lists": RowTable,
+    "code": CodeScreen,
     "signin": SignInScreen,
     "sessions": SessionsScreen,
     "replay": ReplayScreen,
@@ -39,7 +41,7 @@ def table(title: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("title", "rows"), help_sections("signin", "sessions", "replay", "lists", "everywhere")
+    ("title", "rows"), help_sections("code", "signin", "sessions", "replay", "lists", "everywhere")
 )
 def test_every_key_is_documented(title: str, rows: list[tuple[str, str]]) -> None:
     assert table(title) == rows

@@ -1,4 +1,4 @@
-"""The first screen: it asks until the gateway knows the token, and never shows it."""
+"""The token's screen: it asks until the gateway knows the token, and never shows it."""
 
 import json
 import re
@@ -9,10 +9,11 @@ from textual.widgets import Input
 
 from hoop_tui.app import HoopApp
 from hoop_tui.client import GatewayClient
-from hoop_tui.demo import FrozenClock, demo_gateway
+from hoop_tui.demo import FakeDesk, FrozenClock, demo_gateway
 from hoop_tui.errors import NotSignedIn, Unreachable
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.screens.sessions import SessionsScreen
+from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.shots import Scenery, normal, text_of
 from hoop_tui.sign_in import SignIn, Token
@@ -38,9 +39,18 @@ class Door:
 
 
 def make(door: Door, sign_in: SignIn, tmp_path: Path) -> HoopApp:
-    app = HoopApp(sign_in=sign_in, connect=door.connect, clock=FrozenClock(), emulators=GhosttyEmulator)
+    app = HoopApp(
+        sign_in=sign_in, connect=door.connect, desk=FakeDesk, clock=FrozenClock(), emulators=GhosttyEmulator
+    )
     app.sign_in_path = tmp_path / "hoop" / "sign-in.json"
     return app
+
+
+async def ask_for_a_token(scenery: Scenery) -> None:
+    await scenery.until(lambda: isinstance(scenery.app.screen, SignInScreen | CodeScreen))
+    if isinstance(scenery.app.screen, CodeScreen):
+        await scenery.press("u")
+    await scenery.until(lambda: isinstance(scenery.app.screen, SignInScreen))
 
 
 def svg(app: HoopApp) -> str:
@@ -52,7 +62,7 @@ async def test_asks_until_the_token_is_good(tmp_path: Path) -> None:
     app = make(door, SignIn(), tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
         scenery = Scenery(app, pilot, FrozenClock())
-        await scenery.until(lambda: isinstance(app.screen, SignInScreen))
+        await ask_for_a_token(scenery)
         assert app.screen.query_one("#gateway", Input).has_focus
         await scenery.press(*"http://127.0.0.1:1/", "tab", *"t-wrong", "enter")
         await scenery.until(lambda: "does not know this token" in "\n".join(text_of(svg(app))))
@@ -72,7 +82,7 @@ async def test_keeps_the_sign_in_when_asked_to(tmp_path: Path) -> None:
     app = make(Door(), SignIn("https://hoop.example.com"), tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         scenery = Scenery(app, pilot, FrozenClock())
-        await scenery.until(lambda: isinstance(app.screen, SignInScreen))
+        await ask_for_a_token(scenery)
         assert app.screen.query_one("#token", Input).has_focus
         await scenery.press(*CANARY, "tab", "space")
         assert "[x]" in "\n".join(text_of(svg(app)))
@@ -95,7 +105,7 @@ async def test_one_plain_sentence(gateway: str, token: str, sentence: str, tmp_p
     app = make(Door(), SignIn(gateway), tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
         scenery = Scenery(app, pilot, FrozenClock())
-        await scenery.until(lambda: isinstance(app.screen, SignInScreen))
+        await ask_for_a_token(scenery)
         await scenery.press(*token, "enter")
         words = re.escape(sentence).replace(r"\ ", r"\s+")
         await scenery.until(lambda: bool(re.search(words, " ".join(text_of(svg(app))).replace("│", " "))))
@@ -103,16 +113,20 @@ async def test_one_plain_sentence(gateway: str, token: str, sentence: str, tmp_p
     assert app.return_value == 3
 
 
-async def test_an_empty_token_knocks_nowhere(tmp_path: Path) -> None:
+async def test_without_a_token_a_browser_is_next(tmp_path: Path) -> None:
     door = Door()
     app = make(door, SignIn(), tmp_path)
     async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause()
-        await pilot.press(*"x.example", "enter")
-        await pilot.pause()
+        scenery = Scenery(app, pilot, FrozenClock())
+        await ask_for_a_token(scenery)
+        await pilot.press(*"x y", "enter", "enter")
+        await scenery.until(lambda: "address looks like" in "\n".join(text_of(svg(app))))
+        assert app.screen.query_one("#gateway", Input).has_focus
+        app.screen.query_one("#gateway", Input).value = "x.example"
+        await pilot.press("enter")
         assert app.screen.query_one("#token", Input).has_focus
         await pilot.press("enter")
-        await pilot.pause()
+        await scenery.until(lambda: "https://x.example/d/WDJB-MJHT" in "\n".join(text_of(svg(app))))
     assert door.knocks == []
 
 

@@ -70,7 +70,7 @@ async def program_chosen(asked: Page) -> Response:
 def _choose(asked: Asked, errand: Ring | ProgramAsks, problem: str = "", status: int = 200) -> Response:
     desk = asked.sign_in.desk
     choice = Choice(
-        action=asked.again(errand) or "/login",
+        action=f"/d/{errand.code}" if isinstance(errand, Ring) else "/login",
         token=asked.token(_purpose(errand)),
         issuers=desk.issuers,
         local=desk.local,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import Depends, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -67,14 +68,17 @@ class Asked:
 
     def ring(self, code: str) -> Ring | None:
         """Whoever waits with this code. Raises `TooMany` for an address that has guessed too often."""
+        # Not for pictures and frames of other sites: they could guess in the name of whoever looks at those.
+        if self.request.headers.get("sec-fetch-dest", "document") != "document":
+            raise HTTPException(403, "this page is to be opened by itself")
         try:
             return self.sign_in.doorbell.look(code, self.browser.peer)
         except Refused as refused:
             raise TooMany(refused.sentence, 60) from refused
 
     def again(self, errand: Ring | ProgramAsks) -> str:
-        """Where a sign-in that failed can be tried again in this browser; programs have to start theirs anew."""
-        return f"/d/{errand.code}" if isinstance(errand, Ring) else ""
+        """Where a sign-in that failed can be tried again."""
+        return f"/d/{errand.code}" if isinstance(errand, Ring) else f"/login?{urlencode(errand.parameters)}"
 
 
 def _asked(request: Request, services: Services, sign_in: SigningIn, login: Underway) -> Asked:

@@ -125,48 +125,19 @@ def confirm(
     status: int = 200,
 ) -> HTMLResponse:
     """The question. Nothing has happened before it is answered."""
-    you = tag("h1", "You are ", value(principal.name), ".")
-    if isinstance(errand, Ring):
-        question = tag(
-            "p",
-            "Let ",
-            tag("strong", value(errand.what)),
-            " from ",
-            value(errand.peer.address),
-            " in as you?",
-        )
-        shown = _list(_since(errand, now))
-    else:
-        question = tag("p", "Let ", tag("strong", "hoop-tui on this computer"), " in as you?")
-        shown = Html()
-    loud = _elsewhere(errand, here) if elsewhere and isinstance(errand, Ring) else Html()
-    form = tag(
-        "form",
-        void("input", type="hidden", name="form", value=token),
-        _own_code() if loud else Html(),
-        tag("button", "Yes, it is me", name="answer", value="yes", class_="other" if loud else ""),
-        tag(
-            "button",
-            "No, stop it",
-            name="answer",
-            value="no",
-            class_="" if loud else "other",
-            formnovalidate=True,
-        ),
-        method="post",
-    )
-    forms_to = policy_source(errand.redirect_uri) if isinstance(errand, ProgramAsks) else ""
+    ring = errand if isinstance(errand, Ring) else None
+    loud = _elsewhere(ring, here) if ring and elsewhere else Html()
     return look.page(
         "Is this you?",
-        you,
+        tag("h1", "You are ", value(principal.name), "."),
         _problem(problem),
         loud,
-        question,
-        shown,
-        form,
+        _question(ring),
+        _list(_since(ring, now)) if ring else Html(),
+        _answers(token, careful=bool(loud)),
         footer=house.footer,
         status=status,
-        forms_to=forms_to,
+        forms_to=policy_source(errand.redirect_uri) if isinstance(errand, ProgramAsks) else "",
     )
 
 
@@ -277,6 +248,22 @@ def _list(rows: Mapping[str, str]) -> Html:
         if content
     ]
     return tag("dl", *shown)
+
+
+def _question(ring: Ring | None) -> Html:
+    if ring is None:
+        return tag("p", "Let ", tag("strong", "hoop-tui on this computer"), " in as you?")
+    where = value(ring.peer.address)
+    return tag("p", "Let ", tag("strong", value(ring.what)), " from ", where, " in as you?")
+
+
+def _answers(token: str, careful: bool) -> Html:
+    """Yes and no; `careful`: yes takes the code, too, and no is the button that stands out."""
+    look_of_yes, look_of_no = ("other", "") if careful else ("", "other")
+    yes = tag("button", "Yes, it is me", name="answer", value="yes", class_=look_of_yes)
+    no = tag("button", "No, stop it", name="answer", value="no", class_=look_of_no, formnovalidate=True)
+    hidden = void("input", type="hidden", name="form", value=token)
+    return tag("form", hidden, _own_code() if careful else Html(), yes, no, method="post")
 
 
 def _elsewhere(ring: Ring, here: str) -> Html:

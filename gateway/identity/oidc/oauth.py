@@ -89,7 +89,8 @@ class TokenEndpoint:
     async def start_device(self, endpoints: Endpoints) -> dict[str, Any]:
         """Raises `Said`, `Fault`."""
         client, auth = await self._authenticated(endpoints)
-        sent = {"scope": " ".join(self._issuer.scopes)}
+        # Only clients without a secret must say their name here, but some providers expect it of all.
+        sent = {"client_id": self._issuer.client_id, "scope": " ".join(self._issuer.scopes)}
 
         async def ask() -> dict[str, Any]:
             answer: httpx2.Response = await client.post(endpoints.device, data=sent, auth=auth)

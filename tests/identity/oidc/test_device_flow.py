@@ -56,7 +56,7 @@ async def test_to_the_end(scene: Scene) -> None:
 async def test_what_the_provider_is_asked_with(scene: Scene) -> None:
     await begun(scene)
     request = scene.stub.requests[-1]
-    assert request.form == {"scope": "openid profile email groups"}
+    assert request.form == {"client_id": "hoop", "scope": "openid profile email groups"}
     assert request.headers["authorization"].startswith("Basic ")
 
 

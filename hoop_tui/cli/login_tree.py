@@ -1,0 +1,196 @@
+"""The commands around signing in, for the command tree. Bodies are imported when a command runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from hoop_tui.cli.options import Gateway, Output, TokenFile
+
+tokens = App(name="tokens", help="List and revoke tokens.")
+certificates = App(name="certificates", help="List and revoke ssh certificates.")
+
+
+def join(app: App) -> None:
+    """Make them commands of `app`."""
+    for command in (login, logout, whoami, token, ssh):
+        app.command(command)
+    app.command(tokens)
+    app.command(certificates)
+
+
+def login(
+    *,
+    gateway: Gateway = "",
+    device: bool = False,
+    no_browser: bool = False,
+    no_ssh: bool = False,
+    no_known_hosts: bool = False,
+    bind_address: bool = False,
+    machine: str = "",
+    subject_token_file: Path | None = None,
+    print_token: Annotated[bool, Parameter(name=["--print"])] = False,
+) -> int:
+    """Sign in through a browser, and get a certificate so that ssh asks nothing.
+
+    Parameters
+    ----------
+    device
+        Show a code to confirm in any browser, as it happens without a display.
+    no_browser
+        Only print the page to open; the browser has to be on this computer.
+    no_ssh
+        Ask for no ssh certificate.
+    no_known_hosts
+        Leave ~/.ssh/known_hosts as it is.
+    bind_address
+        The certificate is good from your present address only.
+    machine
+        Sign in as this machine, with HOOP_CLIENT_SECRET or HOOP_ID_TOKEN.
+    subject_token_file
+        A file with the identity token of a CI job, in place of HOOP_ID_TOKEN.
+    print_token
+        With --machine: print the token and keep nothing.
+    """
+    from hoop_tui.cli.login import Wishes
+    from hoop_tui.cli.login import login as run
+
+    wishes = Wishes(
+        device=device,
+        no_browser=no_browser,
+        ssh=not no_ssh,
+        known_hosts=not no_known_hosts,
+        bind_address=bind_address,
+        machine=machine,
+        subject_token_file=subject_token_file,
+        print_token=print_token,
+    )
+    return run(gateway, wishes)
+
+
+def logout(*, gateway: Gateway = "") -> int:
+    """Sign out: the token is revoked, key and certificate are removed."""
+    from hoop_tui.cli.logout import logout as run
+
+    return run(gateway)
+
+
+def whoami(*, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None) -> int:
+    """Show who the gateway takes you for, and until when."""
+    from hoop_tui.cli.whoami import whoami as run
+
+    return run(gateway, token_file, output=output)
+
+
+def token(
+    target: str,
+    /,
+    *,
+    span: Annotated[str, Parameter(name=["--for"])] = "",
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """Print a password for a database: PGPASSWORD=$(hoop-tui token appdb) psql ...
+
+    Parameters
+    ----------
+    target
+        The target that it opens, and no other.
+    span
+        How long it is good: 30m, 1h, 1h30m. The gateway may give less.
+    """
+    from hoop_tui.cli.token import database_token
+
+    return database_token(target, span, gateway, token_file)
+
+
+def ssh(
+    target: str,
+    /,
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """Run the stock ssh through the gateway, with a new certificate where the last has run out.
+
+    Parameters
+    ----------
+    target
+        Which target: web-1, or postgres%web-1 for another account of it.
+    arguments
+        For ssh, as they are: options, and the command to run.
+    """
+    from hoop_tui.cli.ssh import run_ssh
+
+    return run_ssh(target, arguments, gateway, token_file)
+
+
+@tokens.command(name="ls")
+def list_tokens(
+    *,
+    person: str = "",
+    everything: Annotated[bool, Parameter(name=["--all"])] = False,
+    output: Output = "table",
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """List your tokens, newest first.
+
+    Parameters
+    ----------
+    person
+        Those of somebody else: for operators.
+    everything
+        Revoked ones too.
+    """
+    from hoop_tui.cli.tokens import list_tokens as run
+
+    return run(gateway, token_file, person=person, everything=everything, output=output)
+
+
+@tokens.command(name="revoke")
+def revoke_token(id: str, /, *, gateway: Gateway = "", token_file: TokenFile = None) -> int:
+    """End a token before its time, and what was made with it.
+
+    Parameters
+    ----------
+    id
+        The token's id, as the list shows it.
+    """
+    from hoop_tui.cli.tokens import revoke_token as run
+
+    return run(gateway, token_file, id)
+
+
+@certificates.command(name="ls")
+def list_certificates(
+    *,
+    everything: Annotated[bool, Parameter(name=["--all"])] = False,
+    output: Output = "table",
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """List ssh certificates, newest first.
+
+    Parameters
+    ----------
+    everything
+        Revoked ones too.
+    """
+    from hoop_tui.cli.certificates import list_certificates as run
+
+    return run(gateway, token_file, everything=everything, output=output)
+
+
+@certificates.command(name="revoke")
+def revoke_certificate(serial: str, /, *, gateway: Gateway = "", token_file: TokenFile = None) -> int:
+    """End a certificate before its time.
+
+    Parameters
+    ----------
+    serial
+        Its serial number, as the list shows it.
+    """
+    from hoop_tui.cli.certificates import revoke_certificate as run
+
+    return run(gateway, token_file, serial)

@@ -1,0 +1,142 @@
+"""What has to be there before a route is called: somebody's session, token, certificate, machine, or somebody."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import httpx2
+
+from gateway.core.events import PersonUnlocked
+from gateway.core.people import Principal
+from gateway.session.gate import Gate
+from tests.api.role_table import Line
+from tests.api.town import OTHER, Town
+
+ABOUT_ONESELF = {"/v1/me", "/v1/login/refresh", "/v1/logout", "/v1/ssh/certificate"}
+"""Routes that name nobody: they are about the caller. So is making a token."""
+
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti"
+PARAMETERS = {"/v1/sessions/{id}/export": {"as": "txt"}}
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/sessions/{id}/message": {"text": "hello"},
+    "/v1/people/{name}/lock": {"reason": "a lost laptop"},
+    "/v1/ssh/certificate": {"public_key": PUBLIC_KEY},
+    "/v1/login/device": {},
+    "/v1/login/token": {"grant": "device", "device_code": "none"},
+    "/v1/login/password": {"name": "nobody", "password": "wrong"},
+    "/v1/login/exchange": {"machine": "nobody", "client_secret": "wrong"},
+    "/v1/tokens": {"kind": "database", "target": "web-1"},
+}
+"""What a route can not be called without."""
+
+
+class Case(NamedTuple):
+    """What a route is called about: where in its address, and how a list shows it."""
+
+    values: dict[str, str]
+    shown: str = ""
+    gate: Gate | None = None
+
+
+Prepare = Callable[[Town, str], Awaitable[Case]]
+"""Makes something of the person with this id."""
+
+
+def about_oneself(line: Line) -> bool:
+    """Is there nobody else that this could be about?"""
+    return line.path in ABOUT_ONESELF or (line.method, line.path) == ("POST", "/v1/tokens")
+
+
+def is_list(line: Line) -> bool:
+    """A list is never refused: it is shorter."""
+    return line.method == "GET" and line.path.count("/") == 2 and not about_oneself(line)
+
+
+async def ask(http: httpx2.AsyncClient, line: Line, case: Case, token: str) -> httpx2.Response:
+    """Call the route."""
+    path = line.path
+    for name, value in case.values.items():
+        path = path.replace(f"{{{name}}}", value)
+    return await http.request(
+        line.method,
+        path,
+        params=PARAMETERS.get(line.path),
+        json=BODIES.get(line.path) if line.method == "POST" else None,
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+    )
+
+
+async def prepared(town: Town, line: Line, owner: str) -> Case:
+    """What this route can be called about, of the person with this id."""
+    if about_oneself(line):
+        return Case({})
+    return await _PREPARE.get(line.path, _recording)(town, owner)
+
+
+async def cleared(town: Town, line: Line, case: Case) -> None:
+    """What would be in the way of the next call is over."""
+    if case.gate is not None:
+        await case.gate.close("ended", {"reason": "ended"})
+    if line.path.endswith("lock"):
+        for lock in await town.house.ledger.locks():
+            await town.house.ledger.unlock_person(lock.person, PersonUnlocked(person=lock.person))
+
+
+async def _recording(town: Town, owner: str) -> Case:
+    id = town.new_session()
+    await town.house.record(id, person=owner)
+    return Case({"id": id}, id)
+
+
+async def _live_session(town: Town, owner: str) -> Case:
+    gate = await town.enter(owner)
+    return Case({"id": gate.session.id, "name": owner}, gate=gate)
+
+
+async def _paused_session(town: Town, owner: str) -> Case:
+    case = await _live_session(town, owner)
+    assert case.gate is not None
+    await case.gate.steering.pause(Principal("id-eve", "eve"))
+    return case
+
+
+async def _somebody(town: Town, owner: str) -> Case:
+    return Case({"name": owner}, f'"name":"{owner}"')
+
+
+async def _somebody_locked(town: Town, owner: str) -> Case:
+    """Nobody who is locked gets as far as to unlock themselves: so those who ask about themselves are not."""
+    if owner == OTHER:
+        await town.lock_out(owner)
+    return await _somebody(town, owner)
+
+
+async def _token(town: Town, owner: str) -> Case:
+    _, id = await town.token(owner, "api")
+    return Case({"id": id}, id)
+
+
+async def _certificate(town: Town, owner: str) -> Case:
+    row = await town.certify(owner)
+    return Case({"serial": str(row.serial)}, f'"serial":"{row.serial}"')
+
+
+async def _machine(town: Town, owner: str) -> Case:
+    return Case({}, f"bot-of-{owner}")
+
+
+_PREPARE: dict[str, Prepare] = {
+    "/v1/sessions/{id}/pause": _live_session,
+    "/v1/sessions/{id}/message": _live_session,
+    "/v1/sessions/{id}/end": _live_session,
+    "/v1/sessions/{id}/resume": _paused_session,
+    "/v1/people/{name}/end": _live_session,
+    "/v1/people": _somebody,
+    "/v1/people/{name}": _somebody,
+    "/v1/people/{name}/lock": _somebody,
+    "/v1/people/{name}/unlock": _somebody_locked,
+    "/v1/tokens": _token,
+    "/v1/tokens/{id}": _token,
+    "/v1/certificates": _certificate,
+    "/v1/certificates/{serial}": _certificate,
+    "/v1/machines": _machine,
+}

@@ -1,0 +1,5 @@
+"""placeholder"""
+from contextlib import contextmanager
+@contextmanager
+def running_toolkit(p):
+    yield None
