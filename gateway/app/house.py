@@ -128,7 +128,8 @@ class House:
             if listening.api is not None:
                 door = listen(listening.api.host, listening.api.port, "the API")
                 self._public_url = public_url(self.config.settings, int(door.getsockname()[1]))
-                doors.append(("api", WebDoor(build_api(self._services()), door, self.config.settings.tls)))
+                web = WebDoor(build_api(self._services()), door, self.config.settings.tls, listening.proxies)
+                doors.append(("api", web))
             if listening.admin is not None:
                 door = listen(listening.admin.host, listening.admin.port, "health checks")
                 doors.append(("admin", WebDoor(build_health(self._checks()), door)))

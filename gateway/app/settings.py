@@ -27,6 +27,7 @@ from gateway.app.settings_kinds import (
     Key,
     Line,
     ListenAddress,
+    Network,
     PublicUrl,
     SecretRef,
     Size,
@@ -63,6 +64,7 @@ class ListenTable(Table):
     ssh: ListenAddress | None = None
     api: ListenAddress | None = None
     admin: ListenAddress | None = None
+    proxies: Annotated[tuple[Network, ...], Strict(False)] = ()
 
 
 class TlsTable(Table):

@@ -5,6 +5,7 @@ What each table may say is in settings.py and settings_people.py; how text becom
 
 from collections.abc import Callable
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -129,6 +130,16 @@ class Table(BaseModel):
     )
 
 
+def _network(given: object) -> str:
+    try:
+        if not isinstance(given, str):
+            raise ValueError
+        ip_network(given)
+    except ValueError:
+        raise says('must be an address or a network, as in "10.0.0.1" or "10.0.0.0/24"') from None
+    return given
+
+
 def _web_address(given: object) -> str:
     """An address with https; with http only on this machine."""
     try:
@@ -149,6 +160,7 @@ def _public_url(given: object) -> str:
     return _web_address(given).rstrip("/")
 
 
+Network = Annotated[str, BeforeValidator(_network)]
 IssuerUrl = Annotated[str, BeforeValidator(_web_address)]
 """Compared byte for byte with what the provider calls itself, so nothing is changed about it."""
 

@@ -6,7 +6,7 @@ The socket is opened first, so that a busy port is one plain sentence before any
 import asyncio
 import contextlib
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gateway.app.settings import TlsTable
@@ -34,8 +34,12 @@ def listen(host: str, port: int, what: str) -> socket.socket:
 class WebDoor:
     """One HTTP listener."""
 
-    def __init__(self, app: Any, door: socket.socket, tls: TlsTable | None = None) -> None:
+    def __init__(
+        self, app: Any, door: socket.socket, tls: TlsTable | None = None, proxies: Sequence[str] = ()
+    ) -> None:
+        """What `proxies` say of whom they speak for is believed; nobody else's word."""
         self._app = app
+        self._proxies = list(proxies)
         self._door = door
         self._tls = tls
         self._server: uvicorn.Server | None = None
@@ -56,6 +60,8 @@ class WebDoor:
             access_log=False,
             lifespan="off",
             server_header=False,
+            proxy_headers=bool(self._proxies),
+            forwarded_allow_ips=self._proxies,
             timeout_graceful_shutdown=1,
             ssl_certfile=self._tls.certificate if self._tls else None,
             ssl_keyfile=self._tls.key if self._tls else None,

@@ -1,7 +1,6 @@
 """What `hoop-tui login` says on stderr: lines for people, and a picture of the page's address for their phones."""
 
 import os
-import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -9,12 +8,12 @@ from pathlib import Path
 from hoop_tui.address import host_of
 from hoop_tui.cli.printing import tell
 from hoop_tui.login.answers import SignedIn
-from hoop_tui.login.device import Code
+from hoop_tui.login.device import Code, this_computer
 from hoop_tui.login.ssh_access import Access, home_ssh_config_reads
 from hoop_tui.login.ssh_files import gateway_directory, shown_path
 
 _SSH_PORT = 22
-_SPARE_LINES = 4
+_SPARE_LINES = 5
 
 
 def signed_in(signed_in: SignedIn) -> str:
@@ -34,7 +33,9 @@ def tell_code(code: Code) -> None:
     """The page, the code, and the QR code where the terminal has room for it."""
     tell(f"Open {code.page}")
     minutes = max(1, code.seconds // 60)
-    tell(f"and check that it shows the code {code.shown} (good for {minutes} min, Ctrl-C withdraws it)")
+    host = f" on {this_computer()}" if this_computer() else ""
+    tell(f"Check that the page shows: hoop-tui login{host}")
+    tell(f"If it asks for the code: {code.shown} (good for {minutes} min, Ctrl-C withdraws it)")
     for line in _qr(code.page):
         sys.stderr.write(line + "\n")
     sys.stderr.flush()
@@ -47,7 +48,7 @@ def _qr(text: str) -> list[str]:
     from hoop_tui.login.qr import inverted, qr_lines
 
     lines = qr_lines(text)
-    window = shutil.get_terminal_size()
+    window = os.get_terminal_size(sys.stderr.fileno())
     if not lines or len(lines[0]) > window.columns or len(lines) + _SPARE_LINES > window.lines:
         return []
     if os.environ.get("NO_COLOR"):

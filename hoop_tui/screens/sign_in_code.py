@@ -56,7 +56,7 @@ class CodeScreen(HoopScreen):
                 yield Line(safe(self._desk.url, limit=200), classes="words")
                 yield Line(safe("Open this page", "$text-muted"), classes="gap")
                 yield Line(id="page", classes="words")
-                yield Line(safe("It must show this code", "$text-muted"), classes="gap")
+                yield Line(safe("If it asks for a code", "$text-muted"), classes="gap")
                 yield Line(id="shown")
                 yield Line(id="left", classes="gap")
                 yield Line(safe(self._sentence, "$text-warning"), id="sentence", classes="words gap")

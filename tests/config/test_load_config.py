@@ -222,7 +222,7 @@ def test_what_targets_and_the_door_are_given(load: Load, good: str, alice: str) 
 
 def test_the_defaults_of_the_file_are_those_of_the_door(load: Load) -> None:
     found = load(LEAST).settings
-    door = wiring.ssh_door(found, ("gw",))
+    door = wiring.ssh_door(found, ())
     assert door == SshDoor(door.host_key_path)
 
 

@@ -67,7 +67,8 @@ async def vault(server: RealVault) -> AsyncIterator[Vault]:
 
 
 def by_approle(server: RealVault, **role: Any) -> Vault:
-    server.operator("POST", "auth/approle/role/gateway", token_policies=["hoop"], **role)
+    about = {"token_policies": ["hoop"], "token_max_ttl": "1h", **role}
+    server.operator("POST", "auth/approle/role/gateway", **about)
     role_id = server.operator("GET", "auth/approle/role/gateway/role-id")["data"]["role_id"]
     secret_id = server.operator("POST", "auth/approle/role/gateway/secret-id")["data"]["secret_id"]
     return signing_in(server, ByAppRole({"env": "R"}, {"env": "S"}), R=role_id, S=secret_id)
@@ -295,6 +296,13 @@ async def test_an_account_hangs_on_its_token(server: RealVault, postgres: Postgr
         await asyncio.sleep(7)
         assert lent(postgres) == [lease.username]
         assert not lease.over.is_set()
+    assert lent(postgres) == []
+    await vault.close()
+    vault = by_approle(server, token_ttl="3s", token_max_ttl="5s")
+    async with VaultLeases(vault).lend({"vault_db": "database/creds/readonly"}) as lease:
+        async with asyncio.timeout(8):
+            await lease.over.wait()
+        assert lent(postgres) == [lease.username]
     assert lent(postgres) == []
     await vault.close()
 

@@ -102,6 +102,21 @@ async def test_the_token_it_hangs_on_is_renewed_too(
     assert double.count("auth/approle/login") == 1
 
 
+async def test_a_token_at_the_end_of_its_life_takes_the_account_along(
+    double: VaultDouble, connect: Connect, watch: Watch, sleeps: Sleeps
+) -> None:
+    """There is a new token in time, but it can not keep what the old one borrowed: the borrower hears of it."""
+    double.roles = {("approle", "r"): "s"}
+    double.token_ttl, double.token_longest, double.lease_ttl, double.lease_longest = 30, 100, 3600, 10**6
+    by = ByAppRole({"env": "R"}, {"env": "S"})
+    async with borrowed(connect, watch, sign_in=by, environ={"R": "r", "S": "s"}) as lease:
+        (loan,) = double.loans.values()
+        async with asyncio.timeout(PATIENCE):
+            await lease.over.wait()
+        assert watch.time < double.tokens[loan.token].ends_at
+    assert double.count("auth/approle/login") == 2
+
+
 async def test_a_lease_that_an_operator_took_away(
     double: VaultDouble, connect: Connect, watch: Watch, sleeps: Sleeps, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,11 +1,15 @@
 """`hoop-tui login` as a program, against the contract over HTTP, a real ssh-agent and the stock ssh-keygen."""
 
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -14,7 +18,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.tui.conftest import Program
+from hoop_tui.login.qr import inverted, qr_lines
+from tests.tui.conftest import BIN, Program
 from tests.tui.sign_in_double import CI_TOKEN, PERSON, SECRET, SignInDouble, always, problem
 
 pytestmark = pytest.mark.needs("ssh-agent", "ssh-keygen")
@@ -64,15 +69,16 @@ def test_with_a_code(program: Program, sign_in_double: SignInDouble, agent_socke
     assert (done.returncode, done.stdout) == (0, "")
     lines = done.stderr.splitlines()
     assert lines[0] == f"Open {sign_in_double.url}/d/WDJB-MJHT"
-    assert "WDJB-MJHT" in lines[1]
-    assert re.fullmatch(r"signed in as alice@example\.com until (\w+ )?\d\d:\d\d \(roles: person\)", lines[2])
-    assert lines[3] == "left out: auditor"
+    assert re.fullmatch(r"Check that the page shows: hoop-tui login( on [\w.-]+)?", lines[1])
+    assert lines[2] == "If it asks for the code: WDJB-MJHT (good for 5 min, Ctrl-C withdraws it)"
+    assert re.fullmatch(r"signed in as alice@example\.com until (\w+ )?\d\d:\d\d \(roles: person\)", lines[3])
+    assert lines[4] == "left out: auditor"
     assert re.fullmatch(
         r"ssh: certificate in your agent until (\w+ )?\d\d:\d\d - try: ssh -p 2222 TARGET@127\.0\.0\.1",
-        lines[4],
+        lines[5],
     )
-    assert lines[5] == "ssh: ~/.ssh/known_hosts now knows [127.0.0.1]:2222 by the gateway's authority"
-    assert len(lines) == 6
+    assert lines[6] == "ssh: ~/.ssh/known_hosts now knows [127.0.0.1]:2222 by the gateway's authority"
+    assert len(lines) == 7
     assert "█" not in done.stderr
     assert not CANARY.search(done.stderr)
     file = program.config / "sign-in.json"
@@ -345,3 +351,59 @@ def test_an_old_terminal(program: Program, sign_in_double: SignInDouble) -> None
     assert done.returncode == 0
     assert "\x1b" not in done.stderr
     assert "<U+001B>]0;x<U+0007>" in done.stderr
+
+
+def on_a_terminal(program: Program, cols: int, rows: int, **environ: str) -> str:
+    """What `login` says on a terminal of this size."""
+    terminal, end = pty.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+    process = subprocess.Popen(
+        [str(BIN / "hoop-tui"), "login", "--device", "--no-ssh"],
+        env=program.environ | {"TERM": "xterm-256color"} | environ,
+        stdin=end,
+        stdout=subprocess.DEVNULL,
+        stderr=end,
+        cwd=program.home,
+    )
+    os.close(end)
+    said = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            said += piece
+    except OSError:
+        pass  # the other end is closed: Linux says so with an error
+    os.close(terminal)
+    assert process.wait(30) == 0
+    return said.decode()
+
+
+@pytest.mark.parametrize(
+    ("cols", "rows", "environ", "picture", "colours"),
+    [
+        (100, 40, {}, True, True),
+        (100, 40, {"NO_COLOR": "1"}, True, False),
+        (33, 40, {}, False, False),
+        (100, 20, {}, False, False),
+        (100, 40, {"TERM": "dumb"}, False, False),
+        (100, 40, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}, False, False),
+    ],
+)
+def test_the_picture_on_a_terminal(
+    program: Program,
+    sign_in_double: SignInDouble,
+    cols: int,
+    rows: int,
+    environ: dict[str, str],
+    picture: bool,
+    colours: bool,
+) -> None:
+    sign_in_double.confirmed.set()
+    said = on_a_terminal(program, cols, rows, **environ)
+    assert "signed in as alice@example.com" in said
+    assert ("▀" in said) is picture
+    assert ("\x1b[30;107m" in said) is colours
+    if picture:
+        shown = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in said.split("\r\n")]
+        wanted = qr_lines(f"{sign_in_double.url}/d/WDJB-MJHT")
+        assert set(wanted if colours else inverted(wanted)) <= set(shown)
+    assert not re.search(r"\x1b(?!\[30;107m|\[0m)", said)

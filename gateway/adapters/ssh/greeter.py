@@ -117,7 +117,8 @@ class Greeter(asyncssh.SSHServer):
         if self._visitor is not None or failed is None or not failed.counts:
             return
         if self._by_code is not None:
-            await self._audit_burst(self._why_not or "the sign-in by code was given up")
+            if not self._by_code.declined:
+                await self._audit_burst(self._why_not or "the sign-in by code was given up")
             return
         if stranger is None:
             return

@@ -7,7 +7,7 @@ got. A token that somebody else makes is read anew each time and never renewed.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
@@ -23,12 +23,19 @@ _CLOSING: Final = 3.0
 """Seconds for the last question when the gateway stops."""
 
 
+@dataclass(slots=True, eq=False)
+class Tenure:
+    """How long a token lasts, over all its renewals. What was borrowed with it does not last longer."""
+
+    ends_at: float
+
+
 @dataclass(frozen=True, slots=True)
 class _Pass:
     """A token of our own. Times are seconds of the monotonic clock."""
 
     token: Secret
-    ends_at: float
+    tenure: Tenure
     due_at: float
     """When to renew it: half of its time is over."""
     renewable: bool
@@ -65,6 +72,11 @@ class Vault:
         held = self._pass
         return inf if held is None or not held.renewable else held.due_at
 
+    @property
+    def tenure(self) -> Tenure | None:
+        """The present token's; None where there is none, or where it is somebody else's."""
+        return None if self._pass is None else self._pass.tenure
+
     async def keep(self) -> None:
         """Renew the token if it is due. Raises `Fault`."""
         await self._token()
@@ -94,7 +106,7 @@ class Vault:
 
     async def _fresh(self, held: _Pass | None) -> _Pass:
         """Renewed if that gives it more time; otherwise a new one, or the old one while the server is down."""
-        if held is not None and self._now() < held.ends_at:
+        if held is not None and self._now() < held.tenure.ends_at:
             try:
                 return await self._renewed(held) or await self._signed_in()
             except NotAnswering:
@@ -114,8 +126,11 @@ class Vault:
             return None
         renewed = self._read(answer)
         # Near the longest life that the server grants, each renewal gives less: then the time is better a new one's.
-        gained = renewed.ends_at - held.ends_at
-        return renewed if gained > 0.1 * (renewed.ends_at - self._now()) else None
+        ends_at = renewed.tenure.ends_at
+        if ends_at - held.tenure.ends_at <= 0.1 * (ends_at - self._now()):
+            return None
+        held.tenure.ends_at = ends_at
+        return replace(renewed, tenure=held.tenure)
 
     async def _signed_in(self) -> _Pass:
         match self._settings.sign_in:
@@ -152,8 +167,8 @@ class Vault:
             raise Fault(f"{_SIGN_IN}: its answer has no token - check address in [vault]")
         now = self._now()
         if lasts == 0:  # a token without an end
-            return _Pass(Secret(token), inf, inf, False)
-        return _Pass(Secret(token), now + lasts, now + lasts / 2, found.get("renewable") is True)
+            return _Pass(Secret(token), Tenure(inf), inf, False)
+        return _Pass(Secret(token), Tenure(now + lasts), now + lasts / 2, found.get("renewable") is True)
 
     async def _has_ended(self, token: Secret) -> bool:
         """Whether the server does not know `token` any more; if so, the next question gets a new one."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gateway.core.errors import Fault
 from gateway.core.secret import Secret
-from gateway.secrets.vault.client import Vault
+from gateway.secrets.vault.client import Tenure, Vault
 from gateway.secrets.vault.server import Answer
 from gateway.secrets.vault.settings import read_place
 from gateway.secrets.wrong import NotAnswering
@@ -27,6 +27,9 @@ _AGAIN: Final = 5.0
 """Seconds between two tries while the server is down."""
 _LEAST: Final = 0.2
 """Seconds between two renewals, however short the lease."""
+
+_ROUNDING: Final = 1.0
+"""A server tells whole seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class _Loan:
     lasts: float
     ends_at: float
     renewable: bool
+    tenure: Tenure | None
+    """That of the token it was borrowed with."""
 
     @property
     def due_at(self) -> float:
@@ -56,7 +61,7 @@ class _Loan:
     @property
     def last_call(self) -> float:
         """When its borrower must let go of it."""
-        return self.ends_at - self.lasts / 10
+        return self.ends_at - max(self.lasts / 10, _ROUNDING)
 
 
 class VaultLeases:
@@ -94,7 +99,8 @@ class VaultLeases:
         id, lasts = answer.get("lease_id"), _seconds(answer)
         if not isinstance(id, str) or not id or not lasts:
             raise Fault(f"{what}: the answer has no lease - check that it is creds/ROLE of a database engine")
-        loan = _Loan(id, place, lasts, asked_at + lasts, answer.get("renewable") is True)
+        renewable, tenure = answer.get("renewable") is True, self._vault.tenure
+        loan = _Loan(id, place, lasts, asked_at + lasts, renewable, tenure)
         if not (isinstance(username, str) and username and isinstance(password, str) and password):
             await self._give_back(loan)
             raise Fault(f"{what}: the answer has no name and password - check the role there")
@@ -107,7 +113,10 @@ class VaultLeases:
                 await self._sleep_until(min(loan.due_at, self._vault.due_at))
                 try:
                     await self._vault.keep()
-                    if self._now() >= loan.due_at:
+                    if loan.tenure is not None and loan.tenure is not self._vault.tenure:
+                        # The token has reached the end of its life: there is another one now, and this goes with it.
+                        loan.ends_at, loan.renewable = min(loan.ends_at, loan.tenure.ends_at), False
+                    elif self._now() >= loan.due_at:
                         await self._renew(loan)
                 except NotAnswering as problem:
                     log.warning("the account from %s is not renewed yet: %s", loan.place, problem.sentence)

@@ -67,11 +67,15 @@ class SignInByCode:
         again = f"hoop: not confirmed yet ({tries} left). Open {self._address()} then press Enter: "
         return self._ask("", "", again)
 
+    @property
+    def declined(self) -> bool:
+        """Somebody has said no in the browser, which is in the audit log with both addresses."""
+        return self._ring is not None and self._ring.declined
+
     def leave(self) -> None:
         """The client has gone, or signs in otherwise."""
         if self._ring is not None:
             self._ring.withdraw()
-            self._ring = None
 
     def _address(self) -> str:
         assert self._ring is not None
