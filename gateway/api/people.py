@@ -22,6 +22,7 @@ from gateway.session.gate import Gate
 
 router = APIRouter(prefix="/people", tags=["people"])
 _Name = Annotated[str, Path(max_length=300, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""It may have slashes in it: some are called by their id, which begins with their issuer's address."""
 
 
 @router.get("")
@@ -36,14 +37,14 @@ async def list_people(who: Caller, services: Services) -> PeoplePage:
     return PeoplePage(people=sorted(shown, key=lambda person: (person.name.casefold(), person.id)))
 
 
-@router.get("/{name}", responses=documented(404))
+@router.get("/{name:path}", responses=documented(404))
 async def one_person(name: _Name, who: Caller, services: Services) -> PersonSummary:
     """One person, or machine."""
     everybody = await who_is_who(services)
     return _summary(services, everybody, _visible(everybody, who, name))
 
 
-@router.post("/{name}/lock", responses=documented(403, 404, 409))
+@router.post("/{name:path}/lock", responses=documented(403, 404, 409))
 async def lock(name: _Name, why: LockPerson, who: Caller, services: Services) -> PersonLockedOut:
     """Lock somebody out: their tokens and certificates are revoked, their sessions end, and they can not sign in."""
     everybody = await who_is_who(services)
@@ -66,7 +67,7 @@ async def lock(name: _Name, why: LockPerson, who: Caller, services: Services) ->
     )
 
 
-@router.post("/{name}/unlock", responses=documented(403, 404, 409))
+@router.post("/{name:path}/unlock", responses=documented(403, 404, 409))
 async def unlock(name: _Name, who: Caller, services: Services) -> PersonSummary:
     """Let somebody sign in again. What was revoked stays revoked."""
     everybody = await who_is_who(services)

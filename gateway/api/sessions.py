@@ -29,6 +29,9 @@ async def me(who: AnyCaller, services: Services) -> Me:
     return Me(
         person=who.name,
         roles=sorted(who.roles),
+        groups=sorted(who.groups),
+        method=who.method,
+        expires_at=who.expires_at,
         gateway=services.gateway_name,
         version=services.version,
         demo=services.demo,

@@ -8,6 +8,7 @@ import glob
 import os
 import ssl
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncssh
@@ -102,6 +103,8 @@ def _reference(path: tuple[str | int, ...], reference: SecretReference) -> Itera
         sentence = secret_file_problem(str(reference.value))
         if sentence:
             yield path, sentence
+    if reference.kind == "aws" and find_spec("botocore") is None:
+        yield path, 'needs botocore, which is not installed: install hoop-tui with its extra "aws"'
 
 
 def _authority(path: tuple[str | int, ...], file: Path) -> Iterator[Finding]:

@@ -18,8 +18,8 @@ def check_secrets(settings: Settings) -> Iterator[Finding]:
     for path, reference in references(settings):
         if reference.kind == "vault" and path[0] == "vault":
             yield path, "can not be in the vault that it opens"
-        elif reference.kind == "vault" and settings.vault is None:
-            yield path, "is in a vault, so a [vault] table must say which and how to sign in there"
+        elif reference.kind in ("vault", "vault_ssh") and settings.vault is None:
+            yield path, "needs a vault, so a [vault] table must say which and how to sign in there"
     for index, target in enumerate(settings.target):
         for sentence in _accounts(target):
             yield ("target", index, "accounts"), sentence

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from gateway.app.config_problems import Path, did_you_mean
 from gateway.app.settings import Settings
+from gateway.identity.job_claims import pattern_problem
 
 Finding = tuple[Path, str]
 
@@ -60,6 +61,10 @@ def _machines(settings: Settings) -> Iterator[Finding]:
         names.add(machine.name.casefold())
         if not machine.targets:
             yield ("machine", index, "targets"), "must name the targets that the machine may reach"
+        for claim, values in machine.claims.items():
+            for value in values:
+                if problem := pattern_problem(value):
+                    yield ("machine", index, "claims"), f"{claim}: {problem}"
         if machine.issuer is None and (machine.claims or machine.audience):
             yield ("machine", index), "has claims or an audience, but no issuer that vouches for them"
         if machine.issuer is not None and not (machine.claims and machine.audience):

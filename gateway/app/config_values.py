@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from gateway.secrets.aws import read_aws
-from gateway.secrets.vault.settings import read_field
+from gateway.secrets.vault.settings import read_field, read_place
 
 _DURATION = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m)?(?:(\d{1,7})s)?", re.ASCII)
 _SIZE = re.compile(r"(\d{1,15})(B|KiB|MiB|GiB|TiB|KB|MB|GB|TB)", re.ASCII)
@@ -125,7 +125,7 @@ class SecretReference:
     """Where a secret is found when it is used. `value` is a variable's name, a path, an argument list, or a name in a
     vault or in AWS; `more` is what else the latter takes."""
 
-    kind: Literal["env", "file", "command", "vault", "aws"]
+    kind: Literal["env", "file", "command", "vault", "aws", "vault_ssh"]
     value: str | tuple[str, ...]
     more: tuple[tuple[str, str], ...] = ()
 
@@ -161,6 +161,15 @@ def read_secret(given: object) -> SecretReference:
     if kind == "command":
         return SecretReference("command", _arguments(value))
     raise ValueError(f"must be one reference to a secret: {SECRETS_GO}")
+
+
+def read_key(given: object) -> SecretReference:
+    """A reference to a private key, or to an authority that signs one for each connection. Raises ValueError."""
+    if isinstance(given, dict) and set(given) == {"vault_ssh"}:
+        place = given["vault_ssh"]
+        place = read_place(place if isinstance(place, str) else "", "vault_ssh", "ssh/sign/deploy")
+        return SecretReference("vault_ssh", place)
+    return read_secret(given)
 
 
 def _arguments(value: object) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gateway.app.config_secrets import references
 from gateway.app.config_store import store_password
@@ -11,10 +12,12 @@ from gateway.core.secret import Secret
 from gateway.secrets.aws import AwsSecrets
 from gateway.secrets.cached import CachedSecrets
 from gateway.secrets.references import ReferenceSecrets
-from gateway.secrets.vault.client import Vault
-from gateway.secrets.vault.keyvalue import VaultSecrets
-from gateway.secrets.vault.leases import VaultLeases
-from gateway.secrets.vault.signer import VaultSigner
+
+if TYPE_CHECKING:
+    from gateway.app.settings_secrets import VaultTable
+    from gateway.secrets.vault.client import Vault
+    from gateway.secrets.vault.leases import VaultLeases
+    from gateway.secrets.vault.signer import VaultSigner
 
 
 class Credentials:
@@ -33,12 +36,20 @@ class Credentials:
         self.leases: VaultLeases | None = None
         if settings.vault is not None:
             outside: dict[str, Secrets] = {"aws": self._kept["aws"]}
-            way_in = ReferenceSecrets(found, withheld=hidden, others=outside)
-            self._vault = Vault(settings.vault.as_settings(), way_in)
-            self._kept["vault"] = CachedSecrets(VaultSecrets(self._vault), seconds=seconds)
-            self.signer = VaultSigner(self._vault)
-            self.leases = VaultLeases(self._vault)
+            self._reach(settings.vault, ReferenceSecrets(found, withheld=hidden, others=outside), seconds)
         self.secrets = ReferenceSecrets(found, withheld=hidden, others=self._kept)
+
+    def _reach(self, table: "VaultTable", way_in: Secrets, seconds: float) -> None:
+        """Without a vault, what speaks to one is not even loaded."""
+        from gateway.secrets.vault.client import Vault
+        from gateway.secrets.vault.keyvalue import VaultSecrets
+        from gateway.secrets.vault.leases import VaultLeases
+        from gateway.secrets.vault.signer import VaultSigner
+
+        self._vault = Vault(table.as_settings(), way_in)
+        self._kept["vault"] = CachedSecrets(VaultSecrets(self._vault), seconds=seconds)
+        self.signer = VaultSigner(self._vault)
+        self.leases = VaultLeases(self._vault)
 
     async def close(self) -> None:
         """Forget everything, and close every connection."""

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("hoop.identity")
 
 DEVICE = "device"
-MACHINES = "machine"
-"""The kind of token that machines have."""
+SIGN_IN = "login"
+"""The kind of token that somebody gets who signs in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,8 @@ class FrontDesk:
     async def look_around(self) -> None:
         """See whether anybody has a password now. Raises `Fault`."""
         names = [person.name for person in self.settings.person if not person.disabled]
-        self._local = any([await self._ledger.password(name) is not None for name in names])
+        rows = [await self._ledger.password(name) for name in names]
+        self._local = any(row is not None and row.phc for row in rows)
 
     # Who is it?
 
@@ -175,7 +176,7 @@ class FrontDesk:
             self._clock.now(),
             self._clock.now() + self.settings.login.session_ttl,
             actor=person.id,
-            kind="login",
+            kind=SIGN_IN,
             label=plain(peer.client, 64),
         )
         return await self._hand_out(minted, person, roles, note)
@@ -213,7 +214,7 @@ class FrontDesk:
         """A certificate for an SSH key. Raises `Refused`, `Fault`."""
         login = self.settings.login
         ttl = login.certificate_ttl
-        if who.token_kind == MACHINES and who.expires_at is not None:
+        if who.token_kind != SIGN_IN and who.expires_at is not None:  # a sign-in renews itself
             ttl = min(ttl, who.expires_at - self._clock.now())
         bound = asked.bind_address or login.bind_certificates
         signed = self._staff.signer.sign(

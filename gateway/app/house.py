@@ -158,6 +158,7 @@ class House:
             self.targets.find,
             host_signer=self.hall.host_signer,
             target_signer=self.hall.target_signer,
+            key_signer=self.credentials.signer,
             codes=self.hall.codes(self._public_url) if self._public_url else None,
         )
 

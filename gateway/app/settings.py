@@ -25,6 +25,7 @@ from gateway.app.settings_kinds import (
     Group,
     HostName,
     Key,
+    KeyRef,
     Line,
     ListenAddress,
     Network,
@@ -128,7 +129,7 @@ class TargetTable(Table):
     logins: Annotated[tuple[Word, ...], Strict(False)] = ()
     accounts: Annotated[tuple[AccountTable, ...], Strict(False)] = ()
     auth: Literal["ca"] | None = None
-    key: SecretRef | None = None
+    key: KeyRef | None = None
     password: SecretRef | None = None
     host_keys: Annotated[tuple[Key, ...], Strict(False)] = ()
     known_hosts: FilePath | None = None

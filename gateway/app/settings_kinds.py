@@ -22,6 +22,7 @@ from gateway.app.config_values import (
     SecretReference,
     read_address,
     read_duration,
+    read_key,
     read_secret,
     read_size,
 )
@@ -53,8 +54,18 @@ def _read_as(kind: type, read: Callable[[str], object]) -> BeforeValidator:
 
 
 def _secret(given: object, info: ValidationInfo) -> SecretReference:
+    return _reference(read_secret, given, info)
+
+
+def _key(given: object, info: ValidationInfo) -> SecretReference:
+    return _reference(read_key, given, info)
+
+
+def _reference(
+    read: Callable[[object], SecretReference], given: object, info: ValidationInfo
+) -> SecretReference:
     try:
-        reference = read_secret(given)
+        reference = read(given)
     except ValueError as problem:
         raise says(str(problem)) from None
     if reference.kind == "file" and isinstance(reference.value, str):
@@ -113,6 +124,8 @@ ListenAddress = Annotated[Address, _read_as(Address, read_address)]
 Key = Annotated[PublicKey, _read_as(PublicKey, read_public_key)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 SecretRef = Annotated[SecretReference, BeforeValidator(_secret)]
+KeyRef = Annotated[SecretReference, BeforeValidator(_key)]
+"""A private key, which may also be one that an authority signs for each connection."""
 Word = Annotated[str, Field(pattern=WORD)]
 Group = Annotated[
     str, Field(pattern=r"^[^\x00-\x20\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]{0,126}[^\x00-\x20\x7f-\x9f])?$")

@@ -75,7 +75,7 @@ class CertificateIdentities:
             raise Refused("certificate is for somebody who may not come in")
         if person.name != name:
             raise Refused("certificate is for another name than its person has")
-        return replace(person, method=f"ssh-certificate {fields.serial}")
+        return replace(person, method=f"ssh-certificate {fields.serial}", expires_at=row.expires_at)
 
     def _check_signature(self, fields: CertificateFields) -> None:
         """Whoever names another authority than ours costs no arithmetic."""

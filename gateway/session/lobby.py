@@ -169,6 +169,8 @@ class Lobby:
         if known is None:
             await self._turn_away(principal, peer, asked, "you are not known here any more")
         principal = known
+        if principal.expires_at is not None and self._rooms.clock.now() >= principal.expires_at:
+            await self._turn_away(principal, peer, asked, "your sign-in has expired - sign in again")
         found = self._rooms.inventory.find(target)
         if found is not None and principal.targets and found.name not in principal.targets:
             found = None

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlencode
 
 from hoop_tui.cli.printing import complain
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
@@ -38,3 +39,10 @@ def signed_in(gateway: str, token_file: Path | None, work: Callable[[Ask], int])
         return complain(trouble.sentence, trouble.exit_code)
     except ValueError as problem:
         return complain(str(problem), 2)
+
+
+def filtered(path: str, person: str, everything: bool) -> str:
+    """The path of a list: of whom, and whether with what is over."""
+    asked = {"person": person, "state": "all" if everything else ""}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return f"{path}?{query}" if query else path

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gateway.api.schema import CertificatePage, CertificateSummary
-from hoop_tui.cli.asked import Ask, signed_in
+from hoop_tui.cli.asked import Ask, filtered, signed_in
 from hoop_tui.cli.printing import complain, hint, print_json, print_table
 from hoop_tui.login.desk import parsed
 from hoop_tui.wording import minute_time
@@ -11,12 +11,12 @@ from hoop_tui.wording import minute_time
 _TITLES = ("SERIAL", "WHO", "KEY", "ISSUED", "EXPIRES", "FROM", "STATE")
 
 
-def list_certificates(gateway: str, token_file: Path | None, *, everything: bool, output: str) -> int:
+def list_certificates(
+    gateway: str, token_file: Path | None, *, person: str, everything: bool, output: str
+) -> int:
     def work(ask: Ask) -> int:
-        page = parsed(
-            CertificatePage, ask("GET", f"/v1/certificates?state={'all' if everything else 'good'}")
-        )
-        found = [each for each in page.certificates if everything or not each.revoked]
+        page = parsed(CertificatePage, ask("GET", filtered("/v1/certificates", person, everything)))
+        found = page.certificates
         if output == "table":
             print_table(_TITLES, [_row(each) for each in found])
         else:

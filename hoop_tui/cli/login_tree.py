@@ -141,7 +141,7 @@ def list_tokens(
     person
         Those of somebody else: for operators.
     everything
-        Revoked ones too.
+        Those too that are revoked or over.
     """
     from hoop_tui.cli.tokens import list_tokens as run
 
@@ -165,6 +165,7 @@ def revoke_token(id: str, /, *, gateway: Gateway = "", token_file: TokenFile = N
 @certificates.command(name="ls")
 def list_certificates(
     *,
+    person: str = "",
     everything: Annotated[bool, Parameter(name=["--all"])] = False,
     output: Output = "table",
     gateway: Gateway = "",
@@ -174,12 +175,14 @@ def list_certificates(
 
     Parameters
     ----------
+    person
+        Those of somebody else: for operators.
     everything
-        Revoked ones too.
+        Those too that are revoked or over.
     """
     from hoop_tui.cli.certificates import list_certificates as run
 
-    return run(gateway, token_file, everything=everything, output=output)
+    return run(gateway, token_file, person=person, everything=everything, output=output)
 
 
 @certificates.command(name="revoke")

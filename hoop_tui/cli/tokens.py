@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from gateway.api.schema import TokenPage, TokenSummary
-from hoop_tui.cli.asked import Ask, signed_in
+from hoop_tui.cli.asked import Ask, filtered, signed_in
 from hoop_tui.cli.printing import hint, print_json, print_table
 from hoop_tui.login.desk import parsed
 from hoop_tui.wording import minute_time
@@ -15,10 +15,7 @@ _TITLES = ("ID", "KIND", "WHO", "FOR", "ROLES", "CREATED", "EXPIRES", "USED", "S
 
 def list_tokens(gateway: str, token_file: Path | None, *, person: str, everything: bool, output: str) -> int:
     def work(ask: Ask) -> int:
-        path = f"/v1/tokens?person={quote(person, safe='')}&state={'all' if everything else 'good'}"
-        found = [
-            each for each in parsed(TokenPage, ask("GET", path)).tokens if everything or not each.revoked
-        ]
+        found = parsed(TokenPage, ask("GET", filtered("/v1/tokens", person, everything))).tokens
         if output == "table":
             print_table(_TITLES, [_row(each) for each in found])
         else:

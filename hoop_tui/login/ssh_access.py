@@ -72,7 +72,7 @@ def open_access(
     place = Place(answer.ssh_host, answer.ssh_port)
     if not usable_host(place.host) or not 0 < place.port < 65536:
         raise Garbled("The gateway did not say where ssh goes.")
-    names, left_out = own_names([*answer.hosts, place.host], sign_in.gateway)
+    names, left_out = own_names(answer.hosts, sign_in.gateway)
     lines = authority_lines(answer.host_authorities, names, place.port, comment_for(sign_in.gateway))
     config = config_dir(dict(environ))
     with my_turn(config):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -115,6 +116,12 @@ async def test_a_name_that_the_configuration_gives_to_another(otto: httpx2.Async
     page = (await otto.get("/v1/people")).json()["people"]
     assert {"olga", taken} <= {person["name"] for person in page}
     assert locked(await lock(otto, "Olga")).person.id == "olga"
+    by_id = quote(taken, safe="")
+    assert (await otto.get(f"/v1/people/{by_id}")).json()["id"] == taken
+    assert locked(await lock(otto, by_id)).person.id == taken
+    unlocked = await otto.post(f"/v1/people/{by_id}/unlock", headers=await town.headers("adam"))
+    assert unlocked.json()["id"] == taken
+    assert [row.person for row in await town.house.ledger.locks()] == ["olga"]
 
 
 async def test_a_lock_ends_everything(otto: httpx2.AsyncClient, town: Town) -> None:

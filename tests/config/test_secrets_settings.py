@@ -1,6 +1,7 @@
 """References to secrets and [vault]: what they may be, what must go together, and what the rooms get of it."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -172,12 +173,49 @@ def test_secrets_that_are_not_there(load: Load, good: str, monkeypatch: pytest.M
     assert f"vault.ca_file: {Path.cwd()}/ca.pem: there is no such file" in told
 
 
+def test_a_machine_without_botocore(load: Load, good: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = good.replace('env = "WEB_KEY"', 'aws = "prod/web-1"')
+    assert load(text).settings.target[0].key == SecretReference("aws", "prod/web-1")
+    monkeypatch.setattr("gateway.app.config_files.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationProblems) as caught:
+        load(text)
+    assert caught.value.sentence.endswith(
+        'target.key: needs botocore, which is not installed: install hoop-tui with its extra "aws"'
+    )
+
+
 def test_a_vault_that_nothing_says_how_to_reach(load: Load, good: str) -> None:
     text = good.replace('key = { env = "WEB_KEY" }', 'key = { vault = "secret/data/web-1#key" }')
     with pytest.raises(ConfigurationProblems) as caught:
         load(text)
-    told = "target.key: is in a vault, so a [vault] table must say which and how to sign in there"
+    told = "target.key: needs a vault, so a [vault] table must say which and how to sign in there"
     assert caught.value.sentence.endswith(told)
+
+
+def test_a_key_that_is_signed_for_each_connection(load: Load, good: str) -> None:
+    """Only where a key is meant."""
+    loaded = load(with_vault(good, TOKEN, '{ vault_ssh = "ssh/sign/deploy" }'))
+    key = loaded.settings.target[0].key
+    assert key is not None
+    assert key.as_mapping() == {"vault_ssh": "ssh/sign/deploy"}
+    assert 'key = { "vault_ssh" = "ssh/sign/deploy" }' in as_toml(loaded)
+    for text, told in (
+        (good.replace('env = "WEB_KEY"', 'vault_ssh = "ssh/sign/deploy"'), "target.key: needs a vault"),
+        (with_vault(good, TOKEN, '{ vault_ssh = "canary" }'), "target.key: vault_ssh must be a path without"),
+        (with_vault(good, TOKEN, "{ vault_ssh = 7 }"), "target.key: vault_ssh must be a path without"),
+        (
+            with_vault(good, 'token = { vault_ssh = "a/b" }\n'),
+            "vault.token: must be one reference to a secret",
+        ),
+        (
+            with_vault(good, TOKEN).replace('command = ["vault", "read"]', 'vault_ssh = "a/b"'),
+            "target.password: must be one reference to a secret",
+        ),
+    ):
+        with pytest.raises(ConfigurationProblems) as caught:
+            load(text)
+        assert told in caught.value.sentence
+        assert "canary" not in caught.value.sentence
 
 
 def test_two_accounts_for_the_same(load: Load, good: str) -> None:
@@ -203,6 +241,9 @@ async def test_credentials_are_put_together(load: Load, good: str) -> None:
     environ = {"WEB_KEY": "canary", "OPEN": "yes"}
     bare = Credentials(load(good).settings, environ)
     assert (bare.signer, bare.leases) == (None, None)
+    loaded = "import gateway.cli.books, gateway.app.credentials, sys; print('httpx2' in sys.modules)"
+    printed = await bare.secrets.fetch({"command": [sys.executable, "-c", loaded]})
+    assert printed.expose() == b"False"
     assert (await bare.secrets.fetch({"env": "WEB_KEY"})).expose() == b"canary"
     with pytest.raises(Fault, match="does not say how to reach"):
         await bare.secrets.fetch({"vault": "secret/data/web-1#key"})

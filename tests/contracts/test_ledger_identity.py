@@ -1,6 +1,8 @@
 """The Ledger's contract: who is known and by what. Nobody takes another's name, and a lock leaves nothing open."""
 
 import asyncio
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -118,6 +120,48 @@ async def test_of_many_gateways_that_keep_one_name_one_does(open_ledger: Open) -
     assert Counter(outcomes) == {True: 1, False: 39}
     assert await gateways[0].people() == [people[outcomes.index(True)]]
     assert await names(gateways[1]) == ["person.kept"]
+
+
+KEEPER = """
+import asyncio, sys
+from datetime import UTC, datetime
+from gateway.core.events import PersonKept
+from gateway.core.ports import PersonRow
+from gateway.store.ledger import SqlLedger
+
+async def main(url, subject):
+    ledger = await SqlLedger.open(url, patience=10)
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    now = datetime.now(UTC)
+    row = PersonRow(subject, "issuer", subject, "alice", frozenset(), now, now)
+    event = PersonKept(person="alice", issuer="issuer", subject=subject, groups=[])
+    print(await ledger.keep_person(row, event), flush=True)
+    await ledger.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_of_two_processes_that_keep_one_name_one_does(url: str, ledger: Ledger) -> None:
+    def start(subject: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", KEEPER, url, subject]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def meet() -> list[str]:
+        with start("one") as one, start("two") as two:
+            both = one, two
+            for each in both:
+                assert each.stdout is not None
+                assert each.stdout.readline() == "ready\n"
+            for each in both:
+                assert each.stdin is not None
+                each.stdin.write("go\n")
+                each.stdin.flush()
+            return [each.communicate(timeout=60)[0] for each in both]
+
+    assert sorted(await asyncio.to_thread(meet)) == ["False\n", "True\n"]
+    assert [row.name for row in await ledger.people()] == ["alice"]
 
 
 async def test_one_person_kept_by_two_gateways_at_once_is_one(open_ledger: Open) -> None:

@@ -37,7 +37,9 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 async def test_whose_it_is(desk: Desk) -> None:
     signed = await desk.issue()
     found = await desk.identities.by_certificate(signed.certificate, HOME)
-    assert found == replace(ALICE, method=f"ssh-certificate {signed.row.serial}")
+    assert found == replace(
+        ALICE, method=f"ssh-certificate {signed.row.serial}", expires_at=signed.row.expires_at
+    )
     with_comment = f"{signed.certificate} and a comment\n"
     assert await desk.identities.by_certificate(with_comment, HOME) == found
     promoted = replace(ALICE, groups=frozenset({"sre"}))

@@ -279,6 +279,13 @@ async def test_a_token_of_the_machine_is_no_secret_of_it(scene: Scene) -> None:
         await scene.machines.by_secret(BOT, given.token, PEER)
 
 
+async def test_only_what_was_made_as_a_secret_is_one(scene: Scene) -> None:
+    minted = mint_secret(BOT, NOW, None, actor="local:root")
+    await scene.ledger.add_token(replace(minted.row, kind="api"), minted.event)
+    with pytest.raises(Refused):
+        await scene.machines.by_secret(BOT, minted.token, PEER)
+
+
 async def test_a_job_has_no_secret_and_a_bot_no_job(scene: Scene) -> None:
     secret, _ = await scene.secret(CI)
     with pytest.raises(Refused):

@@ -33,7 +33,9 @@ class Browser:
     def __init__(self) -> None:
         # As browsers do: this machine is as good as https where a cookie asks for it.
         cookies = CookieJar(DefaultCookiePolicy(secure_protocols=("https", "http")))
-        self._client = httpx2.AsyncClient(follow_redirects=False, trust_env=False, timeout=60, cookies=cookies)
+        self._client = httpx2.AsyncClient(
+            follow_redirects=False, trust_env=False, timeout=60, cookies=cookies
+        )
         self.url = ""
         self.page = ""
         self.status = 0

@@ -55,7 +55,9 @@ def _realm() -> dict[str, Any]:
         "sslRequired": "none",
         "revokeRefreshToken": True,
         "clients": [client],
-        "groups": [{"name": group} for group in sorted({group for _, all in PEOPLE.values() for group in all})],
+        "groups": [
+            {"name": group} for group in sorted({group for _, all in PEOPLE.values() for group in all})
+        ],
         "users": [_person(name) for name in PEOPLE],
     }
 
@@ -64,7 +66,9 @@ class Keycloak:
     """A running one. Its staff's interface is used for what a test changes."""
 
     name = "keycloak"
-    scopes = ("openid", "profile", "email")
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    device_client = CLIENT
+    says_who_by_code = True
 
     def __init__(self, port: int, process: subprocess.Popen[str]) -> None:
         self._base = f"http://127.0.0.1:{port}"
@@ -74,9 +78,10 @@ class Keycloak:
     async def log_in(self, browser: Browser, person: str) -> None:
         await browser.submit(until=CALLBACK, username=person, password=PASSWORD)
 
-    async def answer_code(self, browser: Browser, journey: DeviceJourney, person: str, *, allow: bool) -> None:
-        await browser.open(journey.verification_uri)
-        await browser.submit(device_user_code=journey.user_code)
+    async def answer_code(
+        self, browser: Browser, journey: DeviceJourney, person: str, *, allow: bool
+    ) -> None:
+        await browser.open(journey.verification_uri_complete)
         await browser.submit(username=person, password=PASSWORD)
         await browser.submit(**({"accept": "Yes"} if allow else {"cancel": "No"}))
 

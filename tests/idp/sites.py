@@ -12,7 +12,9 @@ from gateway.identity.oidc.journey import DeviceJourney
 from tests.idp.browser import Browser
 
 CALLBACK = "http://127.0.0.1:8022/login/callback"
-CLIENT, SECRET, PASSWORD = "hoop", "s+e c%r:et", "canary-Passw0rd"
+CLIENT = "hoop"
+SECRET = "s+e c%r:et"
+PASSWORD = "canary-Passw0rd"
 PEOPLE: Mapping[str, tuple[bool, tuple[str, ...]]] = {
     "alice": (True, ("sre", "Dev Ops")),
     "bob": (False, ("sre",)),
@@ -27,12 +29,18 @@ class Site(Protocol):
     name: str
     issuer: str
     scopes: tuple[str, ...]
+    device_client: str
+    """The client for the device flow: some want one of its own for it."""
+    says_who_by_code: bool
+    """Whether its device flow gives a sign-in token; without one nobody is signed in."""
 
     async def log_in(self, browser: Browser, person: str) -> None:
         """From the first page until the browser is sent to `CALLBACK`."""
         ...
 
-    async def answer_code(self, browser: Browser, journey: DeviceJourney, person: str, *, allow: bool) -> None:
+    async def answer_code(
+        self, browser: Browser, journey: DeviceJourney, person: str, *, allow: bool
+    ) -> None:
         """Type the code on the provider's page, sign in, and say yes or no."""
         ...
 
@@ -56,7 +64,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def start_until(command: Sequence[str], directory: Path, env: Mapping[str, str], sign: str) -> subprocess.Popen[str]:
+def start_until(
+    command: Sequence[str], directory: Path, env: Mapping[str, str], sign: str
+) -> subprocess.Popen[str]:
     """Start it in a process group of its own, and return when it has printed a line with `sign`."""
     process = subprocess.Popen(
         command,

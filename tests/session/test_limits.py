@@ -1,6 +1,8 @@
-"""How many sessions may be open: of everybody, and of one person, also when many come at the same moment."""
+"""How many sessions may be open, of everybody and of one person, also when many come at once; and until when."""
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -73,3 +75,16 @@ async def test_who_could_not_come_in_takes_no_place(room: Room, monkeypatch: pyt
     monkeypatch.undo()
     inside, _ = sorted_out(await enter(at, ALICE))
     await leave(inside)
+
+
+async def test_a_sign_in_that_is_over_opens_nothing_more(room: Room) -> None:
+    """A connection lasts longer than the certificate that it was made with. What is open then goes on."""
+    at = lobby(room)
+    now = datetime.now(UTC)
+    (gate,), _ = sorted_out(await enter(at, replace(ALICE, expires_at=now + timedelta(hours=1))))
+    inside, said = sorted_out(await enter(at, replace(ALICE, expires_at=now - timedelta(microseconds=1))))
+    assert (inside, said) == ([], ["your sign-in has expired - sign in again"])
+    assert not gate.ended.is_set()
+    await leave([gate])
+    reasons = [e.body["reason"] for e in await room.ledger.entries() if e.name == "identity.refused"]
+    assert reasons == said

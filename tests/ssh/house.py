@@ -9,6 +9,7 @@ from typing import Any
 import asyncssh
 
 from gateway.adapters.ssh.adapter import SshAdapter
+from gateway.adapters.ssh.door.by_code import Codes
 from gateway.adapters.ssh.door.settings import SshDoor
 from gateway.app.clock import SystemClock
 from gateway.app.inventory import Targets
@@ -56,6 +57,8 @@ class House:
     watches_typing: bool = True
     """Whether lines typed at a terminal are judged."""
     port: int = 0
+    codes: Codes | None = None
+    """Set it before `start`: people may sign in by a code."""
 
     def __post_init__(self) -> None:
         self.bus = InProcessBus()
@@ -87,7 +90,12 @@ class House:
 
     async def start(self) -> None:
         self.adapter = SshAdapter(
-            self.door, self.lobby, self.known, ReferenceSecrets(self.environ), self.targets.find
+            self.door,
+            self.lobby,
+            self.known,
+            ReferenceSecrets(self.environ),
+            self.targets.find,
+            codes=self.codes,
         )
         ((_, self.port),) = await self.adapter.start("127.0.0.1", 0)
 

@@ -224,7 +224,7 @@ secret_id = {{ command = ["cat", "{directory}/secret-id.secret"] }}
 """
 
 
-LETS_IN = ("lets-in", "in-env", "in-command", "in-vault", "in-aws", "by-ca")
+LETS_IN = ("lets-in", "in-env", "in-command", "in-vault", "in-aws", "by-ca", "by-vault")
 TARGETS = (
     *LETS_IN,
     "refuses",
@@ -256,7 +256,8 @@ async def target(bird: Bird, name: str) -> str:
     port, host_key = sshd.port, sshd.host_key_line
     credential = f'password = {{ file = "{name}.secret" }}'
     if name in LETS_IN or name.endswith("-refused"):
-        mood = "refuses" if name.endswith("-refused") else "certificates" if name == "by-ca" else "lets in"
+        mood = "certificates" if name.startswith("by-") else "lets in"
+        mood = "refuses" if name.endswith("-refused") else mood
         port, host_key = await bird.chatty(mood, password)
     if name.startswith(("vault-", "in-vault", "aws-", "in-aws")):
         credential = f"password = {elsewhere(bird, name, password)}"
@@ -270,6 +271,8 @@ async def target(bird: Bird, name: str) -> str:
             credential = f'password = {{ command = ["sh", "-c", "{script}"] }}'
         case "by-ca":
             credential = 'auth = "ca"'
+        case "by-vault":
+            credential = 'key = { vault_ssh = "ssh/sign/deploy" }'
         case "refuses" | "hangs-up":
             port, host_key = await bird.chatty(name.replace("-", " "), password)
         case "moved" | "moved-key":

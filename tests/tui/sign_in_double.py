@@ -278,7 +278,8 @@ class SignInDouble:
                 label="old \x1b[2J",
             ),
         ]
-        return model(TokenPage(tokens=rows))
+        everything = request.query_params.get("state", "good") == "all"
+        return model(TokenPage(tokens=[row for row in rows if everything or not row.revoked]))
 
     async def _certificates(self, request: Request) -> Response:
         now = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

@@ -331,6 +331,31 @@ def test_a_home_that_can_not_be_written(program: Program, sign_in_double: SignIn
     assert sign_in_double.seen == []
 
 
+def test_known_hosts_that_can_not_be_written(program: Program, agent_socket: str) -> None:
+    (program.home / ".ssh").write_text("a file, where a directory should be")
+    done = quick_login(program, SSH_AUTH_SOCK=agent_socket)
+    assert done.returncode == 0
+    assert done.stderr.endswith("can not be written: ssh will ask about the gateway's key.\n")
+    assert len(in_agent(agent_socket)) == 1
+
+
+def test_names_of_others_are_left_out(
+    program: Program, sign_in_double: SignInDouble, agent_socket: str
+) -> None:
+    sign_in_double.hosts = ["github.com", "127.0.0.1", "*"]
+    done = quick_login(program, SSH_AUTH_SOCK=agent_socket)
+    assert "ssh: not trusted for github.com, *: no names of 127.0.0.1\n" in done.stderr
+    (line,) = (program.home / ".ssh" / "known_hosts").read_text().splitlines()
+    assert line.startswith("@cert-authority [127.0.0.1]:2222 ssh-ed25519 ")
+    sign_in_double.hosts = []
+    (program.home / ".ssh" / "known_hosts").unlink()
+    assert "known_hosts" not in quick_login(program, SSH_AUTH_SOCK=agent_socket).stderr
+    assert not (program.home / ".ssh" / "known_hosts").exists()
+    sign_in_double.hosts = ["127.0.0.1"]
+    quick_login(program, "--no-known-hosts", SSH_AUTH_SOCK=agent_socket)
+    assert not (program.home / ".ssh" / "known_hosts").exists()
+
+
 def test_two_logins_at_once(program: Program, sign_in_double: SignInDouble, agent_socket: str) -> None:
     sign_in_double.confirmed.set()
     both = [program.start("login", "--device", SSH_AUTH_SOCK=agent_socket) for _ in range(2)]

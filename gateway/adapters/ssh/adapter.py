@@ -43,7 +43,7 @@ from gateway.adapters.ssh.target.credential import TargetSigner
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Misconfigured
 from gateway.core.people import Principal, Target
-from gateway.core.ports import Secrets
+from gateway.core.ports import KeySigner, Secrets
 from gateway.session.lobby import Identities, Lobby
 
 log = logging.getLogger("hoop.ssh")
@@ -66,17 +66,19 @@ class SshAdapter:
         *,
         host_signer: HostSigner | None = None,
         target_signer: TargetSigner | None = None,
+        key_signer: KeySigner | None = None,
         codes: Codes | None = None,
     ) -> None:
         """`find` asks the inventory: for jumps, for targets behind others, for what a target offers. `inspected`, by
         kind of target: who speaks with clients that come through SSH to a target of another protocol. The signers
-        make certificates for our host key, and for targets. `codes`: people may sign in by a code, in a browser."""
+        make certificates for our host key, and for targets; `key_signer` is somebody else's authority for those.
+        `codes`: people may sign in by a code, in a browser."""
         self._door = door
         self._lobby = lobby
         self._identities = identities
         self._host_signer = host_signer
         self._codes = codes
-        self._dialler = Dialler(door, secrets, find, target_signer)
+        self._dialler = Dialler(door, secrets, find, target_signer, key_signer)
         self._around = Surroundings(
             door, lobby, self._dialler, find, self._spawn, self._inner_connection, inspected
         )

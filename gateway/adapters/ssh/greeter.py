@@ -197,7 +197,10 @@ class Greeter(asyncssh.SSHServer):
         return found is not None
 
     def kbdint_auth_supported(self) -> bool:
-        return self._came_as is not None or (self._codes is not None and self._codes.offered())
+        """One code for one connection: whoever has failed with it is not offered another."""
+        if self._came_as is not None:
+            return True
+        return self._by_code is None and self._codes is not None and self._codes.offered()
 
     async def get_kbdint_challenge(self, username: str, lang: str, submethods: str) -> Challenge | bool:
         """Whoever came through a connection of their own is asked nothing; everybody else to open a page."""
@@ -208,7 +211,7 @@ class Greeter(asyncssh.SSHServer):
             connection.confirmed = Confirmed(self._came_as, str(login))
             return True
         if self._codes is None or self._by_code is not None:
-            return False  # one code for one connection
+            return False
         self._by_code = SignInByCode(self._codes, login.target, self._peer, str(login))
         if len(self._codes.doorbell) < self._door.max_unauthenticated // 2:
             # People take minutes. Where too many do, they have as long as everybody else: places must become free.
@@ -263,6 +266,8 @@ class Greeter(asyncssh.SSHServer):
         if self._visitor is None and self._inside:
             self._doorstep.signed_in(self._peer.address)
         self._visitor = Visitor(principal, login, self._peer)
+        if self._by_code is not None:
+            self._by_code.leave()
         return True
 
     def _as_key(self, key: asyncssh.SSHKey) -> SshKey:

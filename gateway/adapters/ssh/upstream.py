@@ -40,7 +40,7 @@ from gateway.adapters.ssh.target.host_trust import HostTrust, host_trust
 from gateway.core.errors import Unreachable
 from gateway.core.people import Target
 from gateway.core.plain import plain
-from gateway.core.ports import Secrets
+from gateway.core.ports import KeySigner, Secrets
 
 log = logging.getLogger("hoop.ssh")
 
@@ -58,6 +58,8 @@ class Dialler:
     """The inventory, for targets that are reached `via` another."""
     signer: TargetSigner | None = None
     """For targets that let in whom the gateway's own authority has signed for."""
+    key_signer: KeySigner | None = None
+    """For those that let in whom somebody else's has."""
 
     @asynccontextmanager
     async def start(
@@ -90,7 +92,7 @@ class Dialler:
         `permits` are those of an `Errand`; `behind` are the targets that are reached through this one."""
         trust = await asyncio.to_thread(host_trust, target)
         errand = Errand(account, who, permits)
-        credential = await fetch_credential(target, self.secrets, errand, self.signer)
+        credential = await fetch_credential(target, self.secrets, errand, self.signer, self.key_signer)
         async with AsyncExitStack() as hops:
             hop = await self._enter_hop(hops, target, who, behind)
             connection = await self._connect(target, account, trust, credential, hop)

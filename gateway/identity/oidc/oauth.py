@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _CODE: Final = re.compile(r"[a-z_]{1,40}")
+BASIC: Final = "client_secret_basic"
 DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -89,14 +90,16 @@ class TokenEndpoint:
     async def start_device(self, endpoints: Endpoints) -> dict[str, Any]:
         """Raises `Said`, `Fault`."""
         client, auth = await self._authenticated(endpoints)
-        # Only clients without a secret must say their name here, but some providers expect it of all.
-        sent = {"client_id": self._issuer.client_id, "scope": " ".join(self._issuer.scopes)}
+        sent = {"scope": " ".join(self._issuer.scopes)}
+        if client.token_endpoint_auth_method == BASIC:
+            # The only way that does not say it in the form already, where some providers look for it.
+            sent["client_id"] = self._issuer.client_id
 
         async def ask() -> dict[str, Any]:
             answer: httpx2.Response = await client.post(endpoints.device, data=sent, auth=auth)
-            said = read_object(answer.content)
+            said = read_object(_readable(answer).content)
             if answer.status_code != 200:
-                raise Said(said.get("error"))
+                raise Said(said["error"])
             return said
 
         return await self._asked(ask)
@@ -126,14 +129,11 @@ class TokenEndpoint:
         if self._issuer.client_secret is None:
             return self._client(authlib, "none"), authlib.OAuth2ClientAuth(self._issuer.client_id, "", "none")
         secret = self._text(await self._issuer.client_secret(), "client_secret")
-        if (
-            "client_secret_post" in endpoints.auth_methods
-            and "client_secret_basic" not in endpoints.auth_methods
-        ):
+        if "client_secret_post" in endpoints.auth_methods and BASIC not in endpoints.auth_methods:
             method, id = "client_secret_post", self._issuer.client_id
         else:
             # RFC 6749 2.3.1: both are form-encoded before they are joined with a colon.
-            method, id, secret = "client_secret_basic", quote_plus(self._issuer.client_id), quote_plus(secret)
+            method, id, secret = BASIC, quote_plus(self._issuer.client_id), quote_plus(secret)
         return self._client(authlib, method), authlib.OAuth2ClientAuth(id, secret, method)
 
     def _text(self, secret: Secret, what: str) -> str:
@@ -162,10 +162,11 @@ async def _authlib() -> Any:
 
 def _readable(answer: "httpx2.Response") -> "httpx2.Response":
     """Only what can be read in one way goes on to Authlib, which then finds tokens or an error in it."""
-    said = read_object(answer.content)
-    if answer.status_code >= 500 or (answer.status_code != 200 and "error" not in said):
-        raise Trouble(f"answered with status {answer.status_code} when asked for a token")
-    return answer
+    if answer.status_code < 500:
+        said = read_object(answer.content)
+        if answer.status_code == 200 or "error" in said:
+            return answer
+    raise Trouble(f"answered with status {answer.status_code} when asked for a token")
 
 
 def _read_answer(said: dict[str, Any], issuer: Issuer) -> Answer:

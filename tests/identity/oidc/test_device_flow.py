@@ -60,6 +60,16 @@ async def test_what_the_provider_is_asked_with(scene: Scene) -> None:
     assert request.headers["authorization"].startswith("Basic ")
 
 
+@pytest.mark.parametrize("way", ["client_secret_basic", "client_secret_post", "none"])
+async def test_the_client_says_its_name_once(scene: Scene, way: str) -> None:
+    scene.stub.metadata["token_endpoint_auth_methods_supported"] = [way]
+    if way == "none":
+        scene.settings["client_secret"] = None
+    await begun(scene)
+    assert scene.stub.requests[-1].body.count("client_id=hoop") == 1
+    assert ("client_secret=" in scene.stub.requests[-1].body) == (way == "client_secret_post")
+
+
 async def test_never_faster_than_the_provider_wants(scene: Scene) -> None:
     journey = await begun(scene)
     says(scene, "authorization_pending")

@@ -15,7 +15,7 @@ from asyncssh.public_key import SSHKeyPair
 
 from gateway.core.errors import Fault, Refused, Unreachable
 from gateway.core.people import Session, Target
-from gateway.core.ports import Secrets
+from gateway.core.ports import KeySigner, Secrets
 
 log = logging.getLogger("hoop.ssh")
 
@@ -60,14 +60,20 @@ class Credential:
 
 
 async def fetch_credential(
-    target: Target, secrets: Secrets, errand: Errand, signer: TargetSigner | None = None
+    target: Target,
+    secrets: Secrets,
+    errand: Errand,
+    signer: TargetSigner | None = None,
+    key_signer: KeySigner | None = None,
 ) -> Credential:
-    """Raises `Unreachable`, with a sentence for the person, when there is none that can be used."""
+    """Raises `Unreachable`, with a sentence for the person, when there is none that can be used. `signer` is the
+    gateway's own authority, `key_signer` somebody else's."""
     if target.options.get("auth") == "ca":
         return _signed(target, errand, signer)
+    key: Mapping[str, Any] = target.options.get("key") or {}
     try:
         credential = Credential(
-            await _keys(target.options.get("key"), secrets),
+            await (_signed_elsewhere(key, errand, key_signer) if _is_signed(key) else _keys(key, secrets)),
             await _password(target.options.get("password"), secrets),
         )
     except (Fault, asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError) as problem:
@@ -83,7 +89,8 @@ async def fetch_credential(
 def forget_credential(target: Target, secrets: Secrets) -> None:
     """The target did not let us in: what is kept of the credential may have been changed since it was fetched."""
     for name in ("key", "password"):
-        if reference := target.options.get(name):
+        reference = target.options.get(name)
+        if reference and not _is_signed(reference):
             secrets.forget(reference)
 
 
@@ -99,6 +106,22 @@ def _signed(target: Target, errand: Errand, signer: TargetSigner | None) -> Cred
         raise Unreachable(_unusable(target)) from None
     pairs = asyncssh.load_keypairs([(key, asyncssh.import_certificate(line)) for line in lines])
     return Credential(tuple(pair for pair in pairs if pair.has_cert), None)
+
+
+def _is_signed(reference: Mapping[str, Any]) -> bool:
+    """Whether it is no secret that is kept somewhere, but an authority that signs a key for each connection."""
+    return "vault_ssh" in reference
+
+
+async def _signed_elsewhere(
+    reference: Mapping[str, Any], errand: Errand, signer: KeySigner | None
+) -> tuple[SSHKeyPair, ...]:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    if signer is None:
+        raise Fault("the configuration does not say how to reach the vault that signs keys")
+    line = await signer.sign_ssh(reference, key.export_public_key().decode().strip(), errand.account)
+    pairs = asyncssh.load_keypairs([(key, asyncssh.import_certificate(line))])
+    return tuple(pair for pair in pairs if pair.has_cert)
 
 
 async def _keys(reference: Mapping[str, Any] | None, secrets: Secrets) -> tuple[asyncssh.SSHKey, ...]:
