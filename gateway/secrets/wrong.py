@@ -14,5 +14,9 @@ class NotAllowed(Fault):
     """It was asked and does not let the gateway have this."""
 
 
+class NotTaken(Fault):
+    """It was asked and does not take the question: what it is about is wrong, or is no more."""
+
+
 class NothingThere(Fault):
     """It was asked and has nothing under that name."""
