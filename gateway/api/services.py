@@ -63,6 +63,11 @@ class Journey(Protocol):
         """What it comes back with: random, and in no other journey."""
         ...
 
+    @property
+    def callback(self) -> str:
+        """Where it comes back to: of several providers, each has a place of its own."""
+        ...
+
 
 class Desk(Protocol):
     """Who signs people in, and hands out what they go on with. Everything that it refuses raises `Refused` with a

@@ -55,6 +55,8 @@ class Credentials:
         """Forget everything, and close every connection."""
         for kept in self._kept.values():
             await kept.close()
+        if self.leases is not None:
+            await self.leases.close()
         if self._vault is not None:
             await self._vault.close()
         await self._aws.close()

@@ -110,7 +110,10 @@ class FrontDesk:
     # Who is it?
 
     async def begin(self, issuer: str, callback: str) -> "Journey":
-        """Start at this provider, which sends the browser back to `callback`. Raises `Refused`, `Fault`."""
+        """Start at this provider, which sends the browser back to `callback`; of several, each to its own place below
+        it, so that none can pass off the answer of another. Raises `Refused`, `Fault`."""
+        if len(self.settings.issuer) > 1:
+            callback = f"{callback}/{issuer}"
         return await self._staff.providers.named(issuer).begin(callback)
 
     async def finish(self, journey: "Journey", query: Mapping[str, str], browser: Peer) -> Principal:

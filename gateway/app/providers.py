@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.app.config_values import SecretReference
@@ -46,11 +47,15 @@ class Providers:
     ) -> None:
         """Know these from now on. Sign-ins that are under way with one that is no more fail."""
         old = [*self._by_name.values(), *self._for_machines.values()]
-        made = [self._provider(self._issuer(table, len(issuers) > 1)) for table in issuers]
+        made = [self._provider(self._issuer(table)) for table in issuers]
         self._by_name = {provider.issuer.name: provider for provider in made}
         self._by_url = {provider.issuer.url: provider for provider in made}
-        foreign = {machine.issuer for machine in machines if machine.issuer} - self._by_url.keys()
-        self._for_machines = {url: self._provider(_unregistered(url)) for url in foreign}
+        foreign = {machine.issuer: machine.ca_file for machine in machines if machine.issuer}
+        self._for_machines = {
+            url: self._provider(_unregistered(url, ca_file))
+            for url, ca_file in foreign.items()
+            if url not in self._by_url
+        }
         self._recheck = recheck
         for provider in old:
             task = asyncio.get_running_loop().create_task(provider.aclose())
@@ -134,7 +139,7 @@ class Providers:
 
         return Provider(issuer, self._clock)
 
-    def _issuer(self, table: IssuerTable, shares_callback: bool) -> "Issuer":
+    def _issuer(self, table: IssuerTable) -> "Issuer":
         from gateway.identity.oidc.issuer import Issuer
 
         return Issuer(
@@ -148,7 +153,6 @@ class Providers:
             name_claim=table.name_claim,
             ca_file=table.ca_file,
             algorithms=table.algorithms,
-            shares_callback=shares_callback,
         )
 
     def _fetcher(self, reference: SecretReference | None) -> "FetchSecret | None":
@@ -161,11 +165,11 @@ class Providers:
         return fetch
 
 
-def _unregistered(url: str) -> "Issuer":
+def _unregistered(url: str, ca_file: Path | None) -> "Issuer":
     """One that only machines' tokens come from."""
     from gateway.identity.oidc.issuer import Issuer
 
-    return Issuer(name=url, url=url, algorithms=ALGORITHMS)
+    return Issuer(name=url, url=url, ca_file=ca_file, algorithms=ALGORITHMS)
 
 
 def _about(issuer: str, subject: str) -> str:

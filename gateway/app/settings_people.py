@@ -121,6 +121,7 @@ class MachineTable(Table):
     targets: Annotated[tuple[Annotated[str, Field(pattern=MACHINE_NAME)], ...], Strict(False)]
     ttl: Annotated[Duration, from_to("1m", "12h")] = timedelta(minutes=15)
     issuer: IssuerUrl | None = None
+    ca_file: FilePath | None = None
     audience: Audience | None = None
     claims: Mapping[Claim, ClaimValues] = Field(default_factory=dict)
     disabled: bool = False

@@ -40,6 +40,7 @@ COMMANDS = (
     Command(("person", "ls"), "List everybody.", "gateway.cli.people:ls"),
     Command(("person", "lock"), "Keep somebody out, and end all they have.", "gateway.cli.people:lock"),
     Command(("person", "unlock"), "Let somebody sign in again.", "gateway.cli.people:unlock"),
+    Command(("person", "forget"), "Know somebody no more: their name is free.", "gateway.cli.people:forget"),
     Command(("person", "password"), "Give a person a password.", "gateway.cli.people_passwords:password"),
     Command(("person", "totp"), "Set up a person's authenticator app.", "gateway.cli.people_passwords:totp"),
     Command(("machine", "ls"), "List the machines.", "gateway.cli.machines:ls"),

@@ -1,4 +1,4 @@
-"""`person ls`, `lock` and `unlock`: they work on the store, with or without a running gateway."""
+"""`person ls`, `lock`, `unlock` and `forget`: they work on the store, with or without a running gateway."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -76,6 +76,25 @@ def unlock(name: str, /, *, config: ConfigPath = DEFAULT_CONFIG) -> int:
     return 0
 
 
+def forget(name: str, /, *, config: ConfigPath = DEFAULT_CONFIG) -> int:
+    """Know somebody of an identity provider no more, so that another may have their name.
+
+    A name belongs to the first who came with it, also when they have another by now: rules know people by it. When
+    somebody leaves and another person gets their address, this is what lets them in. What the first one has ends now;
+    the ledger keeps what they did.
+
+    Parameters
+    ----------
+    name
+        Who, by name or id as in person ls.
+    """
+    who, was_there = asyncio.run(_forget(load(config).settings, name))
+    if not was_there:
+        raise BadUsage(f"{who.name} is of the configuration: take them out of it")
+    say(f"{who.name} is forgotten: tokens and certificates have ended, and the name is free")
+    return 0
+
+
 async def _listed(settings: "Settings") -> list[dict[str, Any]]:
     async with opened(settings) as ledger:
         tokens, certificates = await ledger.tokens(), await ledger.certificates()
@@ -134,3 +153,12 @@ async def _unlock(settings: "Settings", name: str) -> tuple[Known, bool]:
         who = named(name, await everybody(settings, ledger), settings)
         event = PersonUnlocked(actor=who_runs_this(), person=who.id)
         return who, await ledger.unlock_person(who.id, event)
+
+
+async def _forget(settings: "Settings", name: str) -> tuple[Known, bool]:
+    from gateway.core.events import PersonForgotten
+
+    async with opened(settings) as ledger:
+        who = named(name, await everybody(settings, ledger), settings)
+        event = PersonForgotten(actor=who_runs_this(), person=who.id)
+        return who, await ledger.forget_person(who.id, event)

@@ -266,6 +266,14 @@ class PersonUnlocked(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PersonForgotten(Event):
+    """Somebody of a provider is known no more: others may have their names, and all that they held is over."""
+
+    name: ClassVar[str] = "person.forgotten"
+    person: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordSet(Event):
     """Somebody was given another password, or another way to make codes, or has neither any more."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, Table, insert, select, update
 from gateway.core.ports import CertificateRow, LockRow, PasswordRow, PersonRow, TokenRow
 from gateway.store import entries
 from gateway.store.entries import NewEntry
-from gateway.store.tables import CERTIFICATES, HEAD, LOCKS, PASSWORDS, PEOPLE, TOKENS
+from gateway.store.tables import CERTIFICATES, HEAD, LOCKS, NAMES, PASSWORDS, PEOPLE, TOKENS
 
 
 def note(connection: Connection, *new: NewEntry) -> None:
@@ -106,9 +106,11 @@ def keep_person(connection: Connection, row: PersonRow, entry: NewEntry | None) 
     """Insert or change. Without an entry nothing has changed but when they were last seen."""
     entries.lock(connection)
     folded = row.name.casefold()
-    holder = connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.folded == folded)).scalar_one_or_none()
+    holder = connection.execute(select(NAMES.c.person).where(NAMES.c.folded == folded)).scalar_one_or_none()
     if holder not in (None, row.id):
         return False
+    if holder is None:
+        connection.execute(insert(NAMES), {"folded": folded, "person": row.id})
     if entry is not None:
         note(connection, entry)
     kept = asdict(row) | {"groups": sorted(row.groups), "folded": folded}
@@ -118,6 +120,18 @@ def keep_person(connection: Connection, row: PersonRow, entry: NewEntry | None) 
     else:
         del kept["created_at"]
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == row.id).values(kept))
+    return True
+
+
+def forget_person(connection: Connection, id: str, entry: NewEntry) -> bool:
+    """Their names are free, and all that they hold is over. A lock on them stays."""
+    entries.lock(connection)
+    if connection.execute(PEOPLE.delete().where(PEOPLE.c.id == id)).rowcount != 1:
+        return False
+    note(connection, entry)
+    connection.execute(NAMES.delete().where(NAMES.c.person == id))
+    _revoke(connection, TOKENS, TOKENS.c.person == id)
+    _revoke(connection, CERTIFICATES, CERTIFICATES.c.person == id)
     return True
 
 

@@ -74,6 +74,11 @@ class SqlRegister(ABC):
         entry = self._note(event) if event else None
         return await self._writer.write(lambda c: register.keep_person(c, row, entry))
 
+    async def forget_person(self, id: str, event: Event) -> bool:
+        """Let others have their names, and end all that they hold. False, and no event: nobody has this id."""
+        entry = self._note(event)
+        return await self._writer.write(lambda c: register.forget_person(c, id, entry))
+
     async def person(self, id: str) -> PersonRow | None:
         """Somebody of a provider, by their id."""
         return await self._reader.read(lambda c: register.person(c, id))

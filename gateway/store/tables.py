@@ -152,6 +152,15 @@ class PersonRecord(_Table, table=True):
     gone: bool
 
 
+class NameRecord(_Table, table=True):
+    """Whose a name is or was, in one case only: rules know people by it, so nobody else gets it by themselves."""
+
+    __tablename__ = "names"
+
+    folded: str = Field(primary_key=True, sa_type=ExactText)
+    person: str = Field(sa_type=ExactText, index=True)
+
+
 class LockRecord(_Table, table=True):
     """Somebody who may not come in."""
 
@@ -197,6 +206,7 @@ APPROVALS = METADATA.tables["approvals"]
 DECISIONS = METADATA.tables["decisions"]
 TOKENS = METADATA.tables["tokens"]
 PEOPLE = METADATA.tables["people"]
+NAMES = METADATA.tables["names"]
 LOCKS = METADATA.tables["locks"]
 CERTIFICATES = METADATA.tables["certificates"]
 PASSWORDS = METADATA.tables["passwords"]

@@ -42,6 +42,7 @@ class Trip:
     url: str
     state: str
     issuer: str
+    callback: str
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class MemoryDesk:
             raise Fault("Corp did not answer within 5 seconds")
         self.said.append(("begin", issuer, callback))
         state = secrets.token_urlsafe(32)
-        return Trip(f"https://id.example.com/authorize?state={state}&x=\"<'", state, issuer)
+        return Trip(f"https://id.example.com/authorize?state={state}&x=\"<'", state, issuer, callback)
 
     async def finish(self, journey: Any, query: Mapping[str, str], browser: Peer) -> Principal:
         assert query["state"] == journey.state
@@ -214,10 +215,12 @@ class Visitor:
         data = {**form.fields, **typed, **({name: value} if name else {})}
         return await self.http.post(form.action, data=data)
 
-    async def come_back(self, leaving: Read, code: str = "code-of-alice", **more: str) -> Read:
+    async def come_back(
+        self, leaving: Read, code: str = "code-of-alice", place: str = "/login/callback", **more: str
+    ) -> Read:
         """As the provider sends it."""
         state = parse_qs(urlsplit(leaving.refresh).query)["state"][0]
-        return await self.get("/login/callback", params={"code": code, "state": state, **more})
+        return await self.get(place, params={"code": code, "state": state, **more})
 
     async def to_confirm(self, path: str, code: str = "code-of-alice") -> Read:
         """All the way to the question."""

@@ -566,3 +566,14 @@ async def test_without_sign_in_there_are_no_pages(house: House) -> None:
         answer = await http.post("/v1/login/device", json={})
         assert answer.status_code == 404
         assert "keys and tokens only" in answer.json()["detail"]
+
+
+async def test_what_one_provider_sends_is_no_answer_of_another(front: Front) -> None:
+    """A provider that is not honest sends a browser on to where another one's answers are taken."""
+    ring = await front.ring()
+    async with front.at() as alice:
+        leaving = await alice.press(await alice.get(f"/d/{ring.code}"), "Sign in with Corp")
+        elsewhere = await alice.come_back(leaving, place="/login/callback/lab")
+        assert elsewhere.status == 403
+        assert (await alice.come_back(leaving)).status == 403, "and it is over"
+    assert await ring.answered(0) is None

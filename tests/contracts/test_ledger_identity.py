@@ -16,6 +16,7 @@ from gateway.core.errors import Fault
 from gateway.core.events import (
     CertificateRevoked,
     Event,
+    PersonForgotten,
     TokenRevoked,
 )
 from gateway.core.ports import Ledger, LockRow, PasswordRow
@@ -105,12 +106,32 @@ async def test_nobody_takes_anothers_name(ledger: Ledger, theirs: str, mine: str
     assert await ledger.people_version() == before + 1
 
 
-async def test_a_name_is_free_once_its_person_has_another(ledger: Ledger) -> None:
+async def test_a_name_stays_with_whoever_had_it_until_they_are_forgotten(ledger: Ledger) -> None:
+    """Rules know people by name: whoever is called otherwise now leaves no gap for the next one."""
     assert await keep(ledger, a_person("1", "alice"))
     assert await keep(ledger, a_person("1", "Alice"))
-    assert await keep(ledger, a_person("1", "alice.b"))
-    assert await keep(ledger, a_person("2", "alice"))
-    assert [row.name for row in await ledger.people()] == ["alice", "alice.b"]
+    assert await keep(ledger, a_person("1", "bob"))
+    assert not await keep(ledger, a_person("2", "alice"))
+    assert await keep(ledger, a_person("1", "alice")), "they may have it again"
+    await add_token(ledger, a_token("t-AAAAAA", person=a_person("1").id))
+    before = await ledger.people_version()
+    assert await ledger.forget_person(a_person("1").id, PersonForgotten(person=a_person("1").id))
+    assert await ledger.people_version() > before
+    assert await valid(ledger) == set()
+    assert await ledger.people() == []
+    for name in ("alice", "bob"):
+        assert await keep(ledger, a_person("2", name))
+    again = PersonForgotten(person=a_person("1").id)
+    assert not await ledger.forget_person(a_person("1").id, again)
+    assert (await names(ledger)).count("person.forgotten") == 1
+
+
+async def test_whoever_is_locked_and_forgotten_stays_locked(ledger: Ledger) -> None:
+    alice = a_person("1", "alice")
+    assert await keep(ledger, alice)
+    assert await lock(ledger, alice.id)
+    assert await ledger.forget_person(alice.id, PersonForgotten(person=alice.id))
+    assert [each.person for each in await ledger.locks()] == [alice.id]
 
 
 async def test_of_many_gateways_that_keep_one_name_one_does(open_ledger: Open) -> None:

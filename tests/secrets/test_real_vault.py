@@ -279,10 +279,10 @@ async def test_an_account_that_ends(server: RealVault, vault: Vault, postgres: P
             await lease.over.wait()
         assert lent(postgres) == [lease.username]
     assert lent(postgres) == []
-    server.operator("POST", "database/roles/readonly", **role, default_ttl="4s", max_ttl="1h")
+    server.operator("POST", "database/roles/readonly", **role, default_ttl="20s", max_ttl="1h")
     async with VaultLeases(vault).lend({"vault_db": "database/creds/readonly"}) as lease:
         server.operator("PUT", "sys/leases/revoke-prefix/database/creds/readonly")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(14):
             await lease.over.wait()
     assert lent(postgres) == []
 

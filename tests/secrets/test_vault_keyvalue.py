@@ -14,7 +14,7 @@ import pytest
 from gateway.core.errors import Fault
 from gateway.secrets.vault.keyvalue import VaultSecrets
 from gateway.secrets.vault.server import MOST
-from gateway.secrets.wrong import NotAllowed, NotAnswering, NothingThere
+from gateway.secrets.wrong import NotAllowed, NotAnswering, NothingThere, NotTaken
 from tests.secrets.certificates import Certificates
 from tests.secrets.conftest import CANARY, Connect, fault_of
 from tests.secrets.vault_double import VaultDouble, error
@@ -113,8 +113,8 @@ SEALED = 503, error("Vault is sealed", CANARY)
     [
         ((403, error(CANARY)), NotAllowed, "the vault does not allow it (status 403) - check the policies"),
         ((404, error(CANARY)), NothingThere, "the vault has nothing there (status 404)"),
-        ((400, error(CANARY)), Fault, "the vault does not take this question (status 400)"),
-        ((405, error(CANARY)), Fault, "the vault does not take this question (status 405)"),
+        ((400, error(CANARY)), NotTaken, "the vault does not take this question (status 400)"),
+        ((405, error(CANARY)), NotTaken, "the vault does not take this question (status 405)"),
         ((429, error(CANARY)), NotAnswering, "the vault is asked too often (status 429)"),
         ((473, error(CANARY)), NotAnswering, "the vault failed (status 473)"),
         ((500, error(CANARY)), NotAnswering, "the vault failed (status 500) - see its own log"),

@@ -120,11 +120,13 @@ async def test_a_token_at_the_end_of_its_life_takes_the_account_along(
 async def test_a_lease_that_an_operator_took_away(
     double: VaultDouble, connect: Connect, watch: Watch, sleeps: Sleeps, caplog: pytest.LogCaptureFixture
 ) -> None:
+    began = watch.time
     async with borrowed(connect, watch) as lease:
         double.loans.clear()
         async with asyncio.timeout(PATIENCE):
             await lease.over.wait()
-    assert "is not renewed: " in caplog.text
+        assert watch.time == began + 30
+    assert "the account from database/creds/readonly is gone: " in caplog.text
     assert "can not be given back and ends by itself" in caplog.text
     assert CANARY not in caplog.text
 
@@ -188,6 +190,49 @@ async def test_giving_back_is_not_cut_short_and_not_waited_for_for_ever(
     async with asyncio.timeout(PATIENCE), borrowed(connect, watch):
         pass
     assert "the vault gave no answer in 0.2 seconds" in caplog.text
+
+
+async def test_a_policy_that_allows_no_renewal(
+    double: VaultDouble, connect: Connect, watch: Watch, sleeps: Sleeps, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Then it is ours until its first end, and not a moment less."""
+    double.forbidden.add("sys/leases/renew")
+    began = watch.time
+    async with borrowed(connect, watch) as lease:
+        async with asyncio.timeout(PATIENCE):
+            await lease.over.wait()
+        assert watch.time == began + 54
+    assert "is not renewed: the account from database/creds/readonly can not be renewed: " in caplog.text
+
+
+async def test_an_account_that_nobody_waits_for_any_more_goes_back(
+    double: VaultDouble, connect: Connect, watch: Watch
+) -> None:
+    """Whoever asked went away while the server made it."""
+    came, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        came.set()
+        await go_on.wait()
+        body = b'{"lease_id":"l","lease_duration":60,"renewable":true,"data":{"username":"u","password":"p"}}'
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+
+    double.moods["database/creds/readonly"] = slow
+    leases = VaultLeases(connect(), now=watch)
+
+    async def session() -> None:
+        async with leases.lend(READONLY):
+            pytest.fail("nobody was waiting")
+
+    task = asyncio.create_task(session())
+    await came.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    await leases.close()
+    (revoked,) = [asked.body for asked in double.asked if asked.path == "sys/leases/revoke"]
+    assert b'"lease_id": "l"' in revoked
 
 
 @pytest.mark.parametrize(

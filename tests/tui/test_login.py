@@ -204,7 +204,7 @@ def test_in_the_browser(program: Program, sign_in_double: SignInDouble, tmp_path
         f"pathlib.Path({str(page)!r}).write_bytes(data)\n"
     )
     fetch.chmod(0o755)
-    done = program("login", "--no-ssh", DISPLAY=":99", BROWSER=f"{fetch} %s")
+    done = program.run("login", "--no-ssh", DISPLAY=":99", BROWSER=f"{fetch} %s")
     assert (done.returncode, done.stdout) == (0, "")
     lines = done.stderr.splitlines()
     assert lines[0].startswith("Your browser opens.")
@@ -372,7 +372,7 @@ def test_two_logins_at_once(program: Program, sign_in_double: SignInDouble, agen
 def test_an_old_terminal(program: Program, sign_in_double: SignInDouble) -> None:
     sign_in_double.confirmed.set()
     sign_in_double.note = "Größe \x1b]0;x\x07 → neu"
-    done = program("login", "--no-ssh", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    done = program.run("login", "--no-ssh", LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert done.returncode == 0
     assert "\x1b" not in done.stderr
     assert "<U+001B>]0;x<U+0007>" in done.stderr

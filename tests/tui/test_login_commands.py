@@ -75,7 +75,7 @@ def test_tokens_and_certificates(signed_in: Program, sign_in_double: SignInDoubl
 
 
 def test_a_database_token_is_all_there_is(signed_in: Program, sign_in_double: SignInDouble) -> None:
-    done = signed_in("token", "appdb")
+    done = signed_in.run("token", "appdb")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == done.stdout.strip() + "\n"
     assert sign_in_double.good[done.stdout.strip()] == "database"
@@ -171,7 +171,7 @@ def test_ssh_with_an_agent(signed_in: Program, sign_in_double: SignInDouble, age
         ("postgres%web-1", "uptime", "-p"),
         ("web-1", "--", "-L", "1:x:2", "--gateway"),
     ):
-        done = signed_in("ssh", *words, SSH_AUTH_SOCK=agent_socket)
+        done = signed_in.run("ssh", *words, SSH_AUTH_SOCK=agent_socket)
         assert done.returncode == 42, done.stderr
         given = [word for word in words[1:] if word != "--"]
         assert json.loads(done.stdout) == [["-p", "2222", f"{words[0]}@127.0.0.1", *given], []]
@@ -180,7 +180,7 @@ def test_ssh_with_an_agent(signed_in: Program, sign_in_double: SignInDouble, age
     subprocess.run(
         ["ssh-add", "-qD"], env={**os.environ, "SSH_AUTH_SOCK": agent_socket}, check=True, capture_output=True
     )
-    assert signed_in("ssh", "web-1", SSH_AUTH_SOCK=agent_socket).returncode == 42
+    assert signed_in.run("ssh", "web-1", SSH_AUTH_SOCK=agent_socket).returncode == 42
     assert sign_in_double.paths() == ["POST /v1/ssh/certificate"] * 2
 
 
@@ -189,24 +189,26 @@ def test_ssh_with_files(signed_in: Program, sign_in_double: SignInDouble) -> Non
     sign_in_double.certificate_life = timedelta(seconds=30)
     sign_in_double.ssh_port = 22
     for count in (1, 2):
-        done = signed_in("ssh", "web-1", "uptime")
+        done = signed_in.run("ssh", "web-1", "uptime")
         assert done.returncode == 42
         (words, _) = json.loads(done.stdout)
         assert words[-4:] == ["-p", "22", "web-1@127.0.0.1", "uptime"]
         assert f"IdentityFile={signed_in.config}/ssh/" in " ".join(words)
         assert len(sign_in_double.seen) == count  # too short a life counts as none
     sign_in_double.certificate_life = timedelta(hours=1)
-    assert signed_in("ssh", "web-1").returncode == 42
+    assert signed_in.run("ssh", "web-1").returncode == 42
     (signed_in.config / "sign-in.json").write_text(
         (signed_in.config / "sign-in.json").read_text().replace(f"{datetime.now(UTC):%Y}-", "2001-")
     )
-    assert signed_in("ssh", "web-1").returncode == 42  # the certificate lasts, whatever became of the token
+    assert (
+        signed_in.run("ssh", "web-1").returncode == 42
+    )  # the certificate lasts, whatever became of the token
     assert len(sign_in_double.seen) == 3
 
 
 @pytest.mark.parametrize("target", ["-oProxyCommand=x", "web 1", "web-1@other", "", "web\n1", "a" * 300])
 def test_targets_that_are_none(signed_in: Program, sign_in_double: SignInDouble, target: str) -> None:
-    assert signed_in("ssh", "--", target).returncode == 2
+    assert signed_in.run("ssh", "--", target).returncode == 2
     assert sign_in_double.seen == []
 
 
@@ -215,7 +217,7 @@ def test_targets_that_are_none(signed_in: Program, sign_in_double: SignInDouble,
 )
 def test_places_that_are_none(signed_in: Program, sign_in_double: SignInDouble, host: str, port: int) -> None:
     sign_in_double.ssh_host, sign_in_double.ssh_port = host, port
-    done = signed_in("ssh", "web-1")
+    done = signed_in.run("ssh", "web-1")
     assert (done.returncode, done.stderr) == (1, "hoop-tui: The gateway did not say where ssh goes.\n")
 
 

@@ -57,12 +57,12 @@ def with_a_browser(program: Program) -> "subprocess.CompletedProcess[str]":
         f'#!/bin/sh\nexec {sys.executable} {person_in_browser.__file__} "$1" alice >{program.home}/seen 2>&1\n'
     )
     browser.chmod(0o755)
-    return program("login", DISPLAY=":99", BROWSER=f"{browser} %s")
+    return program.run("login", DISPLAY=":99", BROWSER=f"{browser} %s")
 
 
 def ssh(program: Program, *command: str) -> "subprocess.CompletedProcess[str]":
     unasked = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
-    return program("ssh", "web-1", "-F", "/dev/null", *unasked, *command)
+    return program.run("ssh", "web-1", "-F", "/dev/null", *unasked, *command)
 
 
 def test_with_the_browser_of_this_computer(alice: Program) -> None:
@@ -70,9 +70,9 @@ def test_with_the_browser_of_this_computer(alice: Program) -> None:
     assert (done.returncode, done.stdout) == (0, ""), done.stderr + (alice.home / "seen").read_text()
     assert "signed in as alice@example.com until " in done.stderr
     assert "ssh: certificate in your agent until " in done.stderr
-    assert json.loads(alice("whoami", "-o", "json").stdout)["person"] == "alice@example.com"
+    assert json.loads(alice.run("whoami", "-o", "json").stdout)["person"] == "alice@example.com"
     assert ssh(alice, "echo", "in").stdout == "in\n"
-    assert len(json.loads(alice("certificates", "ls", "-o", "json").stdout)) >= 1
+    assert len(json.loads(alice.run("certificates", "ls", "-o", "json").stdout)) >= 1
 
 
 def test_with_a_code_and_then_out_again(alice: Program, demo: str) -> None:
@@ -90,14 +90,14 @@ def test_with_a_code_and_then_out_again(alice: Program, demo: str) -> None:
     facts["since"] = (now - timedelta(hours=11)).isoformat()
     facts["expires_at"] = (now + timedelta(minutes=30)).isoformat()
     file.write_text(json.dumps(facts))
-    assert alice("whoami").returncode == 0
+    assert alice.run("whoami").returncode == 0
     renewed = json.loads(file.read_text())
     assert renewed["expires_at"] > facts["expires_at"]
     assert renewed["token"] != facts["token"]
-    assert alice("whoami", HOOP_TOKEN=facts["token"]).returncode == 3
+    assert alice.run("whoami", HOOP_TOKEN=facts["token"]).returncode == 3
     assert ssh(alice, "echo", "still").stdout == "still\n"
-    assert alice("logout").returncode == 0
-    assert alice("whoami", HOOP_TOKEN=renewed["token"]).returncode == 3
+    assert alice.run("logout").returncode == 0
+    assert alice.run("whoami", HOOP_TOKEN=renewed["token"]).returncode == 3
     refused = ssh(alice, "echo", "out")
     assert (refused.returncode, refused.stdout) == (3, "")
 

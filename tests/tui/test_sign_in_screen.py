@@ -6,6 +6,7 @@ import re
 import socket
 import sys
 import time
+import webbrowser
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -181,6 +182,7 @@ async def test_the_browser_of_this_computer(
     fetch.chmod(0o755)
     monkeypatch.setenv("DISPLAY", ":99")
     monkeypatch.setenv("BROWSER", f"{fetch} %s")
+    monkeypatch.setattr(webbrowser, "_tryorder", None)  # it looks for browsers only once
     app = HoopApp(
         sign_in=SignIn(sign_in_double.url),
         connect=house.connect,

@@ -29,13 +29,18 @@ _Id = Annotated[str, Path(max_length=64)]
 
 
 @router.get("/login/callback")
+@router.get("/login/callback/{issuer}")
 async def callback(asked: Page) -> Response:
-    """The provider sends the browser back. It is known only by what it left with."""
+    """The provider sends the browser back. It is known only by what it left with, and where another provider would
+    send it, it does not belong."""
     query = once(asked.request.query_params.multi_items())
     found = None if asked.browser.fresh else asked.pages.visits.back(query.get("state", ""), asked.browser)
     if found is None:
         raise HTTPException(403, OVER)
     visit, journey = found
+    if f"{asked.sign_in.public_url}{asked.request.url.path}" != journey.callback:
+        asked.pages.visits.drop(visit)
+        raise HTTPException(403, OVER)
     try:
         visit.principal = await asked.sign_in.desk.finish(journey, query, asked.browser.peer)
     except Refused as refused:

@@ -7,7 +7,7 @@ borrower is told before it is gone.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,7 +17,7 @@ from gateway.core.secret import Secret
 from gateway.secrets.vault.client import Tenure, Vault
 from gateway.secrets.vault.server import Answer
 from gateway.secrets.vault.settings import read_place
-from gateway.secrets.wrong import NotAnswering
+from gateway.secrets.wrong import NotAnswering, NothingThere, NotTaken
 
 log = logging.getLogger("hoop.secrets")
 
@@ -70,6 +70,7 @@ class VaultLeases:
     def __init__(self, vault: Vault, *, now: Callable[[], float] = time.monotonic) -> None:
         self._vault = vault
         self._now = now
+        self._returning: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def lend(self, reference: Mapping[str, Any]) -> AsyncIterator[Lease]:
@@ -79,15 +80,44 @@ class VaultLeases:
                 place = _read(text)
             case _:
                 raise Fault('an account reference must be { vault_db = "MOUNT/creds/ROLE" } and nothing else')
-        lease, loan = await self._borrow(place)
-        keeping = asyncio.create_task(self._keep(lease, loan), name="lease")
+        borrowing = asyncio.create_task(self._borrow(place), name="borrow an account")
+        try:
+            lease, loan = await asyncio.shield(borrowing)
+        except asyncio.CancelledError:
+            self._go_on_with(
+                self._return(borrowing)
+            )  # the server may have made one that nobody waits for any more
+            raise
+        keeping = asyncio.create_task(self._keep(lease, loan), name="keep an account")
         try:
             yield lease
         finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
             # The block may be left by a cancellation: giving back is not cut short by another.
-            await asyncio.shield(asyncio.create_task(self._give_back(loan), name="give a lease back"))
+            await asyncio.shield(self._go_on_with(self._end(keeping, loan)))
+
+    async def close(self) -> None:
+        """Wait until everything is given back."""
+        if self._returning:
+            await asyncio.wait(self._returning)
+
+    def _go_on_with(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do it to its end, whoever goes away."""
+        task = asyncio.create_task(work, name="give an account back")
+        self._returning.add(task)
+        task.add_done_callback(self._returning.discard)
+        return task
+
+    async def _return(self, borrowing: "asyncio.Task[tuple[Lease, _Loan]]") -> None:
+        try:
+            _, loan = await borrowing
+        except Fault:
+            return
+        await self._give_back(loan)
+
+    async def _end(self, keeping: asyncio.Task[None], loan: _Loan) -> None:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+        await self._give_back(loan)
 
     async def _borrow(self, place: str) -> tuple[Lease, _Loan]:
         what = f"no account can be borrowed at {place}"
@@ -121,6 +151,9 @@ class VaultLeases:
                 except NotAnswering as problem:
                     log.warning("the account from %s is not renewed yet: %s", loan.place, problem.sentence)
                     await self._sleep_until(min(self._now() + _AGAIN, loan.last_call))
+                except (NotTaken, NothingThere) as problem:
+                    log.warning("the account from %s is gone: %s", loan.place, problem.sentence)
+                    return
                 except Fault as problem:
                     log.warning("the account from %s is not renewed: %s", loan.place, problem.sentence)
                     break

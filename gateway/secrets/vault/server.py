@@ -15,7 +15,7 @@ import httpx2
 from gateway.core.errors import Fault
 from gateway.core.secret import Secret
 from gateway.secrets.vault.settings import VaultSettings
-from gateway.secrets.wrong import NotAllowed, NotAnswering, NothingThere
+from gateway.secrets.wrong import NotAllowed, NotAnswering, NothingThere, NotTaken
 
 MOST: Final = 1 << 20
 """Bytes of an answer. A secret is far smaller, and something else than a vault does not fill the memory."""
@@ -158,7 +158,7 @@ def _refusal(status: int, text: bytes, what: str) -> Fault:
         return NotAllowed(f"{what}: the vault does not allow it (status {status}) - {policy}")
     if status == 404:
         return NothingThere(f"{what}: the vault has nothing there (status 404) - check the path")
-    return Fault(
+    return NotTaken(
         f"{what}: the vault does not take this question (status {status}) - check the path and its role"
     )
 

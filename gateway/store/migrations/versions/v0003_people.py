@@ -42,6 +42,13 @@ def _people() -> None:
         sa.UniqueConstraint("folded", name="uq_people_folded"),
     )
     op.create_table(
+        "names",
+        sa.Column("folded", TEXT, nullable=False),
+        sa.Column("person", TEXT, nullable=False),
+        sa.PrimaryKeyConstraint("folded", name="pk_names"),
+    )
+    op.create_index("ix_names_person", "names", ["person"])
+    op.create_table(
         "locks",
         sa.Column("person", TEXT, nullable=False),
         sa.Column("at", TIME, nullable=False),
