@@ -71,7 +71,7 @@ LEFT_OUT = (
     LeftOut(
         "agent",
         "sign-in with a certificate",
-        "the gateway knows people by plain keys",
+        "the gateway takes certificates of its own authority only",
         '    if [ "$t" != "ssh-dss" ]; then\n\ttrace "connect via agent using $t key"\n',
         '    if false; then\n\ttrace "connect via agent using $t key"\n',
     ),

@@ -25,6 +25,9 @@ api = "127.0.0.1:0"
 [store]
 reserve = "1MiB"
 
+[ssh]
+names = ["127.0.0.1"]
+
 [login]
 # Everybody's browser is on this machine.
 device_roles = ["person", "approver", "auditor", "operator"]

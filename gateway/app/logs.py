@@ -75,5 +75,10 @@ def set_up_logs(level: str = "INFO", file: Path | None = None) -> None:
         "sqlalchemy",
         "aiosqlite",
         "asyncio",
+        "authlib",
+        "botocore",
+        "httpcore2",
+        "httpx2",
+        "urllib3",
     ):
         logging.getLogger(chatty).setLevel(logging.WARNING)

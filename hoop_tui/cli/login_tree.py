@@ -7,6 +7,26 @@ from cyclopts import App, Parameter
 
 from hoop_tui.cli.options import Gateway, Output, TokenFile
 
+_Device = Annotated[
+    bool, Parameter(help="Show a code to confirm in any browser, as it happens without a display.")
+]
+_NoBrowser = Annotated[
+    bool, Parameter(help="Only print the page to open; the browser has to be on this computer.")
+]
+_NoSsh = Annotated[bool, Parameter(help="Ask for no ssh certificate.")]
+_NoKnownHosts = Annotated[bool, Parameter(help="Leave ~/.ssh/known_hosts as it is.")]
+_BindAddress = Annotated[bool, Parameter(help="The certificate is good from your present address only.")]
+_Machine = Annotated[
+    str, Parameter(help="Sign in as this machine, with HOOP_CLIENT_SECRET or HOOP_ID_TOKEN.")
+]
+_SubjectTokenFile = Annotated[
+    Path | None,
+    Parameter(help="A file with the identity token of a CI job, in place of HOOP_ID_TOKEN."),
+]
+_Print = Annotated[
+    bool, Parameter(name=["--print"], help="With --machine: print the token and keep nothing.")
+]
+
 tokens = App(name="tokens", help="List and revoke tokens.")
 certificates = App(name="certificates", help="List and revoke ssh certificates.")
 
@@ -22,36 +42,16 @@ def join(app: App) -> None:
 def login(
     *,
     gateway: Gateway = "",
-    device: bool = False,
-    no_browser: bool = False,
-    no_ssh: bool = False,
-    no_known_hosts: bool = False,
-    bind_address: bool = False,
-    machine: str = "",
-    subject_token_file: Path | None = None,
-    print_token: Annotated[bool, Parameter(name=["--print"])] = False,
+    device: _Device = False,
+    no_browser: _NoBrowser = False,
+    no_ssh: _NoSsh = False,
+    no_known_hosts: _NoKnownHosts = False,
+    bind_address: _BindAddress = False,
+    machine: _Machine = "",
+    subject_token_file: _SubjectTokenFile = None,
+    print_token: _Print = False,
 ) -> int:
-    """Sign in through a browser, and get a certificate so that ssh asks nothing.
-
-    Parameters
-    ----------
-    device
-        Show a code to confirm in any browser, as it happens without a display.
-    no_browser
-        Only print the page to open; the browser has to be on this computer.
-    no_ssh
-        Ask for no ssh certificate.
-    no_known_hosts
-        Leave ~/.ssh/known_hosts as it is.
-    bind_address
-        The certificate is good from your present address only.
-    machine
-        Sign in as this machine, with HOOP_CLIENT_SECRET or HOOP_ID_TOKEN.
-    subject_token_file
-        A file with the identity token of a CI job, in place of HOOP_ID_TOKEN.
-    print_token
-        With --machine: print the token and keep nothing.
-    """
+    """Sign in through a browser, and get a certificate so that ssh asks nothing."""
     from hoop_tui.cli.login import Wishes
     from hoop_tui.cli.login import login as run
 

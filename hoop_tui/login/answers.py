@@ -5,7 +5,7 @@ Standard library only: `hoop-tui token` reads this and must start fast. The word
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from hoop_tui.errors import Garbled, GatewayTrouble, NotFound, NotSignedIn, ServerSaid
@@ -32,7 +32,7 @@ class Reply:
     """An answer as it came."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 def read_signed_in(body: bytes) -> SignedIn:

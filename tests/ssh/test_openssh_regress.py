@@ -140,7 +140,10 @@ def test_what_is_left_out_is_named() -> None:
         ["connect", "passed", "passed"],
         ["agent", "passed", "passed*"],
     ]
-    assert "  agent             sign-in with a certificate: the gateway knows people by plain keys" in lines
+    assert (
+        "  agent             sign-in with a certificate: the gateway takes certificates of its own authority only"
+        in lines
+    )
     assert not any("proxy-connect" in line for line in lines)
 
 

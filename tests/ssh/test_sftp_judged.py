@@ -33,7 +33,7 @@ def work(tmp_path: Path) -> Path:
     return directory
 
 
-def block(house: House, work: Path, verb: str) -> None:
+def block(house: House, work: Path, verb: str, more: str = "") -> None:
     rules(
         house,
         f"""
@@ -42,6 +42,7 @@ def block(house: House, work: Path, verb: str) -> None:
         match = {{ path = "{work}/guarded/*", verb = ["{verb}"] }}
         do = "block"
         message = "not while we watch"
+        {more}
         """,
     )
 
@@ -290,7 +291,17 @@ async def test_both_are_judged_where_both_are_wanted(house: House, ssh: StockSsh
 
 async def test_a_target_without_a_shell(ssh: StockSsh, house: House, work: Path) -> None:
     house.change("web-1", shell="none")
-    block(house, work, "upload")
+    block(
+        house,
+        work,
+        "upload",
+        f"""
+        [[rule]]
+        id = "here"
+        match = {{ path = "{work}/*" }}
+        do = "allow"
+        """,
+    )
     ran = await sftp(ssh, f"-put {work}/source {work}/guarded/new", f"put {work}/source {work}/there")
     assert SAID in ran.said
     assert (work / "there").exists()

@@ -1,15 +1,11 @@
 """`hoop-tui login` as a program, against the contract over HTTP, a real ssh-agent and the stock ssh-keygen."""
 
-import fcntl
 import json
 import os
-import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -18,9 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from hoop_tui.login.qr import inverted, qr_lines
-from tests.tui.conftest import BIN, Program
-from tests.tui.sign_in_double import CI_TOKEN, PERSON, SECRET, SignInDouble, always, problem
+from tests.tui.conftest import Program
+from tests.tui.sign_in_double import PERSON, SECRET, SignInDouble, always, problem
 
 pytestmark = pytest.mark.needs("ssh-agent", "ssh-keygen")
 CANARY = re.compile(r"canary")
@@ -259,42 +254,6 @@ def test_nobody_confirms(program: Program, sign_in_double: SignInDouble) -> None
     assert sign_in_double.polls <= 3
 
 
-def test_machines(program: Program, sign_in_double: SignInDouble, tmp_path: Path) -> None:
-    done = program("login", "--machine", "deploy-bot", HOOP_CLIENT_SECRET=SECRET)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert done.stderr.startswith("signed in as deploy-bot until ")
-    assert not CANARY.search(done.stderr)
-    assert sign_in_double.good[str(kept(program)["token"])] == "machine"
-    (program.config / "sign-in.json").unlink()
-    printed = program("login", "--machine", "deploy-bot", "--print", HOOP_ID_TOKEN=CI_TOKEN)
-    assert printed.stdout.strip() in sign_in_double.good
-    assert printed.stdout.count("\n") == 1
-    assert printed.stderr == ""
-    assert not (program.config / "sign-in.json").exists()
-    file = tmp_path / "subject"
-    file.write_text(f"{CI_TOKEN}\n")
-    assert program("login", "--machine", "deploy-bot", "--subject-token-file", str(file)).returncode == 0
-
-
-@pytest.mark.parametrize(
-    ("words", "environ", "code", "sentence"),
-    [
-        ((), {}, 2, "Set HOOP_CLIENT_SECRET or HOOP_ID_TOKEN, or name a file"),
-        ((), {"HOOP_CLIENT_SECRET": "a", "HOOP_ID_TOKEN": "b"}, 2, "and not both"),
-        ((), {"HOOP_CLIENT_SECRET": "wrong-canary"}, 3, "do not belong together"),
-        (("--subject-token-file", "/nowhere/token"), {}, 2, "can not be read"),
-        (("--subject-token-file", "/dev/null"), {}, 2, "holds no token"),
-    ],
-)
-def test_machines_that_may_not(
-    program: Program, words: tuple[str, ...], environ: dict[str, str], code: int, sentence: str
-) -> None:
-    done = program("login", "--machine", "deploy-bot", *words, **environ)
-    assert (done.returncode, done.stdout) == (code, "")
-    assert sentence in done.stderr
-    assert not CANARY.search(done.stderr)
-
-
 def test_wrong_usage(program: Program) -> None:
     assert program("login", "--print").returncode == 2
     assert "Name the gateway" in program("login", HOOP_GATEWAY="").stderr
@@ -376,59 +335,3 @@ def test_an_old_terminal(program: Program, sign_in_double: SignInDouble) -> None
     assert done.returncode == 0
     assert "\x1b" not in done.stderr
     assert "<U+001B>]0;x<U+0007>" in done.stderr
-
-
-def on_a_terminal(program: Program, cols: int, rows: int, **environ: str) -> str:
-    """What `login` says on a terminal of this size."""
-    terminal, end = pty.openpty()
-    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
-    process = subprocess.Popen(
-        [str(BIN / "hoop-tui"), "login", "--device", "--no-ssh"],
-        env=program.environ | {"TERM": "xterm-256color"} | environ,
-        stdin=end,
-        stdout=subprocess.DEVNULL,
-        stderr=end,
-        cwd=program.home,
-    )
-    os.close(end)
-    said = b""
-    try:
-        while piece := os.read(terminal, 65536):
-            said += piece
-    except OSError:
-        pass  # the other end is closed: Linux says so with an error
-    os.close(terminal)
-    assert process.wait(30) == 0
-    return said.decode()
-
-
-@pytest.mark.parametrize(
-    ("cols", "rows", "environ", "picture", "colours"),
-    [
-        (100, 40, {}, True, True),
-        (100, 40, {"NO_COLOR": "1"}, True, False),
-        (33, 40, {}, False, False),
-        (100, 20, {}, False, False),
-        (100, 40, {"TERM": "dumb"}, False, False),
-        (100, 40, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}, False, False),
-    ],
-)
-def test_the_picture_on_a_terminal(
-    program: Program,
-    sign_in_double: SignInDouble,
-    cols: int,
-    rows: int,
-    environ: dict[str, str],
-    picture: bool,
-    colours: bool,
-) -> None:
-    sign_in_double.confirmed.set()
-    said = on_a_terminal(program, cols, rows, **environ)
-    assert "signed in as alice@example.com" in said
-    assert ("▀" in said) is picture
-    assert ("\x1b[30;107m" in said) is colours
-    if picture:
-        shown = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in said.split("\r\n")]
-        wanted = qr_lines(f"{sign_in_double.url}/d/WDJB-MJHT")
-        assert set(wanted if colours else inverted(wanted)) <= set(shown)
-    assert not re.search(r"\x1b(?!\[30;107m|\[0m)", said)
