@@ -203,7 +203,9 @@ async def test_addresses(desk: Desk, allowed: str, address: str, may: bool) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "ssh-rsa", "ssh-ed25519 AAAA", "x " + "A" * 100_000, "\u00e4 \u00e4", LINE]
+    "text",
+    ["", "ssh-rsa", "ssh-ed25519 AAAA", "x " + "A" * 100_000, "\u00e4 \u00e4", LINE],
+    ids=["nothing", "one word", "short", "long", "not ASCII", "a plain key"],
 )
 async def test_text_that_is_none(desk: Desk, text: str) -> None:
     assert "certificate" in await desk.why_not(text)

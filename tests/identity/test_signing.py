@@ -76,6 +76,7 @@ async def test_what_is_signed(desk: Desk) -> None:
         ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA", "a key must look like"),
         ('command="x" ' + LINE, "a key must look like"),
     ],
+    ids=range(10),
 )
 def test_keys_that_are_not_signed_for(desk: Desk, key: str, told: str) -> None:
     with pytest.raises(Refused, match=told):
