@@ -96,17 +96,25 @@ class Providers:
         where it can not say: then nothing changes."""
         from gateway.identity.oidc.provider import NoLongerVouched
 
-        provider = self._by_url.get(row.issuer)
-        if provider is None:
-            await directory.vouch_no_more(row)
+        fresh = await directory.look_up(row)
+        if fresh is None or fresh.gone:
             return False
-        token = Secret(self._sealer.open(row.sealed, _about(row.issuer, row.subject)))
+        if not self.is_due(fresh):
+            return True  # another gateway has asked meanwhile
+        provider = self._by_url.get(fresh.issuer)
+        if provider is None:
+            await directory.vouch_no_more(fresh)
+            return False
+        token = Secret(self._sealer.open(fresh.sealed, _about(fresh.issuer, fresh.subject)))
         try:
-            vouched = await provider.refresh(token, row.subject)
+            vouched = await provider.refresh(token, fresh.subject)
             await directory.welcome(self.kept(vouched))
         except NoLongerVouched:
-            log.warning("%s no longer vouches for %s", provider.issuer.name, row.name)
-            await directory.vouch_no_more(row)
+            now = await directory.look_up(fresh)
+            if now is not None and now.sealed != fresh.sealed:
+                return not now.gone  # another gateway was first with what is good once
+            log.warning("%s no longer vouches for %s", provider.issuer.name, fresh.name)
+            await directory.vouch_no_more(fresh)
             return False
         except Refused as refused:
             raise Fault(f"{provider.issuer.name} gave no usable answer: {refused.sentence}") from refused

@@ -176,6 +176,14 @@ class Directory:
         await self._register.keep_person(gone, event)
         self._people[row.id] = gone
 
+    async def look_up(self, row: PersonRow) -> PersonRow | None:
+        """The same somebody as the register has them now: another gateway may have asked their provider since, and
+        have got something else to ask again with. Raises `Fault`."""
+        fresh = await self._register.person(row.id)
+        if fresh is not None:
+            self._people[row.id] = fresh
+        return fresh
+
     # Everybody, for lists and for asking providers again.
 
     async def everybody(self) -> list[Known]:

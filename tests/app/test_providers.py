@@ -17,6 +17,7 @@ from gateway.app.settings_people import IssuerTable
 from gateway.app.watchman import REVOKED, Watchman
 from gateway.core.errors import Fault, Refused
 from gateway.core.people import Peer, Principal, Session, Target
+from gateway.core.secret import Secret
 from gateway.identity.directory import Configured, Directory
 from gateway.identity.sealing import Sealer
 from gateway.secrets.references import ReferenceSecrets
@@ -117,9 +118,12 @@ async def test_what_asks_again_is_kept_sealed(scene: Scene) -> None:
     (row,) = await scene.ledger.people()
     assert row.sealed
     assert all(token.encode() not in row.sealed for token in scene.demo._refreshers)
-    tampered = replace(row, subject="bob")
+    await scene.sign_in("bob@example.com")
+    (bobs,) = [each for each in await scene.ledger.people() if each.subject == "bob"]
+    scene.make_due()
+    assert await scene.ledger.keep_person(replace(row, sealed=bobs.sealed), None)
     with pytest.raises(Fault, match="sealed"):
-        await scene.providers.ask_again(tampered, scene.directory)
+        await scene.providers.ask_again(row, scene.directory)
 
 
 async def test_nobody_is_asked_about_before_it_is_due_or_who_is_not_here(scene: Scene) -> None:
@@ -212,3 +216,37 @@ async def test_a_configured_name_is_nobody_elses_unless_linked(scene: Scene) -> 
     assert (found.id, set(found.groups)) == ("alice@example.com", {"ops"})
     bob = await scene.sign_in("bob@example.com")
     assert bob.id == f"{scene.demo.url}#bob"
+
+
+async def test_of_two_gateways_one_asks_and_both_believe(scene: Scene) -> None:
+    """What a provider is asked again with is good once: a gateway that has an old one looks first."""
+    alice = await scene.sign_in("alice@example.com")
+    other = Directory(scene.ledger, scene.clock)
+    other.replace([], lambda groups: frozenset())
+    await other.refresh()
+    (stale,) = other.rows()
+    scene.make_due()
+    (row,) = scene.directory.rows()
+    assert await scene.providers.ask_again(row, scene.directory)
+    assert stale.sealed != scene.directory.rows()[0].sealed
+    assert await scene.providers.ask_again(stale, other), "the other one looks first"
+    assert other.find(alice.id) is not None
+
+
+async def test_whoever_comes_second_with_what_is_good_once_is_not_gone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await scene.sign_in("alice@example.com")
+    scene.make_due()
+    (row,) = scene.directory.rows()
+    provider = scene.providers.named("demo")
+    refresh = provider.refresh
+
+    async def late(token: Secret, subject: str) -> Any:
+        monkeypatch.setattr(provider, "refresh", refresh)
+        assert await scene.providers.ask_again(row, scene.directory), "the other gateway was faster"
+        return await refresh(token, subject)
+
+    monkeypatch.setattr(provider, "refresh", late)
+    assert await scene.providers.ask_again(row, scene.directory)
+    assert scene.directory.find(alice.id) is not None
