@@ -19,6 +19,7 @@ def settle_in() -> None:
     """Call it once, when everything that stays is there."""
     _keep_freed_memory()
     gc.collect()
+    gc.enable()
     gc.freeze()  # later collections look through what sessions leave, no more
 
 

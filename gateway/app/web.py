@@ -60,6 +60,7 @@ class WebDoor:
             access_log=False,
             lifespan="off",
             server_header=False,
+            ws="none",
             proxy_headers=bool(self._proxies),
             forwarded_allow_ips=self._proxies,
             timeout_graceful_shutdown=1,

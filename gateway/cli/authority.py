@@ -78,7 +78,7 @@ def show(
 
 
 def rotate(authority: AuthorityName, /, *, config: ConfigPath = DEFAULT_CONFIG) -> int:
-    """Make a new key. Older ones count beside it until they are retired.
+    """Make a new key for an authority. Older ones count beside it until they are retired.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ def secret(
     label: Annotated[str, Parameter(help="A note for token ls, such as where it is used.")] = "",
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> int:
-    """Make a client secret for a machine and print it once.
+    """Make a client secret and print it once.
 
     The secret is the only thing on standard output. Only its hash is kept. Those that the machine has already go on
     working, so that the new one can be put in place before the old one is revoked.
@@ -60,7 +60,9 @@ def secret(
 
 
 def revoke(id: str, /, *, config: ConfigPath = DEFAULT_CONFIG) -> int:
-    """End a machine's client secret, and the tokens that the machine got with it.
+    """End a client secret now.
+
+    The tokens that the machine got with it end, too.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def lock(
     reason: Annotated[str, Parameter(help="Why: it is kept in the audit log, and shown by person ls.")],
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> int:
-    """Keep somebody out, and end everything that they have.
+    """Keep somebody out, and end all they have.
 
     Their tokens and certificates end now, for good; a running gateway ends their sessions within two seconds.
 
@@ -77,11 +77,11 @@ def unlock(name: str, /, *, config: ConfigPath = DEFAULT_CONFIG) -> int:
 
 
 def forget(name: str, /, *, config: ConfigPath = DEFAULT_CONFIG) -> int:
-    """Know somebody of an identity provider no more, so that another may have their name.
+    """Know somebody no more: their name is free.
 
-    A name belongs to the first who came with it, also when they have another by now: rules know people by it. When
-    somebody leaves and another person gets their address, this is what lets them in. What the first one has ends now;
-    the ledger keeps what they did.
+    For people of identity providers. A name belongs to the first who came with it, also when they have another by
+    now: rules know people by it. When somebody leaves and another person gets their address, this is what lets them
+    in. What the first one has ends now; the ledger keeps what they did.
 
     Parameters
     ----------

@@ -67,8 +67,9 @@ def totp(
     ] = False,
     config: ConfigPath = DEFAULT_CONFIG,
 ) -> int:
-    """Set up an authenticator app for a person who has a password.
+    """Set up a person's authenticator app.
 
+    They need a password first.
     Prints the address that the app reads, on a terminal as a QR code too, and asks for one code: before that is right
     nothing has changed. Whoever sees the address or the QR code can make the person's codes.
 

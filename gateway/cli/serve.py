@@ -14,6 +14,9 @@ def serve(*, config: ConfigPath = DEFAULT_CONFIG) -> int:
     SIGHUP reads the configuration again and keeps the old one when the new one is wrong; SIGTERM and Ctrl-C end
     every session with a sentence and close in order.
     """
+    import gc
+
+    gc.disable()  # loading throws nothing away, and looking for it takes a tenth of the time; see app/settling.py
     from gateway.app.serve import run
 
     return run(config)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 BIN = Path(sys.executable).parent
+ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
 
 
@@ -26,7 +27,7 @@ class Demo:
     process: "subprocess.Popen[str]"
     directory: Path
     lines: dict[str, list[str]]
-    """The three commands it printed, by their name."""
+    """The commands it printed, by their name."""
     api: str
     token_file: Path
     home: Path
@@ -64,7 +65,7 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     home = tmp_path_factory.mktemp("home")
     process = subprocess.Popen(
         [str(BIN / "hoop-gateway"), "demo", "--no-tui", "--ssh-port", "0"],
@@ -81,7 +82,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         assert line, process.stderr.read() if process.stderr else ""
         told += line
     lines = {
-        found[1]: shlex.split(found[2]) for found in re.finditer(r"^  (?:a )?(\w+) +(ssh -F .*)$", told, re.M)
+        found[1]: shlex.split(found[2])
+        for found in re.finditer(r"^  (?:a )?(\w+(?: in)?) +(sh .*|ssh -F .*)$", told, re.M)
     }
     api = re.search(r"http://\S+", told)
     token = re.search(r"token: (\S+)", told)
@@ -94,6 +96,26 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     process.stdout.close()
     if process.stderr:
         process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def demo(newcomer: Demo) -> Demo:
+    """The same, once the first line that it printed was pasted: Alice has signed in in her browser."""
+    browser = newcomer.home / "browser"
+    browse = f"exec {shlex.quote(sys.executable)} -m tests.sign_in.browse alice@example.com"
+    browser.write_text(f'#!/bin/sh\ncd {shlex.quote(str(ROOT))} && {browse} "$1"\n')
+    browser.chmod(0o755)
+    done = subprocess.run(
+        newcomer.lines["sign in"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=newcomer.environment(BROWSER=str(browser), DISPLAY=":0"),
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "signed in as alice@example.com" in done.stderr
+    return newcomer
 
 
 class Terminal:

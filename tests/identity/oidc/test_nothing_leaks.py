@@ -93,6 +93,8 @@ async def test_nothing_leaks(
 ) -> None:
     secret = {CODE, ACCESS, REFRESH, DEVICE, SAID, SECRET, "eyJ"}
     written = ""
+    for chatty in ("httpx2", "httpcore2", "authlib"):  # a gateway in this process may have hushed them
+        caplog.set_level(logging.DEBUG, logger=chatty)
     with caplog.at_level(logging.DEBUG):
         try:
             secret |= await way(scene)
