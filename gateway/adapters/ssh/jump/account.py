@@ -1,7 +1,7 @@
 """ProxyJump: SSH to a target ends at the gateway, inside a channel of the connection that jumps.
 
-The inner connection is met like any other: same host key, same sign-in by key, its own sessions. Its user name is an
-account on the target, not a target.
+The inner connection is met like any other: same host key, same sign-in, its own sessions. But who came by a code is
+known by the connection they came through. Its user name is an account on the target, not a target.
 """
 
 from collections.abc import Callable
