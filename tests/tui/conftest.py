@@ -5,6 +5,7 @@ import contextlib
 import difflib
 import io
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -324,6 +325,8 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.home,
+            # Tests that are run in the background ignore Ctrl-C, and their children would, too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 

@@ -231,7 +231,10 @@ def test_ctrl_c_withdraws(program: Program, sign_in_double: SignInDouble) -> Non
     with program.start("login") as process:
         assert sign_in_double.polled.wait(30)
         process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+        try:
+            assert process.wait(30) == 130
+        finally:
+            process.kill()
         assert process.stderr is not None
         assert process.stderr.read().endswith("withdrawn: nobody can sign in with it any more\n")
     assert not (program.config / "sign-in.json").exists()
