@@ -205,10 +205,6 @@ class Directory:
         """Everybody of a provider who was ever here."""
         return list(self._people.values())
 
-    def lock_of(self, id: str) -> LockRow | None:
-        """The lock on this person."""
-        return self._locks.get(id)
-
     def person_of(self, row: PersonRow) -> str:
         """The id of who this is here: somebody of the configuration, where they are linked."""
         return self._links.get((row.issuer, row.subject), row.id)

@@ -9,7 +9,6 @@ import asyncio
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -111,11 +110,6 @@ class Transfer:
         self.size += len(data)
         if self._kept < self._keep_most:
             await self._keep(data[: self._keep_most - self._kept])
-
-    async def take_all(self, pieces: Iterable[tuple[int, bytes | memoryview]]) -> None:
-        """The same for several pieces, each with its place in the file."""
-        for offset, data in pieces:
-            await self.take(data, offset)
 
     async def finish(self, outcome: str = DONE, *, complete: bool = True) -> None:
         """Write down how it ended. `complete`: what was carried reaches to the end of the file. Who comes later waits

@@ -8,7 +8,7 @@ from hoop_tui.cli.printing import complain, hint, print_json, print_table
 from hoop_tui.login.desk import parsed
 from hoop_tui.wording import minute_time
 
-_TITLES = ("SERIAL", "WHO", "KEY", "ISSUED", "EXPIRES", "FROM", "STATE")
+_TITLES = ("SERIAL", "WHO", "KEY", "EXPIRES", "FROM", "STATE")
 
 
 def list_certificates(
@@ -43,7 +43,6 @@ def _row(certificate: CertificateSummary) -> tuple[str, ...]:
         certificate.serial,
         certificate.person,
         certificate.fingerprint,
-        minute_time(certificate.issued_at, "utc"),
         minute_time(certificate.expires_at, "utc"),
         certificate.address,
         "revoked" if certificate.revoked else "",

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,32 +16,11 @@ from gateway.identity.oidc.provider import Provider
 from tests.identity.oidc import mint
 from tests.identity.oidc.certificates import Certificates, issue
 from tests.identity.oidc.stub import StubProvider, stub_provider
+from tests.identity.register import MovedClock
 
-NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 CALLBACK = "http://127.0.0.1:8022/login/callback"
 SECRET = "canary-client-secret"
 SUBJECT = "248289761001"
-
-
-@dataclass
-class MovedClock:
-    """Wall and monotonic time, moved together by `wait` and apart by `jump`."""
-
-    at: datetime = NOW
-    us: int = 0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def monotonic_us(self) -> int:
-        return self.us
-
-    def wait(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-        self.us += int(seconds * 1_000_000)
-
-    def jump(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
 
 
 async def client_secret() -> Secret:

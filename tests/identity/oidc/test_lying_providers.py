@@ -12,8 +12,9 @@ from gateway.identity.oidc.issuer import Issuer, is_sound_url
 from gateway.identity.oidc.provider import Provider
 from tests.identity.oidc import mint
 from tests.identity.oidc.certificates import Certificates
-from tests.identity.oidc.conftest import CALLBACK, MovedClock, Scene
+from tests.identity.oidc.conftest import CALLBACK, Scene
 from tests.identity.oidc.stub import Reply, stub_provider
+from tests.identity.register import MovedClock
 
 DESCRIPTION = "/.well-known/openid-configuration"
 CAN_NOT_BE_READ = "corp sent its description that can not be read"

@@ -20,7 +20,7 @@ from gateway.identity.oidc.keys import SigningKey, read_keys
 from gateway.identity.oidc.signed import read_signed
 from gateway.identity.oidc.strict_json import read_object
 from tests.identity.oidc import mint
-from tests.identity.oidc.conftest import NOW
+from tests.identity.register import NOW
 
 CORP = Issuer("corp", "https://id.example.com", client_id="hoop", algorithms=tuple(ALGORITHMS))
 KEYS = read_keys({"keys": mint.published()}, CORP)
