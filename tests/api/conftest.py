@@ -13,6 +13,7 @@ from gateway.api.app import build_api
 from gateway.app.web import WebDoor, listen
 from gateway.blobs.local import LocalBlobs
 from gateway.store.ledger import SqlLedger
+from tests.api.front import Front
 from tests.api.house import HeldClock, House, WatchedBus
 from tests.api.town import Town, a_town
 
@@ -83,3 +84,8 @@ async def visitor(town: Town) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app=build_api(town.services()), client=("192.0.2.9", 40000))
     async with httpx2.AsyncClient(transport=transport, base_url="http://gateway.example") as client:
         yield client
+
+
+@pytest.fixture
+def front(house: House) -> Front:
+    return Front(house)

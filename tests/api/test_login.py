@@ -15,15 +15,9 @@ from gateway.core.errors import Refused
 from gateway.core.people import Peer, Principal
 from gateway.session.doorbell import OPEN_PER_ADDRESS
 from tests.api.front import ALICE, AWAY, HOME, PUBLIC, Front
-from tests.api.house import House
 
 VERIFIER = "verifier-of-43-letters-and-more-0123456789-._~"
 REDIRECT = "http://127.0.0.1:8765/done"
-
-
-@pytest.fixture
-def front(house: House) -> Front:
-    return Front(house)
 
 
 async def start(http: httpx2.AsyncClient, **asked: str) -> dict[str, Any]:

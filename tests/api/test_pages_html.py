@@ -17,18 +17,13 @@ from gateway.api.pages.html import LONGEST, Html, tag, text, value, visible, voi
 from gateway.core.people import Peer, Principal
 from gateway.session.doorbell import Ring
 from tests.api.front import AWAY, Front, Read
-from tests.api.house import NOON, House
+from tests.api.house import NOON
 from tests.api.test_pages_loopback import ASKED
 
 NASTY = (
     "<script>alert(1)</script>\"'><img src=x onerror=y>&amp;"
     "\x00\x1b[31m\r\nX: y\u202egnp\u2028\u200b\ufeff</title></style>"
 )
-
-
-@pytest.fixture
-def front(house: House) -> Front:
-    return Front(house)
 
 
 # Text.

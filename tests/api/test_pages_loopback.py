@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from gateway.api.pages.loopback import PARAMETERS, is_loopback, read
 from gateway.core.errors import Refused
 from tests.api.front import PUBLIC, Front
-from tests.api.house import House
 
 GOOD = [
     "http://127.0.0.1:8765/done",
@@ -110,11 +109,6 @@ def test_whatever_is_let_through_is_loopback_to_a_parser_too(extra: str, at: int
         assert parts.port
         assert (parts.username, parts.password, parts.query, parts.fragment) == (None, None, "", "")
         assert uri.isascii()
-
-
-@pytest.fixture
-def front(house: House) -> Front:
-    return Front(house)
 
 
 async def test_a_forged_address_is_never_gone_to(front: Front) -> None:

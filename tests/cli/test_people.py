@@ -8,8 +8,6 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,64 +15,24 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gateway.core.errors import Refused
 from gateway.core.events import CertificateIssued, PersonKept, SessionOpened, TokenCreated
-from gateway.core.people import Peer
 from gateway.core.ports import CertificateRow, PersonRow, TokenRow
-from gateway.identity import sealing, totp
-from gateway.identity.local import LocalPeople, LocalPerson
-from gateway.identity.passwords import COST, Hashing, cost_of
-from gateway.store.ledger import SqlLedger
-
-Run = Callable[..., Any]
-ALICE, CAROL, OTTO = "alice@example.com", "carol@example.com", "otto@example.com"
-VERA = "vera@example.com"
-ISSUER = "https://id.example.com"
-PASSWORD = "correct horse battery"
-MORE = f"""
-[gateway]
-data_dir = "data"
-name = "gw-1"
-public_url = "https://hoop.example.com"
-
-[listen]
-ssh = "127.0.0.1:0"
-api = "127.0.0.1:0"
-
-[roles]
-approver = ["sre"]
-auditor = ["audit", "sec"]
-
-[[issuer]]
-name = "corp"
-url = "{ISSUER}"
-client_id = "hoop"
-
-[[person]]
-name = "{ALICE}"
-groups = ["sre", "sec"]
-
-[[person]]
-name = "{CAROL}"
-roles = ["person", "auditor"]
-issuer = "corp"
-subject = "42"
-
-[[person]]
-name = "{OTTO}"
-issuer = "corp"
-subject = "7"
-break_glass = true
-
-[[person]]
-name = "dan@example.com"
-disabled = true
-
-[[machine]]
-name = "bot"
-owner = "{ALICE}"
-targets = ["web-1"]
-"""
+from gateway.identity import totp
+from gateway.identity.passwords import COST, cost_of
+from tests.cli.signing_in import (
+    ALICE,
+    CAROL,
+    ISSUER,
+    MORE,
+    OTTO,
+    PASSWORD,
+    VERA,
+    Run,
+    ledger_of,
+    noted,
+    set_password,
+    signs_in,
+)
 
 
 @pytest.fixture
@@ -84,56 +42,6 @@ def config(config: Path) -> Path:
     target = usual[usual.index("[[target]]") :]
     config.write_text("version = 1\n" + MORE + target)
     return config
-
-
-@asynccontextmanager
-async def ledger_of(config: Path) -> AsyncIterator[SqlLedger]:
-    (config.parent / "data").mkdir(mode=0o700, exist_ok=True)
-    ledger = await SqlLedger.open(f"sqlite:///{config.parent}/data/hoop.db")
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
-
-
-class WallClock:
-    """The time it is."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic_us(self) -> int:
-        return time.monotonic_ns() // 1000
-
-
-async def signs_in(config: Path, name: str, password: str, otp: str = "", *, alone: bool = False) -> bool:
-    """Whether a gateway on this store would let them in."""
-    async with ledger_of(config) as ledger:
-        sealer = sealing.load_or_make(config.parent / "data" / "sealing.key")
-        hashing = Hashing()
-        local = LocalPeople(
-            ledger,
-            sealer,
-            hashing,
-            WallClock(),
-            lambda name: LocalPerson(name, break_glass=name == OTTO),
-            password_alone=alone,
-        )
-        try:
-            return await local.sign_in(name, password, otp, Peer("192.0.2.7")) == name
-        except Refused:
-            return False
-        finally:
-            hashing.close()
-
-
-async def noted(config: Path) -> list[tuple[str, str, dict[str, Any]]]:
-    async with ledger_of(config) as ledger:
-        return [(each.name, each.actor, dict(each.body)) for each in await ledger.entries()]
-
-
-def set_password(run: Run, config: Path, name: str = ALICE) -> None:
-    assert run("person", "password", name, "-c", config, stdin=PASSWORD + "\n").code == 0
 
 
 # Passwords.
