@@ -1,0 +1,245 @@
+"""One side of a conversation: bytes in and out, with back-pressure both ways. It knows no message.
+
+During a handshake whoever speaks reads step by step; afterwards `take_over` hands every byte over at once, without a
+task in between, because a statement's way through the gateway is counted in microseconds.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+
+from gateway.core.errors import Malformed
+from gateway.core.people import Peer
+
+READ_AT_ONCE = 256 << 10
+UNREAD_MOST = 64 << 10
+"""What may wait while a handshake is busy. Nobody who is honest sends more before it is answered."""
+WRITE_MOST = 512 << 10
+"""Above this the other side is not read from."""
+
+
+class End(Protocol):
+    """A socket, or a channel of an SSH connection."""
+
+    peer: Peer
+    secured: bool
+    """Nobody on the way can read it or change it."""
+    closed: asyncio.Event
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The encryption that this end has itself, for what certificates say."""
+        ...
+
+    @property
+    def full(self) -> bool:
+        """More is waiting to be sent than should be: nothing further should be written now."""
+        ...
+
+    async def read(self) -> bytes:
+        """What came next; empty once nothing more will."""
+        ...
+
+    def take_over(self, receive: Callable[[bytes], None]) -> None:
+        """From now on all that comes goes there, what is unread at once. Empty: nothing more will come."""
+        ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        """Call this each time that it is not `full` any more."""
+        ...
+
+    async def drain(self) -> None:
+        """Return when it is not `full`, or closed."""
+        ...
+
+    def pause(self) -> None:
+        """Read nothing more for now."""
+        ...
+
+    def resume(self) -> None: ...
+
+    async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, name: str = "") -> None:
+        """Encrypt from here on. Raises `Malformed` where bytes are unread, `ssl.SSLError` or `OSError`."""
+        ...
+
+    def close(self) -> None:
+        """Close once everything written has gone out."""
+        ...
+
+    def abort(self) -> None: ...
+
+
+class SocketEnd(asyncio.Protocol):
+    """The End of a TCP or Unix connection. Give it to `create_server` or `create_connection`."""
+
+    def __init__(self, peer: Peer | None = None, came: Callable[["SocketEnd"], None] | None = None) -> None:
+        """`peer` where the caller knows better than the socket; `came` is called with it once connected."""
+        self.peer = peer or Peer("")
+        self.secured = False
+        self.closed = asyncio.Event()
+        self._came = came
+        self._known_peer = peer is not None
+        self._transport: asyncio.Transport | None = None
+        self._unread: list[bytes] = []
+        self._waiting = 0
+        self._more = asyncio.Event()
+        self._ended = False
+        self._receive: Callable[[bytes], None] | None = None
+        self._room: Callable[[], None] | None = None
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._changing = False
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_MOST)
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_AT_ONCE
+        if not self._known_peer and not self._changing:
+            self.peer = _peer_of(transport)
+        if self._came is not None and not self._changing:
+            self._came(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._receive is not None:
+            self._receive(data)
+            return
+        self._unread.append(data)
+        self._waiting += len(data)
+        self._more.set()
+        if self._waiting > UNREAD_MOST and self._transport is not None:
+            self._transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._end()
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._changing and exc is None:
+            return
+        self.closed.set()
+        self._has_room.set()
+        self._end()
+
+    def pause_writing(self) -> None:
+        self._has_room.clear()
+
+    def resume_writing(self) -> None:
+        self._has_room.set()
+        if self._room is not None:
+            self._room()
+
+    # What a conversation calls.
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
+
+    @property
+    def full(self) -> bool:
+        return not self._has_room.is_set()
+
+    async def read(self) -> bytes:
+        while not self._unread and not self._ended:
+            self._more.clear()
+            await self._more.wait()
+        data = b"".join(self._unread)
+        self._unread.clear()
+        if self._waiting > UNREAD_MOST:
+            self.resume()
+        self._waiting = 0
+        return data
+
+    def unread(self, data: bytes) -> None:
+        """Give back what was read too far."""
+        if data:
+            self._unread.insert(0, data)
+            self._waiting += len(data)
+            self._more.set()
+
+    def take_over(self, receive: Callable[[bytes], None]) -> None:
+        self._receive = receive
+        waiting = b"".join(self._unread)
+        self._unread.clear()
+        if self._waiting > UNREAD_MOST:
+            self.resume()
+        self._waiting = 0
+        if waiting:
+            receive(waiting)
+        if self._ended:
+            receive(b"")
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self.closed.is_set():
+            self._transport.write(data)
+
+    def when_room(self, call: Callable[[], None]) -> None:
+        self._room = call
+
+    async def drain(self) -> None:
+        await self._has_room.wait()
+
+    def pause(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, name: str = "") -> None:
+        if self._unread:
+            raise Malformed("bytes came in the clear before the encryption began")
+        if self._transport is None or self.closed.is_set():
+            raise ConnectionResetError("the connection is gone")
+        self._changing = True
+        try:
+            transport = await asyncio.get_running_loop().start_tls(
+                self._transport,
+                self,
+                context,
+                server_side=server_side,
+                server_hostname=(name or None) if not server_side else None,
+            )
+        except BaseException:
+            self.closed.set()
+            self._end()
+            raise
+        finally:
+            self._changing = False
+        if transport is None:
+            self.closed.set()
+            self._end()
+            raise ConnectionResetError("the connection is gone")
+        self._transport = transport
+        transport.set_write_buffer_limits(high=WRITE_MOST)
+        self.secured = True
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._more.set()
+        if self._receive is not None:
+            self._receive(b"")
+
+
+def _peer_of(transport: asyncio.Transport) -> Peer:
+    name = transport.get_extra_info("peername")
+    if isinstance(name, tuple):
+        return Peer(str(name[0]), int(name[1]))
+    return Peer("local")

@@ -1,0 +1,68 @@
+"""What is known about a SQL statement before it runs: facts that rules test and that masks depend on.
+
+Facts are found by `gateway/policy/sql`, in a process of its own; adapters carry them in the details of an Operation.
+A fact that is not certain says so: then UNKNOWN is among the effects, and whatever restricts matches.
+"""
+
+from dataclasses import dataclass
+
+from gateway.core.operation import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A relation or a function as a statement names it. Without a schema it may be in any: `search_path` decides."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class SqlFacts:
+    """Of one statement."""
+
+    verb: str
+    """Lower case: `select`, `insert`, `create` and so on; `empty` and `unknown` for what is none."""
+    text: str
+    """Its own text, as it was sent."""
+    effects: frozenset[Effect]
+    reads: tuple[Named, ...] = ()
+    """Relations whose rows or columns it uses; names that only the statement itself defines are left out."""
+    writes: tuple[Named, ...] = ()
+    """Relations that it changes, defines, drops or locks."""
+    functions: tuple[Named, ...] = ()
+    """That it calls by name."""
+    has_where: bool | None = None
+    """Of UPDATE and DELETE, in WITH too: False where any lacks it. None where there is neither."""
+    has_limit: bool = False
+    writes_in_with: bool = False
+    certain: bool = True
+    """False: it may do anything."""
+    why: str = ""
+    """Why it is not certain: one clause, for people."""
+    name: str = ""
+    """The prepared statement, portal or cursor that it makes or uses."""
+    inner: tuple["SqlFacts", ...] = ()
+    """What EXPLAIN, PREPARE, DECLARE, COPY and CREATE TABLE AS hold."""
+    sets: tuple[tuple[str, str], ...] = ()
+    """Settings that it changes, and to what; empty for the default."""
+    shape: str = ""
+    """The same for statements that differ in constants only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text holds: its statements, or what the grammar has against it."""
+
+    statements: tuple[SqlFacts, ...]
+    error: str = ""
+    position: int = 0
+    """Of the error: characters from 1; 0 where it is not known."""
+
+
+def unknown(text: str, why: str) -> SqlFacts:
+    """A statement of which nothing is known but its text."""
+    return SqlFacts("unknown", text, frozenset({Effect.UNKNOWN}), certain=False, why=why)
