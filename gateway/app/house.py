@@ -31,10 +31,10 @@ from gateway.core.ports import Hint
 from gateway.core.secret import Secret
 from gateway.masking.stream import StreamMasker
 from gateway.session.approvals import Approvals
-from gateway.session.gate import Organs
 from gateway.session.heartbeat import LOST, Heartbeat
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import BearerToken, Lobby, Rooms
+from gateway.session.organs import Organs
 from gateway.store.ledger import SqlLedger
 
 DRAIN_SECONDS = 3.0

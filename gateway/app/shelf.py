@@ -5,7 +5,7 @@ from gateway.core.people import Session
 from gateway.core.verdict import Verdict
 from gateway.policy.decide import decide, watches_typing
 from gateway.policy.rules import Policy
-from gateway.session.gate import Judge
+from gateway.session.organs import Judge
 
 
 class PolicyShelf:

@@ -35,6 +35,14 @@ class LocalWriter:
         else:
             await in_thread(lambda: self._write([data]))
 
+    def append_at_once(self, data: bytes) -> bool:
+        """Small appends need no waiting."""
+        self._must_work()
+        if len(data) > INLINE_BYTES:
+            return False
+        self._write([data])
+        return True
+
     async def append_made(self, make: Callable[[], Sequence[bytes]]) -> None:
         """Make and write in one go, in a thread: the way there and back costs more than a small write."""
         self._must_work()

@@ -153,6 +153,16 @@ class OperationDenied(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperationRepeated(Event):
+    """What was admitted before, and only reads, was done again: each time is in the recording."""
+
+    name: ClassVar[str] = "operation.repeated"
+    sha256: str
+    """Of the operation that was admitted."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperationHeld(Event):
     """An operation waits for a human."""
 

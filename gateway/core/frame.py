@@ -25,6 +25,9 @@ class FrameKind(IntEnum):
     """A forwarded connection: its number as four bytes, big end first, then bytes that went toward the target."""
     BACK = 8
     """The same for bytes that came back from the target."""
+    ROWS = 9
+    """A database session: a statement's number as four bytes, big end first, then rows of its result as shown, whole,
+    in the wire format of the protocol (PostgreSQL: DataRow messages). MARK frames say what they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -323,6 +323,10 @@ class BlobWriter(Protocol):
         """Hand `data` to the operating system: it survives a killed gateway when this returns."""
         ...
 
+    def append_at_once(self, data: bytes) -> bool:
+        """The same, if it takes no longer than to copy so much. False: nothing was done, await `append`."""
+        ...
+
     async def append_made(self, make: Callable[[], Sequence[bytes]]) -> None:
         """Append the pieces that `make` returns. It is called, once, off the event loop: for what takes time to make.
         Cancelled, they are made and appended all the same before the cancellation goes on."""

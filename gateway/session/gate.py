@@ -9,30 +9,32 @@ Next in the reading path: `gateway/adapters/ssh/session.py`.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from gateway.core.errors import Denied, Fault, State
 from gateway.core.events import (
     Event,
-    OperationAdmitted,
-    OperationDenied,
-    SessionEnded,
+    OperationRepeated,
     SessionSteered,
 )
 from gateway.core.findings import CommandRead
 from gateway.core.frame import FrameKind
-from gateway.core.operation import Operation
+from gateway.core.operation import Effect, Operation
 from gateway.core.people import Principal, Session
 from gateway.core.plain import sentence
-from gateway.core.ports import Approval, BlobWriter, Bus, Hint, Ledger
+from gateway.core.ports import Approval, BlobWriter, Hint
 from gateway.core.shown import Answer, Shown, Stream
 from gateway.core.verdict import Deny, Hold, Verdict
-from gateway.session import words
-from gateway.session.approvals import Approvals, Notice
+from gateway.session import audit, words
+from gateway.session.approvals import Notice
 from gateway.session.echo import EchoWitness
 from gateway.session.masked import Masker, masked
+from gateway.session.organs import Judge, Organs
 from gateway.session.recorder import Recorder
 from gateway.session.steering import Steering
 from gateway.session.valve import Valve
@@ -40,8 +42,8 @@ from gateway.session.valve import Valve
 HOLD_BACK = 0.08
 """Seconds that the possible beginning of a secret waits for its rest: below what a person notices."""
 
-SEEN = ("confidence", "source")
-"""Details of a line that was read from a screen: its chapter says how far to trust it."""
+HARMLESS = frozenset({Effect.READ})
+"""What only reads may be repeated on the strength of one entry in the ledger."""
 
 _NOT_APPROVED: Mapping[str, tuple[State, Callable[[Approval], str]]] = {
     "denied": ("denied", words.denied),
@@ -53,16 +55,6 @@ _MINT = object()
 log = logging.getLogger("hoop.session")
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """The policy in force: a pure decision and the revision it is made by."""
-
-    decide: Callable[[Operation, Session], Verdict]
-    revision: str
-    watches_typing: Callable[[Session], bool] = lambda session: True
-    """Whether a line typed in this session could ever be stopped: only then does it wait to be judged."""
-
-
 @dataclass(slots=True)
 class Permit:
     """Proof that an operation was admitted. Only `Gate.admit` makes one."""
@@ -70,6 +62,10 @@ class Permit:
     operation: Operation
     masks: frozenset[str]
     mint: object = None
+    revision: str = ""
+    rule: str = ""
+    once: bool = False
+    """People have granted it: what is like it has to be asked for again."""
     maskers: dict[Stream, Masker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,17 +74,6 @@ class Permit:
 
 
 Keepsake = Callable[[], Awaitable[tuple[str, BlobWriter]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Organs:
-    """What every Gate works with. `judge` is asked each time, so a new policy counts from the next operation."""
-
-    ledger: Ledger
-    bus: Bus
-    approvals: Approvals
-    judge: Callable[[], Judge]
-    masker: Callable[[frozenset[str]], Masker]
 
 
 class Gate:
@@ -127,6 +112,8 @@ class Gate:
         self._closed = False
         self._commands = 0
         self._blocked = 0
+        self._again: Counter[str] = Counter()
+        self._masked_beside: Counter[str] = Counter()
         self._shown = 0
         self._sent = 0
         self._permits: list[Permit] = []
@@ -149,24 +136,34 @@ class Gate:
         if isinstance(verdict, Hold):
             request = await self._held(operation, judge, verdict, notice)
             await self.inflow.opened()
-        admitted = OperationAdmitted(
-            session=self.session.id,
-            actor=self.session.principal.id,
-            verb=operation.verb,
-            text=operation.text,
-            sha256=operation.sha256,
-            rule=verdict.rule,
-            revision=judge.revision,
-            masks=sorted(verdict.masks),
-            request=request,
-        )
         await self._mark("command", operation, state="admitted", rule=verdict.rule, request=request)
         try:
-            await self._organs.ledger.append(admitted)
+            await self._organs.ledger.append(
+                audit.admitted(self.session, operation, judge.revision, verdict, request)
+            )
         except Fault as problem:
             raise self._fail(words.NOT_AUDITED, problem) from problem
         self._commands += operation.verb != "typed"  # those count once they are read as run
-        return Permit(operation, verdict.masks, _MINT)
+        return Permit(operation, verdict.masks, _MINT, judge.revision, verdict.rule, once=bool(request))
+
+    def repeats(self, permit: Permit) -> bool:
+        """Whether what that permit was for may be done once more right now, with other values: the same reading, by
+        the same rules. If so it is counted; the caller records it before it goes anywhere. If not: `admit`. Raises
+        `Fault`."""
+        self._must_be_open()
+        if permit.once or not self.inflow.is_open or not permit.operation.effects <= HARMLESS:
+            return False
+        if permit.mint is not _MINT or permit.revision != self._organs.judge().revision:
+            return False
+        self._commands += 1
+        self._again[permit.operation.sha256] += 1
+        return True
+
+    async def note_repeats(self) -> None:
+        """Write into the ledger how often what was admitted has been repeated since the last time. Raises `Fault`."""
+        again, self._again = self._again, Counter()
+        for digest, count in again.items():
+            await self.report(OperationRepeated(sha256=digest, count=count))
 
     async def refuse(self, operation: Operation, rule: str, reason: str) -> Denied:
         """Write down that an operation is blocked whatever policy says, because of what the target is; whoever asked
@@ -218,6 +215,20 @@ class Gate:
             self._echo.typed(data, self._recorder.now_us)
             await self._record(self._echo.take())
 
+    def record_at_once(self, frames: Sequence[tuple[FrameKind, bytes]]) -> bool:
+        """Record what may be shown, or is about to be passed on, if that can be done without waiting. False: nothing
+        was written; await `record`. Raises `Fault`."""
+        self._must_be_open()
+        try:
+            return self._recorder.write_at_once(frames)
+        except Fault as problem:
+            raise self._fail(words.NOT_RECORDED, problem) from problem
+
+    async def record(self, frames: Sequence[tuple[FrameKind, bytes]]) -> None:
+        """The same, however long it takes."""
+        self._must_be_open()
+        await self._record(frames)
+
     def would_admit(self, operation: Operation) -> bool:
         """What policy says, asking nobody and writing nothing: for questions too small to audit, such as whether a
         file exists. Raises `Fault`."""
@@ -262,10 +273,13 @@ class Gate:
         """End the session because a promise can not be kept any more: nothing passes from now on."""
         self._fail(spoken, Fault(spoken))
 
-    def passed(self, *, shown: int = 0, sent: int = 0) -> None:
-        """Count bytes that pass beside `reveal` and `observe`: contents of files, forwarded connections."""
+    def passed(
+        self, *, shown: int = 0, sent: int = 0, masked: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """Count what passes beside `reveal` and `observe`: contents of files, forwarded connections, rows."""
         self._shown += shown
         self._sent += sent
+        self._masked_beside.update(masked)
 
     def end(self, why: str) -> None:
         """End the session from outside: the adapter sees `ended` and closes both sides."""
@@ -287,17 +301,17 @@ class Gate:
         """The session is over. Everything is in the recording before the ledger says so. Later calls do nothing."""
         if self._closed:
             return
+        if self._again and self._fault is None:
+            with suppress(Fault):  # it is kept as the fault that the session ends with
+                await self.note_repeats()
         self._closed = True
         self.steering.over()
         self._echo.finish()
         last = [*self._echo.take(), (FrameKind.EXIT, json.dumps(dict(exit)).encode())]
-        ended = SessionEnded(
-            session=self.session.id,
-            actor=self.session.principal.id,
-            outcome=outcome,
+        ended = replace(
+            audit.ended(self.session, outcome, self._masked()),
             bytes_shown=self._shown,
             bytes_sent=self._sent,
-            masked=self._masked(),
             commands=self._commands,
             blocked=self._blocked,
         )
@@ -353,18 +367,7 @@ class Gate:
     async def _audit_denial(
         self, operation: Operation, revision: str, rule: str, state: str, reason: str, request: str
     ) -> None:
-        event = OperationDenied(
-            session=self.session.id,
-            actor=self.session.principal.id,
-            verb=operation.verb,
-            text=operation.text,
-            sha256=operation.sha256,
-            rule=rule,
-            revision=revision,
-            state=state,
-            reason=reason,
-            request=request,
-        )
+        event = audit.denied(self.session, operation, revision, rule, state, reason, request)
         self._blocked += state == "blocked"
         try:
             await self._organs.ledger.append(event)
@@ -372,11 +375,7 @@ class Gate:
             raise self._fail(words.NOT_AUDITED, problem) from problem
 
     async def _mark(self, kind: str, operation: Operation, **facts: str) -> None:
-        text = operation.text or operation.verb
-        seen = {name: operation.details[name] for name in SEEN if name in operation.details}
-        given = {name: fact for name, fact in facts.items() if fact}
-        mark = {"kind": kind, "text": text, "verb": operation.verb, **seen, **given}
-        await self._record([(FrameKind.MARK, json.dumps(mark).encode())])
+        await self._record([(FrameKind.MARK, audit.mark(kind, operation, facts))])
 
     async def _record(self, frames: Iterable[tuple[FrameKind, bytes]]) -> None:
         try:
@@ -392,7 +391,7 @@ class Gate:
         return self._fault
 
     def _masked(self) -> dict[str, int]:
-        total: dict[str, int] = {}
+        total: dict[str, int] = dict(self._masked_beside)
         for permit in self._permits:
             for masker in permit.maskers.values():
                 for name, count in masker.counts.items():

@@ -21,8 +21,9 @@ from gateway.core.ports import Blobs, BlobWriter, Bus, Clock, Hint, Ledger
 from gateway.core.secret import Secret
 from gateway.recording.writer import RecordingWriter
 from gateway.session import words
-from gateway.session.gate import Gate, Keepsake, Organs
+from gateway.session.gate import Gate, Keepsake
 from gateway.session.live import LiveSessions
+from gateway.session.organs import Organs
 from gateway.session.recorder import Recorder
 
 log = logging.getLogger("hoop.session")

@@ -8,7 +8,7 @@ Keystrokes are packed right here; what takes longer is packed and written in a t
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.core.errors import Fault
 from gateway.core.frame import Frame, FrameKind
@@ -21,6 +21,9 @@ SYNC_EVERY_US = 1_000_000
 
 INLINE_BYTES = 16 << 10
 """Packing and writing so much takes about as long as the way to a thread and back."""
+
+AT_ONCE_BYTES = 48 << 10
+"""So much is written without compressing, and without waiting."""
 
 PACKING_SHARE = 32
 """One part in so many of a session's time may go into compressing: enough for ten megabytes of text a second."""
@@ -79,6 +82,26 @@ class Recorder:
                 raise self._failed
             if self._waiting:
                 await self._write_waiting()
+
+    def write_at_once(self, frames: Sequence[tuple[FrameKind, bytes]]) -> bool:
+        """The same without waiting, where nobody else is writing and there is little to write. False: nothing was
+        done."""
+        if self._failed is not None:
+            raise self._failed
+        if self._lock.locked() or self._waiting or sum(len(data) for _, data in frames) > AT_ONCE_BYTES:
+            return False
+        now = self.now_us
+        try:
+            self._writer.compress = False
+            for kind, data in frames:
+                self._writer.add(Frame(now, kind, data))
+            sealed = self._writer.seal()
+            if not self._blob.append_at_once(sealed):
+                raise Fault("what is small enough was not written")
+        except Exception as problem:
+            raise self._fail(problem) from problem
+        self._grew.set()
+        return True
 
     async def close(self, last: Iterable[tuple[FrameKind, bytes]]) -> None:
         """Write the last frames, sync, close. The file is closed even when writing fails."""

@@ -19,9 +19,10 @@ from gateway.core.verdict import Allow
 from gateway.masking.stream import StreamMasker
 from gateway.recording.writer import RecordingWriter
 from gateway.session.approvals import Approvals
-from gateway.session.gate import Gate, Judge, Organs
+from gateway.session.gate import Gate
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import Lobby, Rooms
+from gateway.session.organs import Judge, Organs
 from gateway.store.ledger import SqlLedger
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

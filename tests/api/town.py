@@ -24,8 +24,9 @@ from gateway.identity.tokens import mint
 from gateway.masking.stream import StreamMasker
 from gateway.secrets.references import ReferenceSecrets
 from gateway.session.approvals import Approvals
-from gateway.session.gate import Gate, Judge, Organs
+from gateway.session.gate import Gate
 from gateway.session.lobby import BearerToken, Lobby, Rooms
+from gateway.session.organs import Judge, Organs
 from tests.api.house import House
 
 ROLE_OF = {"petra": "person", "pia": "approver", "alba": "auditor", "otto": "operator", "adam": "admin"}

@@ -16,9 +16,10 @@ from gateway.core.verdict import Allow, Hold, Verdict
 from gateway.masking.stream import StreamMasker
 from gateway.recording.reader import RecordingReader
 from gateway.session.approvals import Approvals
-from gateway.session.gate import Gate, Judge, Organs
+from gateway.session.gate import Gate
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import Lobby, Rooms
+from gateway.session.organs import Judge, Organs
 from gateway.store.ledger import SqlLedger
 
 ALICE = Principal("alice@example.com", "alice@example.com", frozenset({"dev"}))
