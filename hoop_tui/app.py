@@ -21,16 +21,17 @@ from hoop_tui.login.desk import Desk, HttpDesk
 from hoop_tui.palette import SessionProvider
 from hoop_tui.replay.worker import WorkerEmulator
 from hoop_tui.safe_text import joined, safe, visible
-from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.base import HoopScreen, RecordingPart, RecordingScreen
 from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
+from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.sign_in import SignIn, Token, read_sign_in, sign_in_file
 from hoop_tui.stage import EmulatorMaker, Stage
 from hoop_tui.themes import DARK, STAGE_PALETTE, THEMES
-from hoop_tui.wording import Zone, short_id
+from hoop_tui.wording import Zone, is_database, short_id
 
 Connect = Callable[[str, Token], GatewayClient]
 OpenDesk = Callable[[str], Desk]
@@ -167,7 +168,7 @@ class HoopApp(App[int]):
         self.workers.cancel_group(self, "feed")
         self.workers.cancel_group(self, "me")
         while len(self.screen_stack) > 1:
-            if isinstance(self.screen, ReplayScreen):
+            if isinstance(self.screen, RecordingScreen):
                 self._open_at = OpenAt(self.screen.session, self.screen.position_us)
             self.pop_screen()
         client = self._connect_renewed()
@@ -242,12 +243,19 @@ class HoopApp(App[int]):
 
     def open_replay(self, session: str, at_us: int | None = None) -> None:
         """Show this recording, in place of the one that is open."""
-        if isinstance(self.screen, ReplayScreen):
+        if isinstance(self.screen, RecordingScreen):
             self.pop_screen()
+        has_statements = False
         if isinstance(self.screen, SessionsScreen):
             self.screen.rest()
+            has_statements = any(each.id == session and is_database(each) for each in self.screen.sessions)
         self.last_replay = OpenAt(session, at_us)
-        self.push_screen(ReplayScreen(session, at_us))
+        screen = StatementsScreen if has_statements else ReplayScreen
+        self.push_screen(screen(session, at_us))
+
+    def show_statements(self, session: str, at_us: int | None) -> None:
+        """The recording that was opened is one of a database session."""
+        self.switch_screen(StatementsScreen(session, at_us))
 
     def remember(self, session: str, at_us: int) -> None:
         """Where F4 goes next."""
@@ -265,7 +273,7 @@ class HoopApp(App[int]):
             self.push_screen(HelpScreen(self.screen.places))
 
     def action_show_sessions(self) -> None:
-        while isinstance(self.screen, ReplayScreen | HelpScreen):
+        while isinstance(self.screen, RecordingScreen | RecordingPart | HelpScreen):
             self.pop_screen()
 
     def action_show_replay(self) -> None:

@@ -70,7 +70,7 @@ class GatewayClient(Protocol):
         ...
 
     def export(self, id: str, form: str) -> AsyncIterator[bytes]:
-        """The recording as `cast2` or `txt`, in pieces."""
+        """The recording as `cast2`, `txt` or `jsonl`, in pieces."""
         ...
 
     async def pause(self, id: str) -> SessionSummary:

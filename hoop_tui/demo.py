@@ -21,7 +21,7 @@ from gateway.api.schema import (
     SessionSummary,
     WireFrame,
 )
-from hoop_tui import demo_scenes
+from hoop_tui import demo_scenes, demo_statements
 from hoop_tui.client import FrameBatch
 from hoop_tui.errors import GatewayTrouble, NotFound, ServerSaid
 from hoop_tui.login.answers import SignedIn
@@ -244,10 +244,11 @@ class FakeDesk:
 
 
 def demo_gateway() -> FakeGateway:
-    """The cast of the mock-ups: four live sessions, five that are over."""
+    """The cast of the mock-ups: four live sessions, six that are over."""
     live, cut = RecordingState.LIVE, RecordingState.CUT
     blocked = SessionState.BLOCKED
     removal, report, lost = demo_scenes.denied_removal(), demo_scenes.wide_report(), demo_scenes.cut_line()
+    orders = demo_statements.look_into_orders()
     sessions = [
         _kept("91XKD0PM", "alice", "db-1", "10:27:44", demo_scenes.waiting_restart(), live, commands=14, masked=212),
         _kept("77QA4TBN", "carol", "web-3", "10:01:10", demo_scenes.waiting_restart(), live, commands=31, held=1),
@@ -258,6 +259,8 @@ def demo_gateway() -> FakeGateway:
               held=1, blocked=1),
         _kept("1Q0FW7ZE", "mallory", "db-1", "08:59:13", demo_scenes.blocked_shell(), cut, ended=52_000_000,
               state=SessionState.KILLED, commands=3, blocked=2, problem="ended by bob@example.com"),
+        _kept("6DBX3QWA", "dana", "appdb", "08:31:05", orders, ended=orders.length_us, commands=1210, held=2,
+              blocked=2, masked=3, kind="postgres"),
         _kept("0XQ1J5KA", "erin", "web-1", "07:47:11", demo_scenes.denied_removal(), ended=760_000_000, commands=38),
         _kept("ZK44N2RD", "svc-etl", "db-1", "02:00:00", demo_scenes.backup(), ended=61_800_000, commands=1,
               state=blocked, blocked=1, command=demo_scenes.BACKUP_COMMAND),
@@ -284,6 +287,7 @@ def _kept(
     masked: int = 0,
     problem: str = "",
     command: str = "",
+    kind: str = "ssh",
 ) -> Kept:
     begun = datetime.combine(NOW.date(), datetime.strptime(started, "%H:%M:%S").time(), UTC)  # noqa: DTZ007
     summary = SessionSummary(
@@ -291,10 +295,10 @@ def _kept(
         state=state or (SessionState.ENDED if ended is not None else SessionState.LIVE),
         person=person if person.startswith("svc-") else f"{person}@example.com",
         target=target,
-        kind="ssh",
+        kind=kind,
         login=person,
         address="10.0.0.7",
-        client="OpenSSH_9.2",
+        client="OpenSSH_9.2" if kind == "ssh" else "psql",
         labels={"env": env},
         started_at=begun,
         ended_at=None if ended is None else begun + timedelta(microseconds=ended),

@@ -10,7 +10,7 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Place = Literal["everywhere", "lists", "code", "signin", "sessions", "replay"]
+Place = Literal["everywhere", "lists", "code", "signin", "sessions", "replay", "statements", "result"]
 
 PLACES: dict[Place, str] = {
     "everywhere": "Everywhere",
@@ -19,6 +19,8 @@ PLACES: dict[Place, str] = {
     "signin": "Signing in with a token",
     "sessions": "Sessions",
     "replay": "Replay",
+    "statements": "Replay of a database session",
+    "result": "Result of a statement",
 }
 
 
@@ -65,7 +67,14 @@ KEYS: tuple[Key, ...] = (
     Key("lists", "G,end", "G End", "cursor_last", "the last row"),
     Key("lists", "pagedown", "PgDn", "page_down", "a page down"),
     Key("lists", "pageup", "PgUp", "page_up", "a page up"),
-    Key("lists", "enter", "enter", "choose", "open the row: replay it, or watch it while it is live", "Open"),
+    Key(
+        "lists",
+        "enter",
+        "enter",
+        "choose",
+        "open the row: a session, a statement's result, a row's values",
+        "Open",
+    ),
     Key("code", "r", "r", "reload", "a new code", "New code"),
     Key("code", "o", "o", "open_browser", "sign in with the browser of this computer", "Open browser"),
     Key("code", "u", "u", "use_token", "sign in with a token", "Use a token"),
@@ -104,6 +113,20 @@ KEYS: tuple[Key, ...] = (
     Key("replay", "alt+right", "alt+→", "pan(8,0)", "look further right"),
     Key("replay", "alt+up", "alt+↑", "pan(0,-4)", "look further up"),
     Key("replay", "alt+down", "alt+↓", "pan(0,4)", "look further down"),
+    Key("statements", "slash", "/", "find", "find words in statements, values and rows", "Find", True),
+    Key("statements", "n", "n", "find_next(1)", "the next place with these words", "Next"),
+    Key("statements", "N", "N", "find_next(-1)", "the place before", "Next"),
+    Key("statements", "space", "space", "toggle_fold", "fold statements that repeat, or unfold them", "Fold"),
+    Key("statements", "d", "d", "scroll_pane(4)", "further down in the statement", "Scroll"),
+    Key("statements", "u", "u", "scroll_pane(-4)", "back up in the statement", "Scroll"),
+    Key("statements", "c", "c", "copy_statement", "copy the statement", "Copy"),
+    Key("statements", "y", "y", "copy", "copy a link to this statement", "Copy link"),
+    Key("statements", "T", "T", "show_transcript", "the session as plain text", "Transcript"),
+    Key("statements", "e", "e", "export", "save the recording as text, JSON lines or an asciicast", "Export"),
+    Key("result", "left", "←", "pan(-1)", "a column to the left", "Columns"),
+    Key("result", "right", "→", "pan(1)", "a column to the right", "Columns"),
+    Key("result", "x", "x", "toggle_row", "one row with all its values, or the table", "Row"),
+    Key("result", "y", "y", "copy", "copy the row", "Copy row"),
 )
 
 
@@ -119,7 +142,16 @@ def bindings(*places: Place) -> list[BindingType]:
     return made
 
 
-_ORDER: tuple[Place, ...] = ("code", "signin", "sessions", "replay", "lists", "everywhere")
+_ORDER: tuple[Place, ...] = (
+    "code",
+    "signin",
+    "sessions",
+    "replay",
+    "statements",
+    "result",
+    "lists",
+    "everywhere",
+)
 
 WRITING = frozenset(key.action for key in KEYS if key.writes)
 """Actions that give way while somebody writes in a box."""

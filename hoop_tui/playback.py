@@ -18,6 +18,7 @@ from hoop_tui.replay.emulator import EmulatorFailed, Screen
 from hoop_tui.replay.player import Player, PlayerState
 from hoop_tui.replay.recording import Recording
 from hoop_tui.stage import Stage
+from hoop_tui.wording import is_database
 
 _TURN_SECONDS = 1 / 30
 Command = Callable[[Player], object]
@@ -29,6 +30,10 @@ class Picture:
 
     state: PlayerState
     screen: Screen
+
+
+class NoTerminal(Exception):
+    """The session is one with a database: there are statements to show, and no screen."""
 
 
 class Playback:
@@ -72,8 +77,11 @@ class Playback:
         self._wanted_us = None
 
     async def run(self, session: str, at_us: int | None) -> None:
-        """Play until cancelled. Raises `GatewayTrouble` or `EmulatorFailed` where nothing can be shown at all."""
+        """Play until cancelled. Raises `GatewayTrouble` or `EmulatorFailed` where nothing can be shown at all, and
+        `NoTerminal` where something else has to show it."""
         self.session = await self._client.session(session)
+        if is_database(self.session):
+            raise NoTerminal
         info = await self._client.recording(self.session.id)
         recording = self.recording = Recording(info)
         emulator = await self._stage.fresh()

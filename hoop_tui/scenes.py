@@ -4,6 +4,7 @@ Only `demo.py` and tests use it. Nothing here is random, so two runs give the sa
 """
 
 import json
+from collections.abc import Mapping
 
 from gateway.api.schema import FrameKind, WireFrame
 
@@ -62,6 +63,18 @@ class Scene:
 
     def marks(self, kind: str, text: str) -> "Scene":
         return self._add(FrameKind.MARK, json.dumps({"kind": kind, "text": text}).encode())
+
+    def notes(self, told: Mapping[str, object]) -> "Scene":
+        """A mark with more to it than its text."""
+        return self._add(FrameKind.MARK, json.dumps(told).encode())
+
+    def keeps(self, rows: bytes) -> "Scene":
+        """Rows of a result, with the statement's number before them."""
+        return self._add(FrameKind.ROWS, rows)
+
+    def leaves(self) -> "Scene":
+        """The end of a session without a status."""
+        return self._add(FrameKind.EXIT, b'{"reason": "the client left"}')
 
     def exits(self, status: int) -> "Scene":
         return self._add(FrameKind.EXIT, json.dumps({"status": status}).encode())

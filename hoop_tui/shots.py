@@ -20,9 +20,11 @@ from hoop_tui.demo import FakeDesk, FakeGateway, FrozenClock, demo_gateway
 from hoop_tui.errors import NotSignedIn
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.screens.replay import ReplayScreen
+from hoop_tui.screens.result import ResultScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
+from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.sign_in import SignIn
 from hoop_tui.themes import CONTRAST, DARK, LIGHT
 from hoop_tui.widgets.preview import Preview
@@ -177,6 +179,10 @@ async def sessions(scenery: Scenery) -> None:
     await scenery.sessions()
 
 
+async def sessions_database(scenery: Scenery) -> None:
+    await scenery.sessions("s-6DBX3QWA")
+
+
 async def filtered(scenery: Scenery) -> None:
     await scenery.sessions()
     await scenery.press("slash", *"user:erin", "enter")
@@ -221,6 +227,49 @@ async def large(scenery: Scenery) -> None:
     await scenery.replay("s-3MMD61HV", 3_000_000)
 
 
+async def statements(scenery: Scenery) -> None:
+    """The statement whose result was masked, with its rows below."""
+    await statements_at(scenery, 10_000_000)
+
+
+async def statements_at(scenery: Scenery, at_us: int) -> None:
+    await scenery.until(
+        lambda: isinstance(scenery.app.screen, SessionsScreen) and bool(scenery.app.screen.chosen)
+    )
+    scenery.app.open_replay("s-6DBX3QWA", at_us)
+    await scenery.until(lambda: isinstance(scenery.app.screen, StatementsScreen) and scenery.app.screen.ready)
+
+
+async def statement_refused(scenery: Scenery) -> None:
+    await statements(scenery)
+    await scenery.press("j")
+    await scenery.pilot.pause()
+
+
+async def statements_unfolded(scenery: Scenery) -> None:
+    """After a search that ended in the middle of a thousand repeats."""
+    await statements(scenery)
+    await scenery.press("slash", *"910777", "enter")
+    screen = scenery.app.screen
+    assert isinstance(screen, StatementsScreen)
+    await scenery.until(lambda: screen.chosen == 783)
+    scenery.app.clear_notifications()
+    await scenery.pilot.pause()
+
+
+async def result(scenery: Scenery) -> None:
+    await statements(scenery)
+    await scenery.press("enter")
+    await scenery.until(lambda: isinstance(scenery.app.screen, ResultScreen))
+    await scenery.pilot.pause()
+
+
+async def result_row(scenery: Scenery) -> None:
+    await result(scenery)
+    await scenery.press("j", "j", "x")
+    await scenery.pilot.pause()
+
+
 async def export(scenery: Scenery) -> None:
     await denied(scenery)
     await scenery.press("e")
@@ -234,11 +283,13 @@ SHOTS = (
     Shot("signin", sign_in, published=True),
     Shot("signin-code", sign_in_code, published=True),
     Shot("sessions-light", sessions, theme=LIGHT, published=True),
+    Shot("statements", statements, published=True),
     Shot("sessions-80", sessions, 80, 24),
     Shot("sessions-140", sessions, 140, 40),
     Shot("sessions-contrast", sessions, theme=CONTRAST),
     Shot("sessions-no-color", sessions, no_color=True),
     Shot("sessions-filtered", filtered),
+    Shot("sessions-database", sessions_database),
     Shot("sessions-empty", nothing_fits),
     Shot("replay-80", denied, 80, 24),
     Shot("replay-140", denied, 140, 40),
@@ -247,6 +298,16 @@ SHOTS = (
     Shot("replay-no-color", denied, no_color=True),
     Shot("replay-cut", cut),
     Shot("replay-large", large),
+    Shot("statements-80", statements, 80, 24),
+    Shot("statements-140", statements, 140, 40),
+    Shot("statements-light", statements, theme=LIGHT),
+    Shot("statements-contrast", statements, theme=CONTRAST),
+    Shot("statements-no-color", statements, no_color=True),
+    Shot("statements-refused", statement_refused),
+    Shot("statements-unfolded", statements_unfolded),
+    Shot("result", result),
+    Shot("result-80", result, 80, 24),
+    Shot("result-row", result_row),
     Shot("signin-80", sign_in, 80, 24),
     Shot("signin-140", sign_in, 140, 40),
     Shot("signin-no-color", sign_in, no_color=True),

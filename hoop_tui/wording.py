@@ -79,9 +79,19 @@ def length_of(session: SessionSummary, now: datetime) -> timedelta:
     return (session.ended_at or now) - session.started_at
 
 
+_SHORT_KINDS = {"postgres": "pg"}
+_DATABASES = frozenset({"postgres", "mysql"})
+
+
 def target_of(session: SessionSummary) -> tuple[str, str]:
-    """`ssh:web-1` and, where the target has an `env` label, `PROD`."""
-    return f"{session.kind}:{session.target}", session.labels.get("env", "").upper()
+    """`ssh:web-1` or `pg:appdb` and, where the target has an `env` label, `PROD`."""
+    kind = _SHORT_KINDS.get(session.kind, session.kind)
+    return f"{kind}:{session.target}", session.labels.get("env", "").upper()
+
+
+def is_database(session: SessionSummary) -> bool:
+    """Its recording holds statements and results; there was no terminal."""
+    return session.kind in _DATABASES
 
 
 def flags_of(session: SessionSummary) -> list[tuple[str, str]]:

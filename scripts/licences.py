@@ -24,6 +24,7 @@ PERMITTED = frozenset(
 
 # What packages wrote before licence expressions existed.
 OLD_WORDS = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache 2": "Apache-2.0",
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
@@ -51,6 +52,8 @@ Some of those that run need a word:
 - **psycopg** and **psycopg-binary** are under LGPL-3.0: libraries, loaded by import, unchanged, and replaceable
   by installing another version. The binary package brings shared libraries of its own: libpq (PostgreSQL),
   OpenSSL (Apache-2.0), Kerberos (MIT), OpenLDAP and Cyrus SASL (BSD-like), libcrypt and keyutils (LGPL-2.1).
+- **postgast** (BSD-2-Clause) brings libpg_query (BSD-3-Clause), which holds PostgreSQL's own parser
+  (PostgreSQL License), protobuf-c (BSD-2-Clause) and xxHash (BSD-2-Clause).
 - **pyghostty** (Apache-2.0) brings Ghostty's terminal emulator (MIT).
 
 A package under the GPL alone, or under a licence that the script does not know, is refused.

@@ -13,6 +13,7 @@ from gateway.api import (
     health,
     login,
     machines,
+    oauth,
     people,
     problems,
     recordings,
@@ -63,6 +64,7 @@ def build_api(services: ApiServices) -> FastAPI:
         app.state.pages = PageState(services, services.sign_in)
         app.include_router(arriving.router)
         app.include_router(confirming.router)
+        app.include_router(oauth.router, responses=problems.documented(503))
     app.add_middleware(_SmallBodies)
     app.add_middleware(_NeverKept)
     problems.install(app)

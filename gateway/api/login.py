@@ -27,6 +27,7 @@ from gateway.api.schema import (
     SshCertificate,
     TokenAsked,
 )
+from gateway.api.schema_databases import DatabaseCertificate, DatabaseCertificateAsked, DatabasePassword
 from gateway.api.services import Services, SigningIn
 from gateway.core.errors import Refused
 from gateway.core.events import SignInRefused
@@ -43,6 +44,8 @@ class LoginState:
     def __init__(self, clock: Clock) -> None:
         self.turnstile = Turnstile(clock)
         self.devices = DeviceCodes(clock)
+        self.clients = DeviceCodes(clock)
+        """Of clients that come the standard's own way: `oauth.py`."""
         self.codes = BrowserCodes(clock)
 
 
@@ -53,14 +56,15 @@ def _state(request: Request) -> LoginState:
 
 
 Underway = Annotated[LoginState, Depends(_state)]
+"""What is under way, for routes."""
 
 
 @router.post("/login/device", responses=documented(404, 429))
 async def device(asked: DeviceAsked, request: Request, sign_in: SigningIn) -> DeviceCode:
     """Ask to be signed in by somebody at a browser. They see what asks, from where, and type or open the code."""
     caller = peer_of(request)
-    peer = Peer(caller.address, caller.port, _usual(asked.client) or caller.client)
-    what = _usual(asked.what)[:40] + (f" on {_usual(asked.host)[:64]}" if asked.host else "")
+    peer = Peer(caller.address, caller.port, usual(asked.client) or caller.client)
+    what = usual(asked.what)[:40] + (f" on {usual(asked.host)[:64]}" if asked.host else "")
     try:
         ring = await sign_in.doorbell.ring(what, peer)
     except Refused as refused:
@@ -88,7 +92,7 @@ async def token(
     try:
         browser = None
         if asked.grant == "device":
-            who, browser = await underway.devices.ask(asked.device_code, peer)
+            who, browser, _ = await underway.devices.ask(asked.device_code, peer)
         else:
             who = underway.codes.redeem(asked.code, asked.code_verifier, asked.redirect_uri)
         return await sign_in.desk.issue(who, peer, asked.grant, browser)
@@ -154,11 +158,21 @@ async def certificate(
         return await sign_in.desk.certify(who, asked, peer_of(request))
 
 
+@router.post("/databases/certificate", responses=documented(403, 404))
+async def database_certificate(
+    asked: DatabaseCertificateAsked, request: Request, who: AnyCaller, sign_in: SigningIn
+) -> DatabaseCertificate:
+    """A certificate for a key: with it, databases ask for no password."""
+    _need(who, Action.ASK_CERTIFICATE, "this token can not be used to get certificates")
+    with _refused_as(403):
+        return await sign_in.desk.database_certificate(who, asked, peer_of(request))
+
+
 @router.post("/tokens", responses=documented(403, 404))
 async def database_token(
     asked: DatabaseTokenAsked, request: Request, who: AnyCaller, sign_in: SigningIn
-) -> SignedInToken:
-    """A short-lived password for one target."""
+) -> DatabasePassword:
+    """A short-lived password for one target, and where to show it."""
     _need(who, Action.MAKE_DATABASE_TOKEN, "this token can not be used to make others")
     with _refused_as(403):
         return await sign_in.desk.database_token(who, asked, peer_of(request))
@@ -188,6 +202,6 @@ async def _turn(underway: LoginState, peer: Peer, name: str = "") -> AsyncIterat
         raise HTTPException(401, refused.sentence, {"WWW-Authenticate": "Bearer"}) from refused
 
 
-def _usual(text: str) -> str:
+def usual(text: str) -> str:
     """What a program says of itself: nothing that reads as an address or as another alphabet's letters."""
     return _UNUSUAL.sub("?", text).strip()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.core.errors import HoopError, Refused
 from gateway.core.failures import neighbourhood
@@ -50,24 +50,34 @@ class _Device:
     home: str
     interval: float
     next_at: float
+    purpose: str
+
+
+class Confirmation(NamedTuple):
+    """Who confirmed it, in which browser, and what the device had asked for."""
+
+    principal: Principal
+    browser: Peer | None
+    purpose: str
 
 
 class DeviceCodes:
-    """Devices that wait for their person to sign in elsewhere."""
+    """Devices that wait for their person to sign in elsewhere. Codes of another instance are not known here, so what
+    was confirmed as one thing never becomes another."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._devices: dict[bytes, _Device] = {}
 
-    def add(self, ring: Ring, peer: Peer) -> str:
+    def add(self, ring: Ring, peer: Peer, purpose: str = "") -> str:
         """A new code for the device that rang."""
         self._forget()
         code = secrets.token_urlsafe(32)
-        self._devices[_digest(code)] = _Device(ring, neighbourhood(peer.address), INTERVAL, 0.0)
+        self._devices[_digest(code)] = _Device(ring, neighbourhood(peer.address), INTERVAL, 0.0, purpose)
         return code
 
-    async def ask(self, code: str, peer: Peer) -> tuple[Principal, Peer | None]:
-        """Who confirmed it, and in which browser; once. Raises `GrantProblem`: not yet, too soon, declined, over or
+    async def ask(self, code: str, peer: Peer) -> Confirmation:
+        """Who confirmed it; once. Raises `GrantProblem`: not yet, too soon, declined, over or
         not known."""
         key = _digest(code)
         device = self._devices.get(key)
@@ -87,7 +97,7 @@ class DeviceCodes:
             raise GrantProblem("authorization_pending", "nobody has confirmed it yet")
         if not self._over(key, device):
             raise GrantProblem("invalid_grant", "this sign-in was used already")
-        return principal, device.ring.browser
+        return Confirmation(principal, device.ring.browser, device.purpose)
 
     def _over(self, key: bytes, device: _Device) -> bool:
         """False: it was over already."""

@@ -126,7 +126,10 @@ async def export(
     id: SessionId,
     who: Caller,
     services: Services,
-    form: Annotated[Literal["cast2", "txt"], Query(alias="as", description="asciicast v2, or plain text.")],
+    form: Annotated[
+        Literal["cast2", "txt", "jsonl"],
+        Query(alias="as", description="asciicast v2, plain text, or a JSON object a line."),
+    ],
 ) -> StreamingResponse:
     """The recording in another format. Of a live session: what there is by now."""
     row = await summaries.find(services, who, Action.EXPORT_RECORDING, id)

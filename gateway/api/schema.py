@@ -364,6 +364,7 @@ class FrameKind(IntEnum):
     HIDDEN = 6
     TOWARD = 7
     BACK = 8
+    ROWS = 9
 
 
 class WireFrame(NamedTuple):
@@ -393,8 +394,7 @@ def unpack_frames(body: bytes) -> Iterator[WireFrame]:
             raise ValueError("the frames are cut inside a header")
         kind, at_us, length = _FRAME.unpack_from(body, offset)
         offset += _FRAME.size
-        data = body[offset : offset + length]
-        if len(data) != length:
+        if len(data := body[offset : offset + length]) != length:
             raise ValueError("the frames are cut inside a frame")
         offset += length
         yield WireFrame(at_us, FrameKind(kind), data)

@@ -18,6 +18,7 @@ from gateway.api.schema import (
     SignedInToken,
     SshCertificate,
 )
+from gateway.api.schema_databases import DatabaseCertificate, DatabaseCertificateAsked, DatabasePassword
 from gateway.core.people import Known, Peer, Principal
 from gateway.core.ports import LEASE, Blobs, Bus, Clock, Ledger
 from gateway.session.doorbell import Doorbell
@@ -111,7 +112,17 @@ class Desk(Protocol):
 
     async def database_token(
         self, who: Principal, asked: DatabaseTokenAsked, peer: Peer
-    ) -> SignedInToken: ...
+    ) -> DatabasePassword: ...
+
+    async def oauth_token(
+        self, who: Principal, target: str, peer: Peer, browser: Peer | None
+    ) -> SignedInToken:
+        """A password for databases, for somebody whose client signs in by itself. No `target`: all that they may."""
+        ...
+
+    async def database_certificate(
+        self, who: Principal, asked: DatabaseCertificateAsked, peer: Peer
+    ) -> DatabaseCertificate: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

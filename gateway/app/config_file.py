@@ -29,6 +29,7 @@ from gateway.app.config_problems import (
 from gateway.app.config_problems import Path as KeyPath
 from gateway.app.settings import Settings
 from gateway.app.settings_people import Person
+from gateway.app.settings_targets import KINDS
 from gateway.core.errors import Misconfigured
 from gateway.core.plain import plain
 from gateway.core.toml_lines import line_of, line_of_error
@@ -173,7 +174,7 @@ class _Loading:
             settings = Settings.model_validate(raw, context=context)
         except ValidationError as errors:
             findings = [dict(finding) for finding in errors.errors(include_url=False)]
-            self._problems += from_findings(findings, self._where, _known_keys)
+            self._problems += from_findings(findings, self._where, _unknown)
             rest, self._kept = without_bad_parts(raw, findings)
             try:
                 settings = Settings.model_validate(rest, context=context)
@@ -230,11 +231,22 @@ def _parsed(name: str, text: str) -> dict[str, Any]:
         raise ConfigurationProblems([Problem(name, line_of_error(text, problem), "", sentence)]) from None
 
 
+def _unknown(path: KeyPath) -> str:
+    """What is wrong with a key that is no setting."""
+    key = str(path[-1])
+    others = [kind for kind, table in KINDS.items() if key in table.model_fields and kind not in path]
+    if path[0] == "target" and others:
+        return f"only targets of kind {' and '.join(others)} have it"
+    return "there is no such setting" + did_you_mean(key, _known_keys(path[:-1]))
+
+
 def _known_keys(path: KeyPath) -> list[str]:
     """The keys that may stand in the table at `path`."""
     model: type[BaseModel] | None = Settings
     for part in path:
-        if isinstance(part, str) and model is not None:
+        if part in KINDS and path[0] == "target":
+            model = KINDS[str(part)]
+        elif isinstance(part, str) and model is not None:
             field = model.model_fields.get(part)
             model = table_model(field.annotation) if field else None
     known = list(model.model_fields) if model is not None else []

@@ -19,6 +19,7 @@ from gateway.app.config_problems import Problem
 from gateway.app.config_secrets import references
 from gateway.app.config_values import SecretReference
 from gateway.app.settings import Settings
+from gateway.app.settings_targets import AnyTarget, SshTarget
 from gateway.core.errors import Fault
 from gateway.secrets.files import read_secret_file, secret_file_problem
 
@@ -85,15 +86,27 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
     if data.exists() and not data.is_dir():
         yield ("gateway", "data_dir"), "is not a directory"
     if settings.tls is not None:
-        yield from _tls(settings.tls.certificate, settings.tls.key)
+        yield from _pair("tls", settings.tls.certificate, settings.tls.key)
     yield from _host_key(settings.ssh.host_key)
     if settings.vault is not None and settings.vault.ca_file is not None:
         yield from _authority(("vault", "ca_file"), settings.vault.ca_file)
     for path, reference in references(settings):
         yield from _reference(path, reference)
+    if settings.postgres.certificate is not None and settings.postgres.key is not None:
+        yield from _pair("postgres", settings.postgres.certificate, settings.postgres.key)
     for index, target in enumerate(settings.target):
+        yield from _beside_target(("target", index), target)
+
+
+def _beside_target(path: tuple[str | int, ...], target: AnyTarget) -> Iterator[Finding]:
+    if isinstance(target, SshTarget):
         if target.known_hosts is not None:
-            yield from _known_hosts(("target", index, "known_hosts"), target.known_hosts)
+            yield from _known_hosts((*path, "known_hosts"), target.known_hosts)
+        return
+    for key in ("ca_file", "certificate"):
+        file = getattr(target, key)
+        if file is not None:
+            yield from _authority((*path, key), file)
 
 
 def _reference(path: tuple[str | int, ...], reference: SecretReference) -> Iterator[Finding]:
@@ -119,21 +132,22 @@ def _authority(path: tuple[str | int, ...], file: Path) -> Iterator[Finding]:
         yield path, f"{file}: has no certificate in PEM form"
 
 
-def _tls(certificate: Path, key: Path) -> Iterator[Finding]:
+def _pair(table: str, certificate: Path, key: Path) -> Iterator[Finding]:
+    """What a door shows, and what proves that it is its own."""
     try:
         read_text(certificate)
     except ValueError as problem:
-        yield ("tls", "certificate"), f"{certificate}: {problem}"
+        yield (table, "certificate"), f"{certificate}: {problem}"
         return
     sentence = secret_file_problem(str(key))
     if sentence:
-        yield ("tls", "key"), sentence
+        yield (table, "key"), sentence
         return
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key, password=lambda: "")
     except (ssl.SSLError, OSError, ValueError):
-        yield ("tls", "certificate"), "certificate and key are not a pair in PEM form without a passphrase"
+        yield (table, "certificate"), "certificate and key are not a pair in PEM form without a passphrase"
 
 
 def _host_key(path: Path) -> Iterator[Finding]:

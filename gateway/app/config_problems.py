@@ -66,38 +66,51 @@ _PATTERNS = {
     "person.name": "may have up to 128 letters, digits and . _ @ + -, and starts with a letter or digit",
     "target.name": 'may have up to 128 letters, digits and . _ -, and a "*" where it is a pattern',
     "target.environment": 'must be names of capitals, digits and "_", as in "DEPLOY_ENV" or "DEPLOY_*"',
+    "target.database": "may have up to 63 letters, none of them a control character",
+    "target.options": 'must be names of settings, as in "statement_timeout" or "app.tenant"',
+    "target.server_name": "must be the name of a machine",
     "target.via": 'must be the name of another target, without a "*"',
     "ssh.banner": "a line may have up to 79 printable ASCII characters",
 }
 _LISTS = ("person", "target")
+_OF_KINDS = ("target",)
+"""Lists with tables of several kinds."""
 _WORD = "may have up to 64 letters, digits and . _ @ -"
 
 
 def from_findings(
-    findings: Sequence[Mapping[str, Any]], where: Where, known_keys: Callable[[Path], Sequence[str]]
+    findings: Sequence[Mapping[str, Any]], where: Where, unknown: Callable[[Path], str]
 ) -> list[Problem]:
-    """The Problems that pydantic's error list amounts to."""
+    """The Problems that pydantic's error list amounts to. `unknown` says what is wrong with a key that there is not,
+    by its path as pydantic has it: behind an entry of a list with several kinds stands the kind."""
     problems = []
     for finding in findings:
         path = _own_path(finding)
         file, line = where(path)
-        problems.append(Problem(file, line, dotted(path), _sentence(finding, path, known_keys)))
+        problems.append(Problem(file, line, dotted(path), _sentence(finding, path, unknown)))
     return problems
 
 
 def _own_path(finding: Mapping[str, Any]) -> Path:
     path: Path = tuple(finding["loc"])
+    if len(path) > 2 and path[0] in _OF_KINDS:
+        path = (*path[:2], *path[3:])
+    if str(finding["type"]).startswith("union_tag_"):
+        path = (*path, "kind")
     return path[:-1] if path and path[-1] == "[key]" else path
 
 
-def _sentence(finding: Mapping[str, Any], path: Path, known_keys: Callable[[Path], Sequence[str]]) -> str:
+def _sentence(finding: Mapping[str, Any], path: Path, unknown: Callable[[Path], str]) -> str:
     kind, context = str(finding["type"]), finding.get("ctx", {})
     if kind == "hoop":
         return str(context["sentence"])
-    if kind == "missing":
+    if kind in ("missing", "union_tag_not_found"):
         return "is missing"
     if kind == "extra_forbidden":
-        return "there is no such setting" + did_you_mean(str(path[-1]), known_keys(path[:-1]))
+        return unknown(tuple(finding["loc"]))
+    if kind == "union_tag_invalid":
+        known = [word.strip("'") for word in str(context["expected_tags"]).split(", ")]
+        return f"must be {_any_of(known)}" + did_you_mean(str(context["tag"]), known)
     if kind == "literal_error":
         return f"must be {_expected(context)}" + _guess(finding, context)
     if kind == "string_pattern_mismatch":
@@ -113,6 +126,11 @@ def _sentence(finding: Mapping[str, Any], path: Path, known_keys: Callable[[Path
 
 def _expected(context: Mapping[str, Any]) -> str:
     return str(context["expected"]).replace("'", '"')
+
+
+def _any_of(words: Sequence[str]) -> str:
+    *others, last = (f'"{word}"' for word in words)
+    return " or ".join([", ".join(others), last] if others else [last])
 
 
 def _guess(finding: Mapping[str, Any], context: Mapping[str, Any]) -> str:

@@ -6,7 +6,8 @@ from pydantic import BaseModel
 
 from gateway.app.config_problems import Path
 from gateway.app.config_values import SecretReference
-from gateway.app.settings import Settings, TargetTable
+from gateway.app.settings import Settings
+from gateway.app.settings_targets import TargetTable
 
 Finding = tuple[Path, str]
 

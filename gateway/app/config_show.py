@@ -44,7 +44,7 @@ def _line(loaded: LoadedConfig, path: KeyPath, value: object, origins: bool) -> 
     return f"{text}  # {loaded.origin(path)}" if origins else text
 
 
-SIZES = ("reserve", "keep_files", "keep_forwards")
+SIZES = ("reserve", "keep_files", "keep_forwards", "keep_result", "max_statement")
 
 
 def toml_value(value: Any, name: str = "") -> str:

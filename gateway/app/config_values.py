@@ -29,6 +29,8 @@ _UNITS = {
 }
 _HOST = re.compile(r"[A-Za-z0-9{]([A-Za-z0-9._{}-]{0,252}[A-Za-z0-9}])?", re.ASCII)
 _PORT = re.compile(r"\d{1,5}", re.ASCII)
+_DIRECTORY = re.compile(r"/[A-Za-z0-9._/{}@+-]{0,90}", re.ASCII)
+"""The whole name of a socket may have 107 letters on Linux."""
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 SECRETS_GO = (
@@ -84,6 +86,11 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
+    def is_socket(self) -> bool:
+        """A directory with a Unix socket in it, and no machine."""
+        return self.host.startswith("/")
+
+    @property
     def is_loopback(self) -> bool:
         """True where only this machine can reach it."""
         try:
@@ -118,6 +125,21 @@ def read_address(text: str) -> Address:
     if not _HOST.fullmatch(host):
         raise ValueError("the host may have only letters, digits, dots and hyphens")
     return Address(host, int(port))
+
+
+def read_server(text: str) -> Address:
+    """As `read_address`, or a directory that holds a PostgreSQL server's socket: `/var/run/postgresql:5432`. Raises
+    ValueError with a sentence."""
+    if not isinstance(text, str):
+        raise ValueError("must be text in quotes")
+    directory, colon, port = text.rpartition(":")
+    if not text.startswith("/"):
+        return read_address(text)
+    if not colon or not _DIRECTORY.fullmatch(directory):
+        raise ValueError('must be a directory and a port, as in "/var/run/postgresql:5432"')
+    if not _PORT.fullmatch(port) or int(port) > 65535:
+        raise ValueError("the port must be a number from 0 to 65535")
+    return Address(directory, int(port))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,12 @@ from gateway.api.schema import (
     SignedInToken,
     SshCertificate,
 )
+from gateway.api.schema_databases import (
+    DatabaseCertificate,
+    DatabaseCertificateAsked,
+    DatabasePassword,
+    DatabasePlace,
+)
 from gateway.api.services import Issuer
 from gateway.app.people import People
 from gateway.app.providers import Providers
@@ -31,7 +37,8 @@ from gateway.identity.authority import Authority
 from gateway.identity.local import LocalPeople
 from gateway.identity.machines import Machines
 from gateway.identity.signing import PersonSigner
-from gateway.identity.tokens import Minted, mint, renewed
+from gateway.identity.tokens import DATABASE, Minted, mint, renewed
+from gateway.identity.x509_signing import ClientSigner, public_key_of, requested_key
 
 if TYPE_CHECKING:
     from gateway.identity.oidc.journey import Journey
@@ -39,6 +46,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("hoop.identity")
 
 DEVICE = "device"
+SSH = "ssh"
+"""The kind of target that takes no password."""
 SIGN_IN = "login"
 """The kind of token that somebody gets who signs in."""
 
@@ -52,6 +61,10 @@ class Place:
     """What the host certificate is for."""
     ssh_host: str
     ssh_port: Callable[[], int]
+    postgres_host: str = ""
+    postgres_port: Callable[[], int] = lambda: 0
+    own_certificate: bool = True
+    """The listener for databases shows a certificate of the gateway's own authority."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +77,7 @@ class Staff:
     machines: Machines
     signer: PersonSigner
     host_authority: Authority
+    client_signer: ClientSigner
 
 
 class FrontDesk:
@@ -163,16 +177,7 @@ class FrontDesk:
             note = _left_out(person.roles - roles)
         if not roles:
             await self._refuse(f"no role of {person.name} can be had by {how}", peer, who.name)
-        await self._ledger.append(
-            SignedIn(
-                actor=person.id,
-                person=person.name,
-                method=person.method,
-                address=peer.address,
-                client=plain(peer.client, 128),
-                browser=browser.address if browser else "",
-            )
-        )
+        await self._ledger.append(_signed_in(person, peer, browser))
         minted = mint(
             person.id,
             roles if how == DEVICE else frozenset(),
@@ -215,11 +220,8 @@ class FrontDesk:
 
     async def certify(self, who: Principal, asked: CertificateAsked, peer: Peer) -> SshCertificate:
         """A certificate for an SSH key. Raises `Refused`, `Fault`."""
-        login = self.settings.login
-        ttl = login.certificate_ttl
-        if who.token_kind != SIGN_IN and who.expires_at is not None:  # a sign-in renews itself
-            ttl = min(ttl, who.expires_at - self._clock.now())
-        bound = asked.bind_address or login.bind_certificates
+        bound = asked.bind_address or self.settings.login.bind_certificates
+        ttl = self._certificate_ttl(who)
         signed = self._staff.signer.sign(
             who, asked.public_key, ttl, address=peer.address if bound else "", token=who.token
         )
@@ -235,13 +237,66 @@ class FrontDesk:
             ssh_port=self._place.ssh_port(),
         )
 
-    async def database_token(self, who: Principal, asked: DatabaseTokenAsked, peer: Peer) -> SignedInToken:
+    def _certificate_ttl(self, who: Principal) -> timedelta:
+        ttl = self.settings.login.certificate_ttl
+        if who.token_kind != SIGN_IN and who.expires_at is not None:  # a sign-in renews itself
+            ttl = min(ttl, who.expires_at - self._clock.now())
+        return ttl
+
+    async def database_token(self, who: Principal, asked: DatabaseTokenAsked, peer: Peer) -> DatabasePassword:
         """A short-lived password for one target. Raises `Refused`, `Fault`."""
         target = self._find(asked.target)
         if target is None or (who.targets and target.name not in who.targets):
             await self._refuse(f'there is no target "{plain(asked.target, 64)}" for you', peer, who.name)
+        if target.kind == SSH:
+            await self._refuse(f"{target.name} is reached over ssh, which takes no password", peer, who.name)
+        token = await self._database_token(who, target.name, plain(asked.label, 64), asked.ttl)
+        return DatabasePassword(**token.model_dump(), place=self._databases())
+
+    async def oauth_token(
+        self, who: Principal, target: str, peer: Peer, browser: Peer | None
+    ) -> SignedInToken:
+        """The same for somebody whose client signs in by itself; `target` is empty for all that they may. Raises
+        `Refused`, `Fault`."""
+        person = self._staff.people.still(who)
+        if person is None:
+            await self._refuse("locked since", peer, who.name)
+        if "person" not in person.roles & frozenset(self.settings.login.device_roles):
+            await self._refuse(f"no role of {person.name} can be had by {DEVICE}", peer, who.name)
+        found = self._find(target) if target else None
+        if target and (found is None or found.kind == SSH):
+            await self._refuse(f'there is no database "{plain(target, 64)}" for you', peer, who.name)
+        await self._ledger.append(_signed_in(person, peer, browser))
+        return await self._database_token(person, found.name if found else "", plain(peer.client, 64))
+
+    async def database_certificate(
+        self, who: Principal, asked: DatabaseCertificateAsked, peer: Peer
+    ) -> DatabaseCertificate:
+        """A certificate that databases know somebody by. Raises `Refused`, `Fault`."""
+        key = requested_key(asked.csr) if asked.csr else public_key_of(asked.public_key)
+        bound = asked.bind_address or self.settings.login.bind_certificates
+        signed = self._staff.client_signer.sign(
+            who, key, self._certificate_ttl(who), address=peer.address if bound else "", token=who.token
+        )
+        await self._ledger.add_certificate(signed.row, signed.event)
+        return DatabaseCertificate(
+            certificate=signed.certificate,
+            serial=str(signed.row.serial),
+            expires_at=signed.row.expires_at,
+            person=who.name,
+            place=self._databases(),
+        )
+
+    def _databases(self) -> DatabasePlace:
+        trusted = self._staff.client_signer.trusted if self._place.own_certificate else ""
+        port = self._place.postgres_port()
+        return DatabasePlace(host=self._place.postgres_host if port else "", port=port, authorities=trusted)
+
+    async def _database_token(
+        self, who: Principal, target: str, label: str, seconds: int = 0
+    ) -> SignedInToken:
         longest = self.settings.login.database_ttl
-        ttl = min(longest, timedelta(seconds=asked.ttl)) if asked.ttl else longest
+        ttl = min(longest, timedelta(seconds=seconds)) if seconds else longest
         now = self._clock.now()
         until = min(filter(None, (now + ttl, who.expires_at)))
         minted = mint(
@@ -250,9 +305,9 @@ class FrontDesk:
             now,
             until,
             actor=who.id,
-            kind="database",
-            target=target.name,
-            label=plain(asked.label, 64),
+            kind=DATABASE,
+            target=target,
+            label=label,
             parent=who.token,
         )
         return await self._hand_out(minted, who, frozenset({"person"}), "")
@@ -281,6 +336,17 @@ class FrontDesk:
         )
         await self._ledger.append(refused)
         raise Refused(why if why.startswith("sign-in") else f"sign-in refused: {why}")
+
+
+def _signed_in(person: Principal, peer: Peer, browser: Peer | None) -> SignedIn:
+    return SignedIn(
+        actor=person.id,
+        person=person.name,
+        method=person.method,
+        address=peer.address,
+        client=plain(peer.client, 128),
+        browser=browser.address if browser else "",
+    )
 
 
 def _left_out(roles: frozenset[str]) -> str:

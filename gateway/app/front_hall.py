@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from gateway.adapters.ssh.door.by_code import Codes
 from gateway.api.services import SignIn
+from gateway.app.config_values import Address
 from gateway.app.desk import FrontDesk, Place, Staff
 from gateway.app.people import People
 from gateway.app.providers import Providers
@@ -22,6 +23,8 @@ from gateway.identity.local import LocalPeople, LocalPerson
 from gateway.identity.machines import Machine, Machines
 from gateway.identity.passwords import Hashing
 from gateway.identity.signing import HostSigner, PersonSigner, TargetSigner
+from gateway.identity.x509_authority import X509Authority
+from gateway.identity.x509_signing import ClientSigner, ServerSigner
 from gateway.session.doorbell import Doorbell
 from gateway.session.live import LiveSessions
 
@@ -38,6 +41,7 @@ class FrontHall:
         live: LiveSessions,
         find: Callable[[str], Target | None],
         ssh_port: Callable[[], int],
+        postgres_port: Callable[[], int] = lambda: 0,
     ) -> None:
         directory = settings.gateway.data_dir / "ca"
         self._ledger = ledger
@@ -46,12 +50,15 @@ class FrontHall:
             Authority(directory, "user"),
             Authority(directory, "host"),
             Authority(directory, "target"),
+            Authority(directory, "database"),
         )
-        user, host, target = self._authorities
+        user, host, target, database = self._authorities
+        databases = X509Authority(database)
         sealer = sealing.load_or_make(settings.gateway.data_dir / "sealing.key")
-        self.people = People(settings, ledger, clock, user)
+        self.people = People(settings, ledger, clock, user, databases)
         self.host_signer = HostSigner(host, clock)
         self.target_signer = TargetSigner(target, clock)
+        self.server_signer = ServerSigner(databases, clock)
         self.doorbell = Doorbell(ledger, clock, settings.login.code_ttl)
         self._hashing = Hashing()
         self._providers = Providers(clock, sealer, secrets, settings.login.recheck)
@@ -71,9 +78,16 @@ class FrontHall:
             machines=self._machines,
             signer=PersonSigner(user, clock),
             host_authority=host,
+            client_signer=ClientSigner(databases, clock),
         )
         place = Place(
-            name=settings.gateway.name, hosts=hosts(settings), ssh_host=_ssh_host(settings), ssh_port=ssh_port
+            name=settings.gateway.name,
+            hosts=hosts(settings),
+            ssh_host=_host(settings, settings.listen.ssh),
+            ssh_port=ssh_port,
+            postgres_host=_host(settings, settings.listen.postgres),
+            postgres_port=postgres_port,
+            own_certificate=settings.postgres.certificate is None,
         )
         self.desk = FrontDesk(staff, ledger, clock, place, settings, find)
         self.watchman = Watchman(self.people.directory, live, self._providers, self.desk.look_around)
@@ -139,11 +153,10 @@ def hosts(settings: Settings) -> tuple[str, ...]:
     return (named,) if named else ()
 
 
-def _ssh_host(settings: Settings) -> str:
+def _host(settings: Settings, listening: Address | None) -> str:
     named = hosts(settings)
     if named:
         return named[0]
-    listening = settings.listen.ssh
     return listening.host if listening is not None and not listening.is_everywhere else ""
 
 

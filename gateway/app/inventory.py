@@ -40,5 +40,13 @@ class Targets:
             return None
         for pattern in self._patterns:
             if fnmatchcase(name, pattern.name):
-                return replace(pattern, name=name, host=pattern.host.replace("{name}", name))
+                return _named(pattern, name)
         return None
+
+
+def _named(pattern: Target, name: str) -> Target:
+    """The one of these whose name is this."""
+    options = dict(pattern.options)
+    if "hosts" in options:
+        options["hosts"] = tuple((host.replace("{name}", name), port) for host, port in options["hosts"])
+    return replace(pattern, name=name, host=pattern.host.replace("{name}", name), options=options)

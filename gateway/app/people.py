@@ -15,10 +15,13 @@ from gateway.identity.certificates import CertificateIdentities
 from gateway.identity.directory import Configured, Directory
 from gateway.identity.machine_secrets import machine_id
 from gateway.identity.tokens import FOR_THE_API, TokenIdentities
+from gateway.identity.x509_authority import X509Authority
+from gateway.identity.x509_people import X509Identities
 
 
 class People:
-    """`session.lobby.Identities`, by whatever people show. Whoever is disabled or locked is nobody."""
+    """`session.lobby.Identities` and `DatabaseIdentities`, by whatever people show. Whoever is disabled or locked is
+    nobody."""
 
     def __init__(
         self,
@@ -26,11 +29,13 @@ class People:
         register: Register,
         clock: Clock,
         authority: Authority,
+        databases: X509Authority,
     ) -> None:
-        """`authority` is the one whose certificates let people in."""
+        """The authorities are those whose certificates let people in: over SSH, and to databases."""
         self.directory = Directory(register, clock)
         self.tokens = TokenIdentities(register, clock, self.directory.find)
         self._certificates = CertificateIdentities(authority, register, clock, self.directory.find)
+        self._x509 = X509Identities(databases, register, clock, self.directory.find)
         self.replace(settings)
 
     def replace(self, settings: Settings) -> None:
@@ -51,6 +56,14 @@ class People:
     async def by_token(self, token: str, kinds: Collection[str] = FOR_THE_API) -> Principal | None:
         """Who was this token made for?"""
         return await self.tokens.by_token(token, kinds)
+
+    async def by_database_token(self, token: str) -> Principal:
+        """Who was this password for databases made for?"""
+        return await self.tokens.by_database_token(token)
+
+    async def by_x509(self, der: bytes, address: str) -> Principal:
+        """For whom was this certificate for databases made, and may it be used from there?"""
+        return await self._x509.by_x509(der, address)
 
     def still(self, principal: Principal) -> Principal | None:
         """Whoever came in, as they are now. None: they may not come in any more."""

@@ -1,11 +1,11 @@
 """The settings: what `hoop.toml` may say, as strict and frozen models.
 
 A field here is a key in the file; docs/configuration.md describes each, and a test keeps that complete. What is about
-people and how they sign in is in settings_people.py, what kinds of values there are in settings_kinds.py. What needs
-a look at more than one key is in config_checks.py; how a file becomes Settings is in config_file.py.
+people and how they sign in is in settings_people.py, about targets in settings_targets.py, what kinds of values there
+are in settings_kinds.py. What needs a look at more than one key is in config_checks.py; how a file becomes Settings
+is in config_file.py.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,17 +15,10 @@ from pydantic import AfterValidator, Field, Strict, ValidationInfo, model_valida
 
 from gateway.adapters.ssh.door.settings import CIPHERS_FOR_PEOPLE
 from gateway.app.settings_kinds import (
-    MACHINE_NAME,
-    PERSON_NAME,
-    TARGET_NAME,
     Cipher,
-    CommandPattern,
     Duration,
     FilePath,
-    Group,
     HostName,
-    Key,
-    KeyRef,
     Line,
     ListenAddress,
     Network,
@@ -33,14 +26,15 @@ from gateway.app.settings_kinds import (
     SecretRef,
     Size,
     Table,
-    VariableNames,
     Word,
     directory_of,
     each_once,
     from_to,
 )
 from gateway.app.settings_people import IssuerTable, LoginTable, MachineTable, Person, RolesTable
+from gateway.app.settings_postgres import PostgresTable
 from gateway.app.settings_secrets import SecretsTable, VaultTable
+from gateway.app.settings_targets import OneTarget
 
 
 def _store_url(given: str) -> str:
@@ -63,6 +57,7 @@ class ListenTable(Table):
     """`[listen]`: a door that is not named stays closed."""
 
     ssh: ListenAddress | None = None
+    postgres: ListenAddress | None = None
     api: ListenAddress | None = None
     admin: ListenAddress | None = None
     proxies: Annotated[tuple[Network, ...], Strict(False)] = ()
@@ -110,39 +105,6 @@ class SshTable(Table):
     banner: Annotated[tuple[Line, ...], Strict(False), Field(max_length=20)] = ()
 
 
-class AccountTable(Table):
-    """`accounts` of a target: which account somebody has there."""
-
-    group: Group | None = None
-    person: Annotated[str, Field(pattern=PERSON_NAME)] | None = None
-    user: Word
-
-
-class TargetTable(Table):
-    """`[[target]]`: a machine, or with a `*` in its name every machine whose name fits."""
-
-    name: Annotated[str, Field(pattern=TARGET_NAME)]
-    kind: Literal["ssh"]
-    to: ListenAddress
-    labels: Mapping[Word, str] = Field(default_factory=dict)
-    user: Word
-    logins: Annotated[tuple[Word, ...], Strict(False)] = ()
-    accounts: Annotated[tuple[AccountTable, ...], Strict(False)] = ()
-    auth: Literal["ca"] | None = None
-    key: KeyRef | None = None
-    password: SecretRef | None = None
-    host_keys: Annotated[tuple[Key, ...], Strict(False)] = ()
-    known_hosts: FilePath | None = None
-    host_ca: Annotated[tuple[Key, ...], Strict(False)] = ()
-    via: Annotated[str, Field(pattern=MACHINE_NAME)] | None = None
-    shell: Literal["full", "none"] = "full"
-    commands: Annotated[tuple[CommandPattern, ...], Strict(False)] = ()
-    agent_forwarding: bool = False
-    environment: Annotated[tuple[VariableNames, ...], Strict(False)] = ()
-    keep_files: Size = 0
-    keep_forwards: Size = 16 << 20
-
-
 class PolicyTable(Table):
     """`[policy]`: where rules are, besides those in the main file."""
 
@@ -158,12 +120,13 @@ class Settings(Table):
     tls: TlsTable | None = None
     store: StoreTable
     ssh: SshTable
+    postgres: PostgresTable = PostgresTable()
     login: LoginTable = LoginTable()
     issuer: Annotated[tuple[IssuerTable, ...], Strict(False)] = ()
     roles: RolesTable = RolesTable()
     person: Annotated[tuple[Person, ...], Strict(False)] = ()
     machine: Annotated[tuple[MachineTable, ...], Strict(False)] = ()
-    target: Annotated[tuple[TargetTable, ...], Strict(False)] = ()
+    target: Annotated[tuple[OneTarget, ...], Strict(False)] = ()
     policy: PolicyTable = PolicyTable()
     secrets: SecretsTable = SecretsTable()
     vault: VaultTable | None = None

@@ -3,7 +3,7 @@
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Verdict
-from gateway.policy.decide import decide, watches_typing
+from gateway.policy.decide import decide, lets_in, watches_typing
 from gateway.policy.rules import Policy
 from gateway.session.organs import Judge
 
@@ -27,4 +27,9 @@ def _judge(policy: Policy) -> Judge:
     def verdict(operation: Operation, session: Session) -> Verdict:
         return decide(policy, operation, session)
 
-    return Judge(verdict, policy.revision, lambda session: watches_typing(policy, session))
+    return Judge(
+        verdict,
+        policy.revision,
+        watches_typing=lambda session: watches_typing(policy, session),
+        lets_in=lambda session: lets_in(policy, session),
+    )

@@ -1,9 +1,12 @@
-"""From settings to what the rooms take: targets, the SSH door, directories. Pure translation, and `mkdir`."""
+"""From settings to what the rooms take: targets, the doors, directories. Pure translation, and `mkdir`."""
 
 from pathlib import Path
+from typing import Any
 
+from gateway.adapters.postgres.greeting.door import PostgresDoor
 from gateway.adapters.ssh.door.settings import SshDoor
-from gateway.app.settings import Settings, TargetTable
+from gateway.app.settings import Settings
+from gateway.app.settings_targets import AnyTarget, PostgresTarget, SshTarget
 from gateway.core.errors import Misconfigured
 from gateway.core.people import Target
 
@@ -14,32 +17,57 @@ def targets(settings: Settings) -> list[Target]:
     return [_target(table, trusted) for table in settings.target]
 
 
-def _target(table: TargetTable, trusted: Path) -> Target:
+def _target(table: AnyTarget, trusted: Path) -> Target:
+    first = table.servers[0]
+    options = _ssh(table, trusted) if isinstance(table, SshTarget) else _postgres(table)
     return Target(
         name=table.name,
         kind=table.kind,
-        host=table.to.host,
-        port=table.to.port,
+        host=first.host,
+        port=first.port,
         user=table.user,
         labels=dict(table.labels),
         options={
             "logins": table.logins,
             "accounts": tuple(account.model_dump(exclude_none=True) for account in table.accounts),
-            "auth": table.auth,
-            "key": table.key.as_mapping() if table.key else None,
             "password": table.password.as_mapping() if table.password else None,
-            "host_keys": [key.openssh for key in table.host_keys],
-            "known_hosts": [str(path) for path in (table.known_hosts, trusted) if path is not None],
-            "host_ca": [key.openssh for key in table.host_ca],
-            "via": table.via,
-            "shell": table.shell,
-            "commands": table.commands,
-            "agent_forwarding": table.agent_forwarding,
-            "environment": table.environment,
-            "keep_files": table.keep_files,
-            "keep_forwards": table.keep_forwards,
+            "key": table.key.as_mapping() if table.key else None,
+            **options,
         },
     )
+
+
+def _ssh(table: SshTarget, trusted: Path) -> dict[str, Any]:
+    return {
+        "auth": table.auth,
+        "host_keys": [key.openssh for key in table.host_keys],
+        "known_hosts": [str(path) for path in (table.known_hosts, trusted) if path is not None],
+        "host_ca": [key.openssh for key in table.host_ca],
+        "via": table.via,
+        "shell": table.shell,
+        "commands": table.commands,
+        "agent_forwarding": table.agent_forwarding,
+        "environment": table.environment,
+        "keep_files": table.keep_files,
+        "keep_forwards": table.keep_forwards,
+    }
+
+
+def _postgres(table: PostgresTarget) -> dict[str, Any]:
+    return {
+        "hosts": tuple((server.host, server.port) for server in table.to),
+        "database": table.database,
+        "certificate": str(table.certificate) if table.certificate else None,
+        "tls": table.tls,
+        "ca_file": str(table.ca_file) if table.ca_file else None,
+        "server_name": table.server_name,
+        "session_attrs": table.session_attrs,
+        "options": table.options,
+        "keep_rows": table.keep_rows,
+        "keep_result": table.keep_result,
+        "each_statement": table.each_statement,
+        "psql": table.psql,
+    }
 
 
 def make_directories(settings: Settings) -> None:
@@ -73,7 +101,27 @@ def ssh_door(settings: Settings, names: tuple[str, ...]) -> SshDoor:
     )
 
 
+def postgres_door(settings: Settings, names: tuple[str, ...]) -> PostgresDoor:
+    """What the PostgreSQL adapter needs to listen."""
+    postgres = settings.postgres
+    return PostgresDoor(
+        certificate=postgres.certificate,
+        key=postgres.key,
+        names=names,
+        login_grace=postgres.login_grace.total_seconds(),
+        connect_timeout=postgres.connect_timeout.total_seconds(),
+        keepalive=postgres.keepalive.total_seconds(),
+        max_statement=postgres.max_statement,
+        max_connections=postgres.max_connections,
+        max_connections_per_address=postgres.max_connections_per_address,
+        max_unauthenticated=postgres.max_unauthenticated,
+        login_failures_per_address=postgres.login_failures_per_address,
+        login_failures_per_name=postgres.login_failures_per_name,
+        login_failure_window=postgres.login_failure_window.total_seconds(),
+    )
+
+
 def needs_restart(old: Settings, new: Settings) -> bool:
     """Something changed that a reload does not touch."""
-    tables = ("gateway", "listen", "tls", "store", "ssh", "secrets", "vault")
+    tables = ("gateway", "listen", "tls", "store", "ssh", "postgres", "secrets", "vault")
     return any(getattr(old, table) != getattr(new, table) for table in tables)

@@ -33,7 +33,7 @@ COMMANDS = (
         ("config", "show"), "Print the configuration with every default filled in.", "gateway.cli.config:show"
     ),
     Command(("target", "ls"), "List the targets.", "gateway.cli.targets:ls"),
-    Command(("target", "trust"), "Pin a target's host key.", "gateway.cli.targets:trust"),
+    Command(("target", "trust"), "Pin the host key of a target of kind ssh.", "gateway.cli.targets:trust"),
     Command(("token", "create"), "Make an API token and print it once.", "gateway.cli.tokens:create"),
     Command(("token", "ls"), "List the tokens.", "gateway.cli.tokens:ls"),
     Command(("token", "revoke"), "End a token now.", "gateway.cli.tokens:revoke"),

@@ -30,7 +30,10 @@ def export(
     /,
     *,
     as_: Annotated[
-        Literal["cast2", "txt"], Parameter(name="--as", help="asciicast for players, or plain text.")
+        Literal["cast2", "txt", "jsonl"],
+        Parameter(
+            name="--as", help="asciicast for players, plain text, or a JSON object for each statement."
+        ),
     ] = "cast2",
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], help="A new file, instead of standard output.")

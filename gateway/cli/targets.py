@@ -13,28 +13,31 @@ from gateway.cli.talk import ask, is_watched, rows, say
 
 if TYPE_CHECKING:
     from gateway.app.config_keys import PublicKey
-    from gateway.app.settings import Settings, TargetTable
+    from gateway.app.settings import Settings
+    from gateway.app.settings_targets import AnyTarget
+    from gateway.core.people import Target
 
 
 def ls(*, config: ConfigPath = DEFAULT_CONFIG, output: Listing = "table") -> int:
     """List the targets.
 
-    HOST KEY says where the gateway knows the machine from: the configuration, `target trust`, or not at all - then
-    it refuses to connect. For a pattern it depends on the machine.
+    KNOWN BY says where the gateway knows the machine from: by its host key from the configuration, by one that
+    `target trust` has pinned, or not at all - then it refuses to connect. For a pattern it depends on the machine. Of
+    a database it says what `tls` does.
     """
     settings = load(config).settings
     listed = [
         {
             "name": target.name,
             "kind": target.kind,
-            "to": str(target.to),
+            "to": ", ".join(map(str, target.servers)),
             "user": target.user,
             "labels": dict(target.labels),
-            "host_key": known(settings, target),
+            "known_by": known(settings, target),
         }
         for target in settings.target
     ]
-    rows(output, ("NAME", "KIND", "TO", "USER", "LABELS", "HOST KEY"), listed)
+    rows(output, ("NAME", "KIND", "TO", "USER", "LABELS", "KNOWN BY"), listed)
     return 0
 
 
@@ -48,7 +51,7 @@ def trust(
         bool, Parameter(negative="", help="Pin the new key although another one is pinned.")
     ] = False,
 ) -> int:
-    """Pin a target's host key.
+    """Pin the host key of a target of kind ssh.
 
     Dials the target, shows the fingerprints of the host keys it shows, and asks. Compare them with what the machine
     itself says: `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`.
@@ -115,16 +118,14 @@ def _place(settings: "Settings", name: str) -> _Place:
     from gateway.app.config_problems import did_you_mean
     from gateway.app.inventory import Targets
     from gateway.cli.pins import name_in_file
-    from gateway.core.people import Target
 
-    inventory = Targets(
-        Target(table.name, table.kind, table.to.host, table.to.port, options={"host_keys": table.host_keys})
-        for table in settings.target
-    )
+    inventory = Targets(_listed(table) for table in settings.target)
     found = inventory.find(name)
     if found is None:
         hint = did_you_mean(name, [table.name for table in settings.target])
         raise NotFound(f'there is no target "{name}"{hint}')
+    if found.kind != "ssh":
+        raise BadUsage(f"{name} has no host key to pin: its certificate is checked as tls and ca_file say")
     return _Place(
         found.host,
         found.port,
@@ -132,6 +133,15 @@ def _place(settings: "Settings", name: str) -> _Place:
         settings.known_hosts,
         found.options["host_keys"],
     )
+
+
+def _listed(table: "AnyTarget") -> "Target":
+    from gateway.app.settings_targets import SshTarget
+    from gateway.core.people import Target
+
+    first = table.servers[0]
+    keys = table.host_keys if isinstance(table, SshTarget) else ()
+    return Target(table.name, table.kind, first.host, first.port, options={"host_keys": keys})
 
 
 def _changed(keys: "list[PublicKey]", known: "list[PublicKey]") -> "list[PublicKey]":
@@ -158,13 +168,17 @@ def _confirmed(name: str) -> bool:
     return ask(f"Trust {name} with these keys? Type yes") == "yes"
 
 
-def known(settings: "Settings", target: "TargetTable") -> str:
-    """Where the gateway knows the machine from: `configured`, `pinned`, `each` of a pattern, or `unknown`."""
+def known(settings: "Settings", target: "AnyTarget") -> str:
+    """Where the gateway knows the machine from: `configured`, `pinned`, `each` of a pattern, or `unknown`. Of a
+    database, how it knows its server."""
+    from gateway.app.settings_targets import SshTarget
     from gateway.cli import pins
 
+    if not isinstance(target, SshTarget):
+        return "socket" if all(server.is_socket for server in target.servers) else f"tls {target.tls}"
     if target.host_keys or target.host_ca or target.known_hosts is not None:
         return "configured"
-    if "*" in target.name:
+    if target.is_pattern:
         return "each"
     name = pins.name_in_file(target.to.host, target.to.port)
     return "pinned" if pins.pinned(settings.known_hosts, name) else "unknown"

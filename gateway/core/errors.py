@@ -29,11 +29,23 @@ class Refused(HoopError):
 class Denied(HoopError):
     """An operation was stopped. `state` is one of the fixed words people are shown."""
 
-    def __init__(self, sentence: str, *, state: State, rule: str, request: str = "") -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        state: State,
+        rule: str,
+        request: str = "",
+        reason: str = "",
+        revision: str = "",
+    ) -> None:
+        """`reason`: the part of the sentence that a rule or a person has said."""
         super().__init__(sentence)
         self.state: State = state
         self.rule = rule
         self.request = request
+        self.reason = reason
+        self.revision = revision
 
 
 class Unreachable(HoopError):

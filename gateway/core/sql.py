@@ -21,6 +21,18 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Copying:
+    """What a COPY says about the stream that it makes or takes."""
+
+    columns: tuple[str, ...]
+    """Empty: all of the table's, or those of the query."""
+    options: tuple[tuple[str, str], ...]
+    """Lower-case names and values as they mean it: ("format", "csv"), ("delimiter", ";"), ("header", "true")."""
+    sends: bool
+    """COPY TO STDOUT: the server sends the stream to the client."""
+
+
+@dataclass(frozen=True, slots=True)
 class SqlFacts:
     """Of one statement."""
 
@@ -51,6 +63,8 @@ class SqlFacts:
     """Settings that it changes, and to what; empty for the default."""
     shape: str = ""
     """The same for statements that differ in constants only."""
+    copying: Copying | None = None
+    """Of COPY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +80,18 @@ class Reading:
 def unknown(text: str, why: str) -> SqlFacts:
     """A statement of which nothing is known but its text."""
     return SqlFacts("unknown", text, frozenset({Effect.UNKNOWN}), certain=False, why=why)
+
+
+_CHANGES = frozenset({Effect.DEFINE, Effect.UNKNOWN})
+_KEEPS = frozenset({"vacuum", "analyze", "reindex", "cluster", "comment", "refresh", "checkpoint"})
+
+
+def changes_catalog(facts: SqlFacts) -> bool:
+    """Whether names, columns, views or functions may be others afterwards: what is known of the database is in
+    doubt from here on, and has to be read again once the change is committed. Functions that somebody wrote may do
+    so as well; that is not counted, because then nothing would ever be known for long."""
+    if not facts.certain:
+        return True
+    if facts.verb not in _KEEPS and facts.effects & _CHANGES:
+        return True
+    return any(changes_catalog(inner) for inner in facts.inner)

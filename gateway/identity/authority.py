@@ -1,4 +1,4 @@
-"""The gateway's certificate authorities: for people at its door, for its own host key, and for targets.
+"""The gateway's certificate authorities: for people at its door, for its own host key, for targets, for databases.
 
 Each is a directory of numbered keys. They are trusted until they are retired, which the newest can not be. A
 `NNNN.key` counts for nothing without its `NNNN.pub`, which comes last and goes first. Other processes may add and
@@ -9,12 +9,12 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol, get_args
+from typing import Final, Literal, Protocol, get_args
 
 import asyncssh
 
@@ -23,13 +23,19 @@ from gateway.core.events import AuthorityRotated, Event
 from gateway.core.private_file import NotPrivate, make_private, read_private
 from gateway.identity.ssh_keys import key_blob, key_fingerprint
 
-AuthorityKind = Literal["user", "host", "target"]
-"""`user` signs people's certificates for the gateway's door, `host` the gateway's own host key, and `target` the
-short-lived certificates that open targets. Never the same key: each is trusted by others."""
+AuthorityKind = Literal["user", "host", "target", "database"]
+"""`user` signs people's certificates for the gateway's door, `host` the gateway's own host key, `target` the
+short-lived certificates that open targets, and `database` what clients of databases and the gateway know each other
+by. Never the same key: each is trusted by others."""
 
 KINDS: tuple[AuthorityKind, ...] = get_args(AuthorityKind)
 
-_KEY_TYPE = "ssh-ed25519"
+_KEY_TYPES: Mapping[AuthorityKind, str] = {
+    "user": "ssh-ed25519",
+    "host": "ssh-ed25519",
+    "target": "ssh-ed25519",
+    "database": "ecdsa-sha2-nistp256",  # there are clients of databases whose TLS knows no ed25519
+}
 _NAME = re.compile(r"([0-9]{4})\.(key|pub|retired)", re.ASCII)
 _LAST = 9999
 _SETTLED = 1_000_000_000
@@ -62,14 +68,14 @@ class Authority:
 
     def __init__(self, directory: Path, kind: AuthorityKind) -> None:
         self.kind: AuthorityKind = kind
-        self._place = directory / kind
+        self.place: Final = directory / kind
         self._seen: tuple[object, tuple[AuthorityKey, ...]] | None = None
         self._private: dict[AuthorityKey, asyncssh.SSHKey] = {}
 
     def trusted(self) -> tuple[AuthorityKey, ...]:
         """Every key whose signatures count, oldest first."""
         try:
-            about = self._place.stat()
+            about = self.place.stat()
             stamp = (about.st_ino, about.st_mtime_ns)
             if self._seen is not None and self._seen[0] == stamp:
                 return self._seen[1]
@@ -77,7 +83,7 @@ class Authority:
         except FileNotFoundError:
             return ()
         except OSError as problem:
-            raise self._unusable(self._place, (problem.strerror or "unknown reason").lower()) from problem
+            raise self._unusable(self.place, (problem.strerror or "unknown reason").lower()) from problem
         self._seen = (stamp, keys) if time.time_ns() - about.st_mtime_ns > _SETTLED else None
         return keys
 
@@ -99,7 +105,7 @@ class Authority:
     def add(self, key: asyncssh.SSHKey) -> AuthorityKey:
         """From now on this key signs. It becomes trusted with its last file, so nobody ever sees half of it."""
         try:
-            self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.place.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._alone():
                 number = f"{self._last_number() + 1:04}"
                 if int(number) > _LAST:
@@ -109,11 +115,11 @@ class Authority:
                 make_private(self._file(number, "pub"), key.export_public_key())
                 return self._read_public(self._file(number, "pub"))
         except OSError as problem:
-            raise self._unusable(self._place, (problem.strerror or "unknown reason").lower()) from problem
+            raise self._unusable(self.place, (problem.strerror or "unknown reason").lower()) from problem
 
     def retire(self, number: str) -> AuthorityKey:
         """Trust an older key no longer. Its private half is deleted. Raises `Refused`."""
-        if not self._place.is_dir():
+        if not self.place.is_dir():
             raise Refused(f"there is no {self.kind} authority {number}")
         try:
             with self._alone():
@@ -123,7 +129,7 @@ class Authority:
                 self._file(key.number, "key").unlink(missing_ok=True)
                 return key
         except OSError as problem:
-            raise self._unusable(self._place, (problem.strerror or "unknown reason").lower()) from problem
+            raise self._unusable(self.place, (problem.strerror or "unknown reason").lower()) from problem
 
     def retirable(self, number: str) -> AuthorityKey:
         """The key of this number. Raises `Refused` where it is not known or can not be done without."""
@@ -138,14 +144,14 @@ class Authority:
         return found
 
     def _file(self, number: str, ending: str) -> Path:
-        return self._place / f"{number}.{ending}"
+        return self.place / f"{number}.{ending}"
 
     def _read(self) -> tuple[AuthorityKey, ...]:
         keys = []
-        for name in sorted(path.name for path in self._place.iterdir()):
+        for name in sorted(path.name for path in self.place.iterdir()):
             if _NAME.fullmatch(name) and name.endswith(".pub"):
                 with suppress(FileNotFoundError):  # it was retired this moment
-                    keys.append(self._read_public(self._place / name))
+                    keys.append(self._read_public(self.place / name))
         return tuple(keys)
 
     def _read_public(self, path: Path) -> AuthorityKey:
@@ -158,8 +164,8 @@ class Authority:
             asyncssh.import_public_key(line)
         except (ValueError, asyncssh.KeyImportError):
             raise self._unusable(path, "it is not a public key") from None
-        if words[0] != _KEY_TYPE:
-            raise self._unusable(path, "it is not an ed25519 key")
+        if words[0] != _KEY_TYPES[self.kind]:
+            raise self._unusable(path, f"it is not an {_KEY_TYPES[self.kind].removeprefix('ssh-')} key")
         return AuthorityKey(path.stem, line, blob, datetime.fromtimestamp(made_at, UTC))
 
     def _read_private(self, public: AuthorityKey) -> asyncssh.SSHKey:
@@ -177,13 +183,13 @@ class Authority:
         return key
 
     def _last_number(self) -> int:
-        names = (_NAME.fullmatch(path.name) for path in self._place.iterdir())
+        names = (_NAME.fullmatch(path.name) for path in self.place.iterdir())
         return max((int(name[1]) for name in names if name), default=0)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Of several who change the directory at one time, each has its turn."""
-        opened = os.open(self._place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        opened = os.open(self.place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(opened, fcntl.LOCK_EX)
             yield
@@ -197,7 +203,7 @@ class Authority:
 
 async def rotate(authority: Authority, book: Book, actor: str = "") -> AuthorityKey:
     """Make a new key that signs from now on. It is in the ledger before it is there."""
-    key = asyncssh.generate_private_key(_KEY_TYPE)
+    key = asyncssh.generate_private_key(_KEY_TYPES[authority.kind])
     fingerprint = key_fingerprint(key.public_data)
     await book.append(AuthorityRotated(actor=actor, authority=authority.kind, fingerprint=fingerprint))
     return authority.add(key)

@@ -129,11 +129,11 @@ def _check_options(fields: CertificateFields, address: str) -> None:
         raise Refused(f"certificate has an option that is not honoured here: {plain(min(unknown), 40)}")
     if SOURCE_ADDRESS in fields.critical:
         allowed = option_value(fields.critical[SOURCE_ADDRESS]).split(",")
-        if not _is_within(address, allowed):
+        if not is_within(address, allowed):
             raise Refused("certificate is for another address")
 
 
-def _is_within(address: str, networks: list[str]) -> bool:
+def is_within(address: str, networks: list[str]) -> bool:
     try:
         here = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -17,6 +17,9 @@ from gateway.identity.ssh_keys import KeyIdentities
 REMEMBERED = timedelta(days=31)
 """Of what was revoked, as much is remembered. Nothing that expires lasts longer than that."""
 
+BY_CERTIFICATE = frozenset({"ssh-certificate", "x509-certificate"})
+"""The methods that name a certificate by its serial number."""
+
 RolesOf = Callable[[frozenset[str]], frozenset[str]]
 """The roles that groups bring."""
 
@@ -120,7 +123,7 @@ class Directory:
         how, _, what = principal.method.partition(" ")
         if how == "ssh-key":
             return self._keys.still(principal) and self._as_before(person, principal)
-        if how == "ssh-certificate" and int(what) in self._dead_certificates:
+        if how in BY_CERTIFICATE and int(what) in self._dead_certificates:
             return None
         if principal.token in self._dead_tokens:
             return None

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-from gateway.core.errors import Fault
+from gateway.core.errors import Fault, Refused
 from gateway.core.events import TokenCreated, TokenRenewed
 from gateway.core.ids import new_token_id
 from gateway.core.people import Principal
@@ -27,6 +27,9 @@ _NOBODY = sha256(b"no token has this digest").hexdigest()
 
 FOR_THE_API = frozenset({"api", "login", "machine"})
 """The kinds of tokens that the API takes. The others open one thing each."""
+
+DATABASE = "database"
+"""The kind that is a password for databases, and opens nothing else."""
 
 NOTED_EVERY = timedelta(minutes=1)
 NOTED_MOST = 10_000
@@ -123,8 +126,26 @@ class TokenIdentities:
     async def by_token(self, token: str, kinds: Collection[str] = FOR_THE_API) -> Principal | None:
         """None: malformed, unknown, wrong, revoked, expired, of another kind, or the person is no longer there."""
         row = await self.row_of(token)
-        if row is None or row.kind not in kinds:
-            return None
+        return None if row is None or row.kind not in kinds else await self._whose(row)
+
+    async def by_database_token(self, token: str) -> Principal:
+        """Whose password for databases is this? Raises `Refused`: only who has the right secret is told more
+        than that it is not valid."""
+        row = await self._right(token)
+        if row is None:
+            raise Refused("the password was not a valid hoop-tui token")
+        if row.kind != DATABASE:
+            raise Refused("the password was a token, but not one for databases")
+        if row.revoked:
+            raise Refused("the password was not a valid hoop-tui token (revoked)")
+        if self._is_over(row):
+            raise Refused(f"the password was not a valid hoop-tui token (expired {self._ago(row)} ago)")
+        person = await self._whose(row)
+        if person is None:
+            raise Refused("the password was a token of somebody who may not come in")
+        return person
+
+    async def _whose(self, row: TokenRow) -> Principal | None:
         person = self._lookup(row.person)
         if person is None:
             return None
@@ -141,17 +162,29 @@ class TokenIdentities:
 
     async def row_of(self, token: str) -> TokenRow | None:
         """What is kept of this token, if it is good now."""
+        row = await self._right(token)
+        return None if row is None or row.revoked or self._is_over(row) else row
+
+    async def _right(self, token: str) -> TokenRow | None:
+        """What is kept of this token, whether or not it is good any more."""
         found = _TOKEN.fullmatch(token)
         if found is None:
             return None
         row = await self._tokens.token(found[1])
         # An unknown id costs the same comparison as a wrong secret.
         right = hmac.compare_digest(_digest(found[2]), row.digest if row else _NOBODY)
-        if row is None or not right or row.revoked:
-            return None
-        if row.expires_at is not None and self._clock.now() >= row.expires_at:
-            return None
-        return row
+        return row if right else None
+
+    def _is_over(self, row: TokenRow) -> bool:
+        return row.expires_at is not None and self._clock.now() >= row.expires_at
+
+    def _ago(self, row: TokenRow) -> str:
+        assert row.expires_at is not None
+        seconds = int((self._clock.now() - row.expires_at).total_seconds())
+        for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+            if seconds >= length:
+                return f"{seconds // length} {unit}"
+        return f"{max(seconds, 1)} s"
 
     async def _note_use(self, row: TokenRow) -> None:
         """Once a minute is enough to tell a token that nobody uses. That it can not be noted stops nobody."""

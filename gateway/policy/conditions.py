@@ -5,17 +5,24 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.core.operation import Effect
-from gateway.policy import destinations, paths
+from gateway.policy import destinations, paths, statements
 from gateway.policy.glob import matches
-from gateway.policy.predicates import FIELDS, PROTOCOLS
+from gateway.policy.predicates import FIELDS
 from gateway.policy.rules import Condition
 from gateway.policy.scope import possible_verbs
-from gateway.policy.verbs import HAVE_IT, VERBS
+from gateway.policy.verbs import HAVE_IT, PROTOCOLS, VERBS
 from gateway.policy.wrong import Wrong, did_you_mean
 
 _CLOSED = {"verb": VERBS, "protocol": PROTOCOLS, "effect": tuple(effect.value for effect in Effect)}
 """Fields whose values come from a list: a pattern that fits none of them can never be true."""
-_PROBLEMS = {"path": paths.pattern_problem, "destination": destinations.pattern_problem}
+_PROBLEMS = {
+    "path": paths.pattern_problem,
+    "destination": destinations.pattern_problem,
+    "table": statements.name_problem,
+    "function": statements.name_problem,
+}
+_SHORT = 12
+"""So many verbs are listed one by one where a rule can never fire."""
 
 
 def read_conditions(given: Any, where: str) -> tuple[Condition, ...]:
@@ -33,13 +40,19 @@ def _contradiction(where: str, conditions: tuple[Condition, ...]) -> Wrong:
     facts = [c.field for c in conditions if c.field in HAVE_IT]
     verbs = next((c.values for c in conditions if c.field == "verb"), ())
     for fact in facts:
-        if verbs and not any(matches(value, verb) for value in verbs for verb in HAVE_IT[fact]):
+        if verbs and not any(matches(value, verb) for value in verbs for verb in HAVE_IT[fact][1]):
             return Wrong((where, fact), f"can never fire: {', '.join(verbs)} has no {fact}, {_who(fact)}")
+    protocols = next((c.values for c in conditions if c.field == "protocol"), ())
+    if not facts or (len(facts) == 1 and protocols):
+        asked = ", ".join(verbs) or facts[0]
+        return Wrong((where, "protocol"), f"can never fire: there is no {asked} over {', '.join(protocols)}")
     return Wrong((where, facts[-1]), f"can never fire: nothing has {' and '.join(facts)} at once")
 
 
 def _who(fact: str) -> str:
-    *most, last = HAVE_IT[fact]
+    *most, last = HAVE_IT[fact][1]
+    if len(most) >= _SHORT:
+        return f"only {', '.join(most[:5])} and other statements have"
     return f"only {', '.join(most)} and {last} have"
 
 
@@ -53,10 +66,19 @@ def _conditions(given: dict[str, Any], where: str) -> Iterator[Condition]:
         if field == "label":
             yield from _labels(value, where)
             continue
+        if field == "has_where":
+            yield _yes_or_no(value, (where, field))
+            continue
         values = _values(value, (where, field))
         for each in values:
             _check(field, each, (where, field))
         yield Condition(field, values)
+
+
+def _yes_or_no(given: Any, path: tuple[str, ...]) -> Condition:
+    if not isinstance(given, bool):
+        raise Wrong(path, f"{path[-1]} must be true or false, without quotes")
+    return Condition(path[-1], (str(given).lower(),))
 
 
 def _labels(given: Any, where: str) -> Iterator[Condition]:

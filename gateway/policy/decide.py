@@ -15,11 +15,13 @@ from gateway.policy import scope
 from gateway.policy.paths import is_resolved
 from gateway.policy.predicates import FIELDS, Question, what_is_unclear
 from gateway.policy.rules import Condition, Policy, Rule
-from gateway.policy.verbs import CARRIES_CONTENT
+from gateway.policy.statements import statement_of
 
 DEFAULT = "default"
 ABOUT_SESSION = ("user", "group", "target", "label", "login", "protocol", "source")
 """Fields that say the same of everything in a session."""
+ABOUT_STATEMENT = frozenset(("verb", "effect", "table", "function", "has_where"))
+"""Fields that are matched by a statement of which nothing is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,14 @@ def decide(policy: Policy, operation: Operation, session: Session) -> Verdict:
                 allowing = _first(allowing, rule)
             case "mask":
                 masking = _first(masking, rule)
-                masks |= rule.masks
+                masks |= scope.masks_on(rule, session.target)
             case _:
                 assert_never(rule.do)
     if blocking is not None:
         return Deny(blocking.id, _reason(blocking, operation))
     if allowing is None and not scope.needs_no_rule(operation):
         return Deny(DEFAULT, f"no rule lets you do this on {session.target.name}")
-    if masking is not None and operation.verb in CARRIES_CONTENT:
+    if masking is not None and scope.can_not_be_masked(operation):
         return Deny(masking.id, _unmasked(operation, session))
     return Allow(allowing.id if allowing else DEFAULT, masks)
 
@@ -79,6 +81,23 @@ def hear(rule: Rule, operation: Operation, session: Session) -> Heard:
 def watches_typing(policy: Policy, session: Session) -> bool:
     """Whether some rule could stop a line that is typed in this session."""
     return any(_could_stop_typing(rule, session) for rule in policy.rules)
+
+
+def lets_in(policy: Policy, session: Session) -> bool:
+    """Whether some rule could allow something in this session."""
+    return any(rule.do == "allow" and _is_about(rule, session) for rule in policy.rules)
+
+
+def _is_about(rule: Rule, session: Session) -> bool:
+    """As far as the session alone decides."""
+    if rule.on and session.target.kind not in rule.on:
+        return False
+    nothing = Operation("", "")
+    return all(
+        _holds(condition, rule.match, rule.restricts, nothing, session)
+        for condition in rule.match
+        if condition.field in ABOUT_SESSION
+    )
 
 
 def _could_stop_typing(rule: Rule, session: Session) -> bool:
@@ -126,6 +145,9 @@ def _reason(rule: Rule, operation: Operation) -> str:
 def _doubt(rule: Rule, operation: Operation) -> str:
     """What this rule could not be sure of, so that people know why it caught them."""
     fields = {condition.field for condition in rule.match}
+    facts = statement_of(operation)
+    if facts is not None:
+        return facts.why if fields & ABOUT_STATEMENT else ""
     if "command" in fields and (why := what_is_unclear(operation)):
         return why
     if "path" in fields and not is_resolved(operation):

@@ -10,15 +10,17 @@ from typing import Any, get_args
 
 from gateway.core.errors import Misconfigured
 from gateway.core.toml_lines import line_of, line_of_error
+from gateway.policy import columns
 from gateway.policy.conditions import read_conditions
-from gateway.policy.predicates import PROTOCOLS
 from gateway.policy.rules import Condition, Do, Policy, Rule
 from gateway.policy.scope import possible_verbs
+from gateway.policy.verbs import DATABASES, PROTOCOLS
 from gateway.policy.wrong import Wrong, did_you_mean
 
 KEYS = ("id", "on", "match", "unless", "do", "message", "mask")
 ACTIONS = get_args(Do)
-STRATEGIES = ("redact",)
+STRATEGIES = ("redact", "null")
+WHERE_TO = 'can never fire: say where to, as in destination = ["db.internal:5432"]'
 
 
 def load_policy(documents: Sequence[tuple[str, str]], detectors: Iterable[str]) -> Policy:
@@ -74,23 +76,41 @@ def _rule(table: Any, place: str, detectors: tuple[str, ...]) -> Rule:
     unless = read_conditions(table["unless"], "unless") if "unless" in table else ()
     if unless and set(unless) <= set(match):
         raise Wrong(("unless",), "can never fire: whatever matches is excepted")
-    _can_fire(do, match, unless)
+    on = _on(table)
+    _can_fire(do, match, unless, on)
     masks = _masks(table, do, detectors)
-    return Rule(id, do, match, unless, _on(table), _text(table, "message"), masks, place)
+    if masks - columns.detectors_in(masks) and not _is_about_databases(match, on):
+        raise Wrong(("mask",), "can never fire: columns are masked in databases only")
+    return Rule(id, do, match, unless, on, _text(table, "message"), masks, place)
 
 
-def _can_fire(do: Do, match: Sequence[Condition], unless: Sequence[Condition]) -> None:
-    verbs = possible_verbs(do, match)
+def _can_fire(do: Do, match: Sequence[Condition], unless: Sequence[Condition], on: Sequence[str]) -> None:
     asked = possible_verbs("block", match)
+    if not possible_verbs("block", match, on):
+        said = next((", ".join(c.values) for c in match if c.field == "verb"), match[-1].field)
+        raise Wrong(("on",), f"can never fire: there is no {said} over {', '.join(on)}")
+    verbs = possible_verbs(do, match, on)
+    if (
+        do == "allow"
+        and verbs == ("listen",)
+        and on != ("postgres",)
+        and possible_verbs("block", match, ("ssh",))
+    ):
+        sentence = f'{WHERE_TO}; for LISTEN in SQL write on = ["postgres"]'
+        raise Wrong(("match",), sentence)
     if not verbs and do == "mask":
         raise Wrong(("match",), f"can never fire: {', '.join(asked)} shows nothing that could be masked")
     if not verbs and asked == ("typed",):
         raise Wrong(("match",), "can never fire: a line typed in a shell needs no permission of its own")
     if not verbs:
-        sentence = 'can never fire: say where to, as in destination = ["db.internal:5432"]'
-        raise Wrong(("match",), sentence)
-    if unless and not set(verbs) & set(possible_verbs("block", unless)):
+        raise Wrong(("match",), WHERE_TO)
+    if unless and not set(verbs) & set(possible_verbs("block", unless, on)):
         raise Wrong(("unless",), "can never lift this rule: nothing meets match and unless at once")
+
+
+def _is_about_databases(match: Sequence[Condition], on: Sequence[str]) -> bool:
+    databases = tuple(protocol for protocol in on or PROTOCOLS if protocol in DATABASES)
+    return bool(databases and possible_verbs("mask", match, databases))
 
 
 def _text(table: dict[str, Any], key: str) -> str:
@@ -126,13 +146,25 @@ def _masks(table: dict[str, Any], do: Do, detectors: tuple[str, ...]) -> frozens
         sentence = "mask is missing: say what to mask" if do == "mask" else 'mask belongs to do = "mask"'
         raise Wrong(("mask",) if "mask" in table else (), sentence)
     if not isinstance(masks, dict) or (do == "mask" and not masks):
-        raise Wrong(("mask",), 'mask must name detectors, as in { card = "redact" }')
-    for name, strategy in masks.items():
-        if name not in detectors:
-            raise Wrong(("mask", name), f"unknown detector {name}{did_you_mean(name, detectors)}")
+        raise Wrong(("mask",), 'mask must name detectors or columns, as in { card = "redact" }')
+    return frozenset(_mask(name, strategy, detectors) for name, strategy in masks.items())
+
+
+def _mask(name: str, strategy: Any, detectors: tuple[str, ...]) -> str:
+    """The name of one mask as verdicts carry it."""
+    if columns.is_column(name):
+        if sentence := columns.problem(name):
+            raise Wrong(("mask", name), sentence)
         if strategy not in STRATEGIES:
-            raise Wrong(("mask", name), f'{name} must be "redact", the one way to mask so far')
-    return frozenset(masks)
+            raise Wrong(("mask", name), f'{name} must be "redact" or "null"')
+        return name + columns.NULL if strategy == "null" else name
+    if name not in detectors:
+        hint = did_you_mean(name, detectors) or f'; a column is named with its table, as in "*.{name}"'
+        raise Wrong(("mask", name), f"unknown detector {name}{hint}")
+    if strategy != "redact":
+        only = ': "null" is for columns' if strategy == "null" else ", the one way to mask so far"
+        raise Wrong(("mask", name), f'{name} must be "redact"{only}')
+    return name
 
 
 def _doubled(rules: Sequence[Rule]) -> list[str]:

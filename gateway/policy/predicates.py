@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
-from gateway.policy import command_line, destinations, paths
+from gateway.policy import command_line, destinations, paths, statements
 from gateway.policy.glob import matches
 from gateway.policy.rules import Condition
 from gateway.policy.scope import called
 from gateway.policy.verbs import FILE_VERBS
-
-PROTOCOLS = ("ssh",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +64,24 @@ def protocol(question: Question) -> bool:
 
 
 def verb(question: Question) -> bool:
-    """What is asked for."""
+    """What is asked for. Of a statement also what stands inside it and happens."""
+    facts = statements.statement_of(question.operation)
+    if facts is not None:
+        values = question.condition.values
+        return statements.may_be(values, facts) if question.restricts else statements.is_only(values, facts)
     asked = question.operation.verb
     return question.any_fits(*called(asked, question.beside, restricts=question.restricts))
 
 
 def effect(question: Question) -> bool:
-    """What the operation may do. What is unknown may do anything, as far as restrictions go."""
+    """What the operation may do. What is unknown may do anything, as far as restrictions go. Who allows statements
+    must name every effect that they have."""
     effects = question.operation.effects
     if question.restricts and Effect.UNKNOWN in effects:
         return True
+    facts = statements.statement_of(question.operation)
+    if facts is not None and not question.restricts:
+        return statements.does_only(question.condition.values, facts)
     return question.any_fits(*effects)
 
 
@@ -121,6 +127,33 @@ def destination(question: Question) -> bool:
     return destinations.leads_to(question.condition.values, question.operation)
 
 
+def table(question: Question) -> bool:
+    """The tables, views and sequences that a statement reads or changes."""
+    facts = statements.statement_of(question.operation)
+    if facts is None:
+        return False
+    if question.restricts:
+        return statements.may_touch(question.condition.values, facts)
+    return statements.stays_within(question.condition.values, facts, question.beside)
+
+
+def function(question: Question) -> bool:
+    """The functions that a statement calls by name."""
+    facts = statements.statement_of(question.operation)
+    if facts is None:
+        return False
+    if question.restricts:
+        return statements.may_call(question.condition.values, facts)
+    return statements.calls_only(question.condition.values, facts)
+
+
+def has_where(question: Question) -> bool:
+    """Whether the UPDATE or DELETE of a statement has a condition."""
+    facts = statements.statement_of(question.operation)
+    values = question.condition.values
+    return facts is not None and statements.has_where(values, facts, restricts=question.restricts)
+
+
 def what_is_unclear(operation: Operation) -> str:
     """Why rules about commands match whatever this is; empty where they can tell."""
     text = _command_of(operation)
@@ -160,4 +193,7 @@ FIELDS: dict[str, Callable[[Question], bool]] = {
     "command": command,
     "path": path,
     "destination": destination,
+    "table": table,
+    "function": function,
+    "has_where": has_where,
 }

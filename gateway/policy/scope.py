@@ -9,9 +9,13 @@ from collections.abc import Collection, Sequence
 
 from gateway.core.operation import Operation
 from gateway.core.people import Target
+from gateway.policy.columns import detectors_in
 from gateway.policy.glob import matches
 from gateway.policy.rules import Condition, Do, Rule
+from gateway.policy.statements import statement_of
 from gateway.policy.verbs import (
+    CARRIES_CONTENT,
+    DATABASES,
     FILE_VERBS,
     FORWARD_VERBS,
     HAVE_IT,
@@ -19,6 +23,7 @@ from gateway.policy.verbs import (
     SAME_AS_TWO_PATHS,
     TWO_PATHS,
     VERBS,
+    VERBS_OF,
 )
 
 
@@ -29,6 +34,10 @@ def needs_no_rule(operation: Operation) -> bool:
 
 def why_silent(rule: Rule, operation: Operation, target: Target) -> str:
     """Why the rule has no say about this operation on this target; empty where it has."""
+    if rule.do == "mask" and not masks_on(rule, target):
+        return "it masks columns, and this is no database"
+    if statement_of(operation) is not None:
+        return ""
     if operation.verb == "typed":
         if rule.do == "allow":
             return "a typed line needs no permission, the shell has it"
@@ -46,6 +55,16 @@ def why_silent(rule: Rule, operation: Operation, target: Target) -> str:
     return ""
 
 
+def masks_on(rule: Rule, target: Target) -> frozenset[str]:
+    """Which of its masks mean something on this target: columns are in databases only."""
+    return rule.masks if target.kind in DATABASES else detectors_in(rule.masks)
+
+
+def can_not_be_masked(operation: Operation) -> bool:
+    """What comes with it are bytes that no mask can look into."""
+    return operation.verb in CARRIES_CONTENT and statement_of(operation) is None
+
+
 def heeds_typing(rule: Rule) -> bool:
     """Whether a line typed in a shell can be stopped by this rule."""
     if rule.do in ("allow", "mask"):
@@ -55,16 +74,35 @@ def heeds_typing(rule: Rule) -> bool:
     )
 
 
-def possible_verbs(do: Do, conditions: Sequence[Condition]) -> tuple[str, ...]:
-    """The verbs that a rule with these conditions could ever fire for."""
-    verbs = {verb for verb in VERBS if _could_be(verb, conditions, restricts=do != "allow")}
-    if do == "allow":
+def possible_verbs(do: Do, conditions: Sequence[Condition], on: Sequence[str] = ()) -> tuple[str, ...]:
+    """The verbs that a rule with these conditions could ever fire for. `on`: its protocols; without any, all."""
+    verbs: set[str] = set()
+    for protocol in on or VERBS_OF:
+        if _speaks(protocol, conditions):
+            verbs |= _possible_over(protocol, do, conditions)
+    return tuple(verb for verb in VERBS if verb in verbs)
+
+
+def _possible_over(protocol: str, do: Do, conditions: Sequence[Condition]) -> set[str]:
+    restricts = do != "allow"
+    verbs = {
+        verb for verb in VERBS_OF[protocol] if _could_be(protocol, verb, conditions, restricts=restricts)
+    }
+    if do == "allow" and protocol == "ssh":
         verbs.discard("typed")
         if not _has(conditions, "destination"):
             verbs.difference_update(FORWARD_VERBS)
     if do == "mask":
-        verbs &= set(MASKED_VERBS)
-    return tuple(verb for verb in VERBS if verb in verbs)
+        verbs &= set(MASKED_VERBS[protocol])
+    return verbs
+
+
+def _speaks(protocol: str, conditions: Sequence[Condition]) -> bool:
+    return all(
+        any(matches(value, protocol) for value in condition.values)
+        for condition in conditions
+        if condition.field == "protocol"
+    )
 
 
 def called(verb: str, beside: Collection[str], *, restricts: bool) -> tuple[str, ...]:
@@ -80,10 +118,11 @@ def called(verb: str, beside: Collection[str], *, restricts: bool) -> tuple[str,
     return tuple(names)
 
 
-def _could_be(verb: str, conditions: Sequence[Condition], *, restricts: bool) -> bool:
+def _could_be(protocol: str, verb: str, conditions: Sequence[Condition], *, restricts: bool) -> bool:
     fields = {condition.field for condition in conditions}
-    if any(field in fields and verb not in verbs for field, verbs in HAVE_IT.items()):
-        return False
+    for field, (only, verbs) in HAVE_IT.items():
+        if field in fields and (protocol != only or verb not in verbs):
+            return False
     names = called(verb, fields, restricts=restricts)
     return all(
         any(matches(value, name) for value in condition.values for name in names)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gateway.core.frame import Frame
 from gateway.recording.cast import Cast2
+from gateway.recording.json_lines import JsonLines
 from gateway.recording.meta import RecordingMeta
 from gateway.recording.reader import RecordingReader
 from gateway.recording.transcript import Transcript
@@ -27,7 +28,7 @@ class Export(Protocol):
         ...
 
 
-EXPORTS: Mapping[str, Callable[[], Export]] = {"cast2": Cast2, "txt": Transcript}
+EXPORTS: Mapping[str, Callable[[], Export]] = {"cast2": Cast2, "txt": Transcript, "jsonl": JsonLines}
 
 
 class Exporting:

@@ -27,6 +27,9 @@ class RecordingMeta:
     rows: int = 24
     term: str = ""
     command: str = ""
+    database: str = ""
+    """Of a database session; what its client calls itself is `application`."""
+    application: str = ""
     pty: bool | None = None
     """Whether there was a terminal; None where the head does not say."""
 
@@ -44,6 +47,8 @@ class RecordingMeta:
             rows=size(meta.get("rows"), 24),
             term=_text(meta, "term"),
             command=_text(meta, "command"),
+            database=_text(meta, "database"),
+            application=_text(meta, "application"),
             pty=pty if isinstance(pty := meta.get("pty"), bool) else None,
         )
 

@@ -1,7 +1,8 @@
 """A plain transcript: all text that was shown, without what steers a terminal.
 
 Nothing that was printed is lost, also what was overwritten on the screen later: it serves grep and a quick
-look, not a faithful picture. Keys are not in it. Nothing in it can steer the terminal of who reads it.
+look, not a faithful picture. Keys are not in it. Of a database session, it has the statements and the rows that
+were kept. Nothing in it can steer the terminal of who reads it.
 """
 
 import codecs
@@ -11,6 +12,8 @@ from collections.abc import Iterable
 from gateway.core.frame import Frame, FrameKind
 from gateway.recording.layout import SHOWN_KINDS
 from gateway.recording.meta import RecordingMeta, json_object
+from gateway.recording.statement_list import Statement, Statements
+from gateway.recording.statement_text import lines_of
 
 _PARAMETERS = r"[0-?]{0,64}[ -/]{0,8}"
 # A title or other string for the terminal is taken to end soon, so that none can swallow the rest.
@@ -50,6 +53,7 @@ class Transcript:
 
     def __init__(self) -> None:
         self._streams = {kind: _Text() for kind in SHOWN_KINDS}
+        self._statements = Statements()
         self._fresh_line = True
 
     def head(self, meta: RecordingMeta) -> bytes:
@@ -71,6 +75,9 @@ class Transcript:
     def _piece(self, frame: Frame) -> str:
         if frame.kind in SHOWN_KINDS:
             return self._shown(self._streams[frame.kind].take(frame.data))
+        done = self._statements.take(frame)
+        if done is not None:
+            return "".join([self._statement(statement) for statement in done])
         facts = json_object(frame.data) or {}
         if frame.kind is FrameKind.MARK:
             return self._note(f"{_clock(frame.at_us)} {facts.get('kind', 'mark')}: {facts.get('text', '')}")
@@ -80,7 +87,13 @@ class Transcript:
         return ""
 
     def _rest(self) -> str:
-        return "".join([self._shown(stream.take(b"", final=True)) for stream in self._streams.values()])
+        shown = [self._shown(stream.take(b"", final=True)) for stream in self._streams.values()]
+        return "".join([*shown, *[self._statement(statement) for statement in self._statements.rest()]])
+
+    def _statement(self, statement: Statement) -> str:
+        decided = " ".join(part for part in (statement.state, statement.rule, statement.request) if part)
+        heading = self._note(f"{_clock(statement.at_us)} {statement.n} {decided}")
+        return heading + "".join([_harmless(line) + "\n" for line in lines_of(statement)])
 
     def _shown(self, text: str) -> str:
         if text:
@@ -88,8 +101,7 @@ class Transcript:
         return text
 
     def _note(self, words: str) -> str:
-        line = _UNPRINTABLE.sub(_told, words.replace("\n", " ").replace("\t", " "))
-        line = _MISLEADING.sub(_told, line).encode("utf-8", "replace").decode()
+        line = _harmless(words.replace("\n", " ").replace("\t", " "))
         start = "" if self._fresh_line else "\n"
         self._fresh_line = True
         return f"{start}-- {line}\n"
@@ -103,6 +115,11 @@ def _plain(text: str) -> str:
         text = _CONTROL.sub("", text)
     text = _UNPRINTABLE.sub("", text)
     return text if text.isascii() else _MISLEADING.sub(_told, text)
+
+
+def _harmless(line: str) -> str:
+    line = _UNPRINTABLE.sub(_told, line)
+    return _MISLEADING.sub(_told, line).encode("utf-8", "replace").decode()
 
 
 def _told(hit: re.Match[str]) -> str:

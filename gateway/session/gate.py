@@ -27,7 +27,7 @@ from gateway.core.frame import FrameKind
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Principal, Session
 from gateway.core.plain import sentence
-from gateway.core.ports import Approval, BlobWriter, Hint
+from gateway.core.ports import BlobWriter, Hint
 from gateway.core.shown import Answer, Shown, Stream
 from gateway.core.verdict import Deny, Hold, Verdict
 from gateway.session import audit, words
@@ -44,11 +44,6 @@ HOLD_BACK = 0.08
 
 HARMLESS = frozenset({Effect.READ})
 """What only reads may be repeated on the strength of one entry in the ledger."""
-
-_NOT_APPROVED: Mapping[str, tuple[State, Callable[[Approval], str]]] = {
-    "denied": ("denied", words.denied),
-    "expired": ("expired", words.expired),
-}
 
 _MINT = object()
 
@@ -232,17 +227,20 @@ class Gate:
     def would_admit(self, operation: Operation) -> bool:
         """What policy says, asking nobody and writing nothing: for questions too small to audit, such as whether a
         file exists. Raises `Fault`."""
-        self._must_be_open()
-        try:
-            return not isinstance(self._organs.judge().decide(operation, self.session), Deny)
-        except Exception as problem:
-            raise self._fail(words.POLICY_FAILED, problem) from problem
+        return self._ask(lambda judge: not isinstance(judge.decide(operation, self.session), Deny))
 
     def watches_typing(self) -> bool:
         """Whether lines typed at a terminal are to be admitted one by one. Raises `Fault`."""
+        return self._ask(lambda judge: judge.watches_typing(self.session))
+
+    def lets_in(self) -> bool:
+        """Whether anything at all might be admitted, where reaching a target shows something. Raises `Fault`."""
+        return self._ask(lambda judge: judge.lets_in(self.session))
+
+    def _ask(self, question: Callable[[Judge], bool]) -> bool:
         self._must_be_open()
         try:
-            return self._organs.judge().watches_typing(self.session)
+            return question(self._organs.judge())
         except Exception as problem:
             raise self._fail(words.POLICY_FAILED, problem) from problem
 
@@ -288,8 +286,13 @@ class Gate:
             self.ended.set()
 
     @property
+    def revision(self) -> str:
+        """Of the rules that hold now."""
+        return self._organs.judge().revision
+
+    @property
     def has_shown(self) -> bool:
-        """The person has seen something of what the target said."""
+        """Something of what the target said."""
         return self._shown > 0
 
     @property
@@ -352,8 +355,8 @@ class Gate:
         if settled.state == "approved" and settled.sha256 == operation.sha256:
             await notice(words.approved(settled))
             return settled.id
-        state, spoken = _NOT_APPROVED.get(settled.state, ("withdrawn", words.withdrawn))
-        raise await self._deny(operation, judge, hold.rule, state, spoken(settled), settled.id)
+        state, spoken = words.not_approved(settled)
+        raise await self._deny(operation, judge, hold.rule, state, spoken, settled.id)
 
     async def _deny(
         self, operation: Operation, judge: Judge, rule: str, state: State, reason: str, request: str = ""
@@ -362,7 +365,7 @@ class Gate:
         await self._audit_denial(operation, judge.revision, rule, state, reason, request)
         await self._organs.bus.publish(Hint("session", self.session.id))
         spoken = words.blocked(rule, reason) if state == "blocked" else reason
-        return Denied(spoken, state=state, rule=rule, request=request)
+        return Denied(spoken, state=state, rule=rule, request=request, reason=reason, revision=judge.revision)
 
     async def _audit_denial(
         self, operation: Operation, revision: str, rule: str, state: str, reason: str, request: str

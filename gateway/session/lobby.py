@@ -64,7 +64,26 @@ class BearerToken:
     secret: Secret
 
 
-Credential = SshKey | SshCertificate | Confirmed | BearerToken
+@dataclass(frozen=True, slots=True)
+class DatabaseToken:
+    """A token as presented in place of a database's password. `noted`: that it is refused is written down; there may
+    be so many that one entry stands for all."""
+
+    secret: Secret
+    login: str
+    noted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class X509Certificate:
+    """An X.509 certificate, whose key the person has just proved to hold."""
+
+    der: bytes
+    login: str
+    noted: bool = True
+
+
+Credential = SshKey | SshCertificate | Confirmed | BearerToken | DatabaseToken | X509Certificate
 
 
 class Identities(Protocol):
@@ -80,6 +99,14 @@ class Identities(Protocol):
     def still(self, principal: Principal) -> Principal | None:
         """The same person as they are now: a connection may be older than what is known of its person."""
         ...
+
+
+class DatabaseIdentities(Protocol):
+    """Knows people by what they present to databases. Both raise `Refused`, with a sentence that whoever holds what
+    they presented may know."""
+
+    async def by_database_token(self, token: str) -> Principal: ...
+    async def by_x509(self, der: bytes, address: str) -> Principal: ...
 
 
 class Inventory(Protocol):
@@ -98,6 +125,7 @@ class Rooms:
     clock: Clock
     identities: Identities
     inventory: Inventory
+    databases: DatabaseIdentities | None = None
 
 
 class Lobby:
@@ -123,6 +151,8 @@ class Lobby:
     async def identify(self, credential: Credential, peer: Peer) -> Principal:
         """Who is this? Raises `Refused`. Sign-ins are audited either way; calls with a token only when refused,
         because a screen makes several a second."""
+        if isinstance(credential, DatabaseToken | X509Certificate):
+            return await self._identify_for_databases(credential, peer)
         why = ""
         match credential:
             case SshKey():
@@ -149,6 +179,26 @@ class Lobby:
             raise Refused("sign-in refused: this key or token is not known here")
         if not isinstance(credential, BearerToken):
             await self._rooms.ledger.append(_known(principal, method, peer, browser))
+        return principal
+
+    async def _identify_for_databases(
+        self, credential: DatabaseToken | X509Certificate, peer: Peer
+    ) -> Principal:
+        """The same for what is presented to databases. Whoever is refused may know why: they hold it."""
+        known = self._rooms.databases
+        try:
+            if known is None:
+                raise Refused("databases are not offered on this gateway")
+            if isinstance(credential, DatabaseToken):
+                token = credential.secret.expose().decode("ascii", "replace")
+                principal = await known.by_database_token(token)
+            else:
+                principal = await known.by_x509(credential.der, peer.address)
+        except Refused as problem:
+            if credential.noted:
+                await self._rooms.ledger.append(_not_known(problem.sentence, credential.login, peer))
+            raise
+        await self._rooms.ledger.append(_known(principal, principal.method, peer, ""))
         return principal
 
     async def note_burst(self, what: str, peer: Peer, login: str) -> None:

@@ -22,6 +22,8 @@ class Judge:
     revision: str
     watches_typing: Callable[[Session], bool] = lambda session: True
     """Whether a line typed in this session could ever be stopped: only then does it wait to be judged."""
+    lets_in: Callable[[Session], bool] = lambda session: True
+    """Whether anything at all might be allowed in this session."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ that nothing was run when nothing was. Sanitised here, because rules, reasons an
 
 from datetime import timedelta
 
+from gateway.core.errors import State
 from gateway.core.plain import sentence
 from gateway.core.ports import Approval
 
@@ -62,6 +63,15 @@ def expired(approval: Approval) -> str:
 def withdrawn(approval: Approval) -> str:
     """The person took it back, or the gateway lost them."""
     return sentence(f"ended {approval.id} - withdrawn, nothing was run")
+
+
+def not_approved(approval: Approval) -> tuple[State, str]:
+    """What became of it instead, in one word and in a sentence."""
+    if approval.state == "denied":
+        return "denied", denied(approval)
+    if approval.state == "expired":
+        return "expired", expired(approval)
+    return "withdrawn", withdrawn(approval)
 
 
 def paused(name: str) -> str:

@@ -123,19 +123,19 @@ def export_session(
     id: str,
     /,
     *,
-    form: Annotated[Literal["cast2", "txt"], Parameter(name=["--as"])],
+    form: Annotated[Literal["cast2", "txt", "jsonl"], Parameter(name=["--as"])],
     file: Annotated[Path | None, Parameter(name=["--file", "-o"])] = None,
     gateway: Gateway = "",
     token_file: TokenFile = None,
 ) -> int:
-    """Save a recording as an asciicast v2 or as plain text.
+    """Save a recording as an asciicast v2, as plain text, or as JSON lines.
 
     Parameters
     ----------
     id
         The session's id, or the start of it.
     form
-        cast2 for asciinema and its player, txt for reading.
+        cast2 for asciinema and its player, txt for reading, jsonl for programs: one object for each statement.
     file
         Where to write; a file that exists is not touched. Without it the recording goes to standard output.
     """

@@ -18,6 +18,8 @@ from hoop_tui.replay.visible import one_line
 IDLE_FLOOR_US = 500_000
 """Shorter silences are never called idle, whatever limit a person sets."""
 _SHOWN = frozenset({FrameKind.OUTPUT, FrameKind.ERROR})
+_NO_CHAPTER = frozenset({"again", "columns", "result", "copy"})
+"""Marks about a statement that has its chapter, or that repeats one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,10 @@ class Recording:
         store, ends = (self._shown, self._shown_ends) if kind in _SHOWN else (self._other, self._other_ends)
         return WireFrame(self._times[number], kind, bytes(store[ends[number] : ends[number + 1]]))
 
+    def kind(self, number: int) -> FrameKind:
+        """What the frame is."""
+        return FrameKind(self._kinds[number])
+
     def at_us(self, number: int) -> int:
         """The time of a frame."""
         return self._times[number]
@@ -211,6 +217,8 @@ class Recording:
             case FrameKind.MARK:
                 told = _told(data)
                 kind_of_mark = one_line(str(told.get("kind") or "mark"), 20)
+                if kind_of_mark in _NO_CHAPTER:
+                    return
                 text = str(told.get("text", "")) if told else "a mark that can not be read"
                 self.chapters.append(Chapter(at_us, number, kind_of_mark, one_line(text)))
             case FrameKind.EXIT:

@@ -39,3 +39,27 @@ class HoopScreen(Screen[None]):
 
     def action_reload(self) -> None:
         """Ask the gateway again, where the screen shows something of it."""
+
+
+class RecordingScreen(HoopScreen):
+    """A recording is open: which, and where in it somebody is."""
+
+    def __init__(self, session: str, at_us: int | None = None) -> None:
+        super().__init__()
+        self._session, self._at_us = session, at_us
+
+    @property
+    def session(self) -> str:
+        return self._session
+
+    @property
+    def position_us(self) -> int:
+        """Where the recording was opened; screens that move know better."""
+        return self._at_us or 0
+
+
+class RecordingPart(HoopScreen):
+    """Stands over an open recording and shows a part of it."""
+
+    def action_back(self) -> None:
+        self.dismiss()

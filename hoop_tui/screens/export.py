@@ -1,4 +1,4 @@
-"""Save a recording: as an asciicast or as text. Never over a file that is there already."""
+"""Save a recording: as an asciicast, as text or as JSON lines. Never over a file that is there already."""
 
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from hoop_tui.wording import short_id
 FORMS = {
     "cast2": ("asciicast v2, for asciinema and its player", ".cast"),
     "txt": ("plain text, as it was shown", ".txt"),
+    "jsonl": ("JSON lines: commands or statements, with results", ".jsonl"),
 }
 
 
 class ExportScreen(HoopScreen):
-    """Two rows to choose from; the file lands in the directory the app was started in."""
+    """Three rows to choose from; the file lands in the directory the app was started in."""
 
     places = ("everywhere", "lists")
     CSS_PATH = "export.tcss"

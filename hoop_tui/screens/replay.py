@@ -11,10 +11,10 @@ from textual.widgets import Input
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.keymap import bindings
 from hoop_tui.moments import HOW, link, parse_moment
-from hoop_tui.playback import Command, Picture, Playback
+from hoop_tui.playback import Command, NoTerminal, Picture, Playback
 from hoop_tui.replay.emulator import EmulatorFailed
 from hoop_tui.safe_text import safe
-from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.base import RecordingScreen
 from hoop_tui.screens.export import ExportScreen
 from hoop_tui.stage import Stage
 from hoop_tui.widgets.chapter_pane import ChapterPane
@@ -30,7 +30,7 @@ _Pane = Literal["off", "narrow", "wide"]
 _PANES: tuple[_Pane, ...] = ("narrow", "wide", "off")
 
 
-class ReplayScreen(HoopScreen):
+class ReplayScreen(RecordingScreen):
     """Its keys are handed to a `Playback`, which draws when there is something new."""
 
     places = ("everywhere", "replay")
@@ -39,11 +39,11 @@ class ReplayScreen(HoopScreen):
     AUTO_FOCUS = ""
 
     def __init__(self, session: str, at_us: int | None = None) -> None:
-        super().__init__()
-        self._session, self._at_us = session, at_us
+        super().__init__(session, at_us)
         self._stage: Stage | None = None
         self._pane: _Pane | None = None
         self._trouble = ""
+        self._has_statements = False
         self.playback: Playback | None = None
         self._head, self._view, self._chapters = ReplayHead(id="head"), TerminalView(), ChapterPane()
         self._notice, self._lane, self._bar = Line(id="notice"), KeyLane(id="lane"), PositionBar()
@@ -75,11 +75,22 @@ class ReplayScreen(HoopScreen):
     async def _run(self, playback: Playback) -> None:
         try:
             await playback.run(self._session, self._at_us)
+        except NoTerminal:
+            self._has_statements = True
+            self._leave_to_statements()
         except NotSignedIn as trouble:
             self.hoop.sign_in_again(trouble.sentence)
         except (GatewayTrouble, EmulatorFailed) as trouble:
             self._say_trouble(str(trouble))
             self._head.show(safe(" This recording can not be shown.", "$text-warning"))
+
+    def on_screen_resume(self) -> None:
+        self._leave_to_statements()
+
+    def _leave_to_statements(self) -> None:
+        """What has no terminal has a screen of its own, as soon as nothing covers this one."""
+        if self._has_statements and self.is_current:
+            self.hoop.show_statements(self._session, self._at_us)
 
     async def on_unmount(self) -> None:
         self.workers.cancel_group(self, "playback")
@@ -141,10 +152,6 @@ class ReplayScreen(HoopScreen):
         if self.playback is not None:
             self.playback.forget_wanted()
             self.playback.do(command)
-
-    @property
-    def session(self) -> str:
-        return self._session
 
     @property
     def ready(self) -> bool:

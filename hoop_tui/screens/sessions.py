@@ -184,6 +184,7 @@ class SessionsScreen(HoopScreen):
         self._tabs.tell("sessions", self.page.live if self.page else None, hoop.last_replay_id)
         self._draw_heading()
         self._draw_hints()
+        self._preview.tell_zone(hoop.zone)
         self._table.refresh()
 
     def _draw_hints(self) -> None:

@@ -72,7 +72,7 @@ class RowTable(ScrollView, can_focus=True):
 
     def show_rows(self, keys: Sequence[str], cells: Callable[[str], Cells]) -> None:
         """These rows from now on. A cursor whose row is gone moves to the row that took its place."""
-        before = list(self._keys)
+        before = self._keys
         self._keys, self._cells = keys, cells
         self.virtual_size = Size(self.size.width, len(keys) + 1)
         if self.cursor_key not in keys:

@@ -21,6 +21,12 @@ from gateway.api.schema import (
     SignedInToken,
     SshCertificate,
 )
+from gateway.api.schema_databases import (
+    DatabaseCertificate,
+    DatabaseCertificateAsked,
+    DatabasePassword,
+    DatabasePlace,
+)
 from gateway.api.services import ApiServices, Issuer, SignIn
 from gateway.core.errors import Fault, Refused
 from gateway.core.people import Peer, Principal
@@ -31,6 +37,7 @@ PUBLIC = "https://hoop.example.com"
 HOME = "198.51.100.7"
 """Where the person sits."""
 AWAY = "203.0.113.66"
+PLACE = DatabasePlace(host="hoop.example.com", port=5432, authorities="-----BEGIN CERTIFICATE-----")
 ALICE = Principal("https://id.example.com#1", "alice@example.com", frozenset({"dev"}), frozenset({"person"}))
 MALLORY = Principal("https://id.example.com#666", "mallory@example.com")
 
@@ -114,11 +121,31 @@ class MemoryDesk:
             ssh_port=22,
         )
 
-    async def database_token(self, who: Principal, asked: DatabaseTokenAsked, peer: Peer) -> SignedInToken:
+    async def database_token(self, who: Principal, asked: DatabaseTokenAsked, peer: Peer) -> DatabasePassword:
         self.said.append(("database", who.name, asked.target, str(asked.ttl)))
         if asked.target != "appdb":
             raise Refused("there is no such target for you")
+        return DatabasePassword(**self._token(who).model_dump(), place=PLACE)
+
+    async def oauth_token(
+        self, who: Principal, target: str, peer: Peer, browser: Peer | None
+    ) -> SignedInToken:
+        self.said.append(("oauth", who.name, target, peer.address, browser.address if browser else ""))
+        if target == "nodb":
+            raise Refused('there is no database "nodb" for you')
         return self._token(who)
+
+    async def database_certificate(
+        self, who: Principal, asked: DatabaseCertificateAsked, peer: Peer
+    ) -> DatabaseCertificate:
+        self.said.append(("database certificate", who.name, asked.public_key or asked.csr))
+        return DatabaseCertificate(
+            certificate="-----BEGIN CERTIFICATE-----",
+            serial="4711",
+            expires_at="2026-11-21T00:00:00Z",  # type: ignore[arg-type]  # read by pydantic
+            person=who.name,
+            place=PLACE,
+        )
 
     def _token(self, who: Principal) -> SignedInToken:
         return SignedInToken(

@@ -11,10 +11,22 @@ from gateway.session.gate import Gate
 from tests.api.role_table import Line
 from tests.api.town import OTHER, Town
 
-ABOUT_ONESELF = {"/v1/me", "/v1/login/refresh", "/v1/logout", "/v1/ssh/certificate"}
+ABOUT_ONESELF = {
+    "/v1/me",
+    "/v1/login/refresh",
+    "/v1/logout",
+    "/v1/ssh/certificate",
+    "/v1/databases/certificate",
+}
 """Routes that name nobody: they are about the caller. So is making a token."""
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti"
+X509_KEY = """\
+-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEG4FC7bMO0dB0HTnMm4OerdVTZtsr
+0YLjNuyDrUvsKcm1rn1wdhnwrX6MVklOsS/YeVNgIy+pNjLkX4A0Xa76Tw==
+-----END PUBLIC KEY-----
+"""
 PARAMETERS = {"/v1/sessions/{id}/export": {"as": "txt"}}
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/sessions/{id}/message": {"text": "hello"},
@@ -24,7 +36,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/login/token": {"grant": "device", "device_code": "none"},
     "/v1/login/password": {"name": "nobody", "password": "wrong"},
     "/v1/login/exchange": {"machine": "nobody", "client_secret": "wrong"},
-    "/v1/tokens": {"kind": "database", "target": "web-1"},
+    "/v1/tokens": {"kind": "database", "target": "appdb"},
+    "/v1/databases/certificate": {"public_key": X509_KEY},
 }
 """What a route can not be called without."""
 

@@ -127,7 +127,7 @@ async def test_machines_are_listed_with_their_owners_and_what_is_wrong(
     robot = machines["robot"]
     assert (robot["owner"], robot["targets"], robot["groups"], robot["ttl"]) == (
         "owen",
-        ["web-1"],
+        ["appdb", "web-1"],
         ["sec"],
         900,
     )

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 
 import httpx2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from gateway.api.schema import SignedInToken
 from gateway.core.errors import Refused
@@ -11,6 +13,7 @@ from gateway.core.people import Peer
 from tests.api.house import NOON
 from tests.api.role_cases import PUBLIC_KEY
 from tests.api.town import HALF_A_DAY, ROBOT, SOMEWHERE, Town
+from tests.identity.test_x509 import new_key, pem_of
 
 
 async def signed_in(town: Town, person: str, how: str, browser: Peer | None = None) -> SignedInToken:
@@ -61,13 +64,13 @@ async def test_a_password_for_a_database_ends_with_what_it_was_asked_with(
     visitor: httpx2.AsyncClient, town: Town
 ) -> None:
     token, id = await town.token("petra", lasts=timedelta(minutes=10))
-    given = await asked(visitor, "POST", "/tokens", token, target="web-1", ttl=86_400)
+    given = await asked(visitor, "POST", "/tokens", token, target="appdb", ttl=86_400)
     assert given.status_code == 200, given.text
     assert datetime.fromisoformat(given.json()["expires_at"]) == NOON + timedelta(minutes=10)
     assert (await asked(visitor, "GET", "/me", given.json()["token"])).status_code == 401
     row = await town.house.ledger.token(given.json()["id"])
     assert row is not None
-    assert (row.kind, row.target, row.parent) == ("database", "web-1", id)
+    assert (row.kind, row.target, row.parent) == ("database", "appdb", id)
     assert row.roles == {"person"}
     await town.revoke(id)
     row = await town.house.ledger.token(given.json()["id"])
@@ -79,14 +82,69 @@ async def test_a_machine_gets_nothing_for_other_targets_or_longer_than_it_is_her
     visitor: httpx2.AsyncClient, town: Town
 ) -> None:
     token, _ = await town.token(ROBOT, "machine", lasts=timedelta(minutes=15))
-    refused = await asked(visitor, "POST", "/tokens", token, target="appdb")
+    refused = await asked(visitor, "POST", "/tokens", token, target="otherdb")
     assert refused.status_code == 403
-    assert 'no target "appdb" for you' in refused.json()["detail"]
+    assert 'no target "otherdb" for you' in refused.json()["detail"]
     entries = await town.house.ledger.entries(limit=1000)
     assert [entry.body["login"] for entry in entries if entry.name == "identity.refused"] == [ROBOT]
     end = NOON + timedelta(minutes=15)
-    password = await asked(visitor, "POST", "/tokens", token, target="web-1")
+    password = await asked(visitor, "POST", "/tokens", token, target="appdb")
     certificate = await asked(visitor, "POST", "/ssh/certificate", token, public_key=PUBLIC_KEY)
     for given in (password, certificate):
         assert given.status_code == 200, given.text
         assert datetime.fromisoformat(given.json()["expires_at"]) == end
+
+
+async def test_a_target_over_ssh_takes_no_password(visitor: httpx2.AsyncClient, town: Town) -> None:
+    token, _ = await town.token("petra")
+    refused = await asked(visitor, "POST", "/tokens", token, target="web-1")
+    assert refused.status_code == 403
+    assert refused.json()["detail"].endswith("web-1 is reached over ssh, which takes no password")
+
+
+async def test_where_a_password_is_shown(visitor: httpx2.AsyncClient, town: Town) -> None:
+    token, _ = await town.token("petra")
+    place = (await asked(visitor, "POST", "/tokens", token, target="appdb")).json()["place"]
+    assert place == {"host": "", "port": 0, "authorities": town.hall.server_signer.trusted}, (
+        "nobody listens here"
+    )
+
+
+@pytest.mark.parametrize("form", ["public_key", "csr"])
+async def test_a_certificate_for_databases(visitor: httpx2.AsyncClient, town: Town, form: str) -> None:
+    key = new_key()
+    csr = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    sent = {"public_key": pem_of(key), "csr": csr.public_bytes(serialization.Encoding.PEM).decode()}[form]
+    token, id = await town.token(ROBOT, "machine", lasts=timedelta(minutes=15))
+    answer = await asked(visitor, "POST", "/databases/certificate", token, **{form: sent})
+    assert answer.status_code == 200, answer.text
+    given = answer.json()
+    assert datetime.fromisoformat(given["expires_at"]) == NOON + timedelta(minutes=15)
+    certificate = x509.load_pem_x509_certificate(given["certificate"].encode())
+    assert certificate.public_key() == key.public_key()
+    assert str(certificate.serial_number) == given["serial"]
+    listed = await asked(visitor, "GET", "/certificates", (await town.token("adam"))[0])
+    assert given["serial"] in [each["serial"] for each in listed.json()["certificates"]]
+    await town.revoke(id)
+    row = await town.house.ledger.certificate(int(given["serial"]))
+    assert row is not None
+    assert row.revoked, "it ends with what it was asked for with"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ({}, 422),
+        ({"public_key": "x", "csr": "y"}, 422),
+        ({"public_key": "x"}, 403),
+        ({"csr": "y"}, 403),
+        ({"csr": "y" * 20_000}, 422),
+    ],
+)
+async def test_no_certificate_without_a_key(
+    visitor: httpx2.AsyncClient, town: Town, sent: dict[str, str], status: int
+) -> None:
+    token, _ = await town.token("petra")
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = await visitor.post("/v1/databases/certificate", json=sent, headers=headers)
+    assert answer.status_code == status, answer.text

@@ -262,13 +262,14 @@ async def test_exports(auditor: httpx2.AsyncClient, house: House) -> None:
     for form, suffix, kind in (
         ("cast2", "cast", "application/x-asciicast"),
         ("txt", "txt", "text/plain; charset=utf-8"),
+        ("jsonl", "jsonl", "application/jsonl"),
     ):
         response = await auditor.get(f"{PATH}/export", params={"as": form})
         assert response.status_code == 200
         assert response.headers["content-type"] == kind
         assert response.headers["content-disposition"] == f'attachment; filename="{ID}.{suffix}"'
         assert response.content == b"".join(export(form, [data]))
-    assert await viewings(house) == [("id-alba", "export cast2"), ("id-alba", "export txt")]
+    assert await viewings(house) == [("id-alba", f"export {form}") for form in ("cast2", "txt", "jsonl")]
 
 
 async def test_export_of_a_live_session(auditor: httpx2.AsyncClient, house: House) -> None:

@@ -29,6 +29,10 @@ OPEN = {
     "/v1/login/token": 400,
     "/v1/login/password": 401,
     "/v1/login/exchange": 401,
+    "/.well-known/openid-configuration": 200,
+    "/.well-known/oauth-authorization-server": 200,
+    "/oauth/device_authorization": 400,
+    "/oauth/token": 400,
 }
 """What the open routes answer when nobody can be signed in with what they are sent."""
 

@@ -41,7 +41,7 @@ SOMEWHERE = Peer("192.0.2.7")
 
 def machine(name: str, owner: str) -> dict[str, object]:
     """A `[[machine]]`. Its groups are those that bring people the role of an auditor."""
-    return {"name": name, "owner": owner, "groups": ["sec"], "targets": ["web-1"]}
+    return {"name": name, "owner": owner, "groups": ["sec"], "targets": ["web-1", "appdb"]}
 
 
 def settings(directory: Path) -> Settings:
@@ -173,7 +173,12 @@ async def a_town(house: House, directory: Path) -> AsyncIterator[Town]:
     """Open, and closed again."""
     directory.mkdir()
     configured = settings(directory)
-    targets = Targets([Target("web-1", "ssh", "127.0.0.1", 22, "deploy")])
+    targets = Targets(
+        [
+            Target("web-1", "ssh", "127.0.0.1", 22, "deploy"),
+            Target("appdb", "postgres", "127.0.0.1", 5432, "app"),
+        ]
+    )
     live = house.live.real
     hall = FrontHall(
         configured, house.ledger, house.clock, ReferenceSecrets(), live, targets.find, lambda: 22
@@ -181,7 +186,7 @@ async def a_town(house: House, directory: Path) -> AsyncIterator[Town]:
     judge = Judge(lambda operation, session: Allow("everything"), "rev")
     approvals = Approvals(house.ledger, house.bus, house.clock)
     organs = Organs(house.ledger, house.bus, approvals, lambda: judge, StreamMasker)
-    rooms = Rooms(house.ledger, house.blobs, house.bus, house.clock, hall.people, targets)
+    rooms = Rooms(house.ledger, house.blobs, house.bus, house.clock, hall.people, targets, hall.people)
     await hall.open()
     town = Town(house, hall, Lobby(rooms, organs, live), configured)
     try:

@@ -1,6 +1,7 @@
 """`target ls` and `target trust`, against a real SSH server on loopback."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -147,15 +148,13 @@ def test_ls(run: Run, config: Path, machine: Machine) -> None:
     assert ended.code == 0
     lines = [line.split() for line in ended.out.splitlines()]
     assert lines == [
-        ["NAME", "KIND", "TO", "USER", "LABELS", "HOST", "KEY"],
+        ["NAME", "KIND", "TO", "USER", "LABELS", "KNOWN", "BY"],
         ["web-1", "ssh", f"127.0.0.1:{machine.port}", "deploy", "env=prod", "unknown"],
         ["local-*", "ssh", "{name}.invalid:22", "deploy", "-", "each"],
     ]
     run("target", "trust", "web-1", "--yes", "-c", config)
-    import json
-
     listed = json.loads(run("target", "ls", "-o", "json", "-c", config).out)
-    assert [row["host_key"] for row in listed] == ["pinned", "each"]
+    assert [row["known_by"] for row in listed] == ["pinned", "each"]
     assert listed[0]["labels"] == {"env": "prod"}
 
 
@@ -172,3 +171,33 @@ def test_a_key_in_the_configuration_stays_the_only_one(run: Run, config: Path, m
     assert "WARNING: THE HOST KEY OF web-1 HAS CHANGED" in ended.err
     assert not (config.parent / "data" / "known_hosts").exists()
     assert "configured" in run("target", "ls", "-c", config).out
+
+
+DATABASES = """
+[[target]]
+name = "appdb"
+kind = "postgres"
+to = ["db-1.internal:5432", "db-2.internal:5432"]
+database = "app"
+user = "hoop"
+password = { command = ["x"] }
+
+[[target]]
+name = "local"
+kind = "postgres"
+to = "/var/run/postgresql:5432"
+database = "app"
+user = "hoop"
+"""
+
+
+def test_databases_are_listed_and_have_no_host_key(run: Run, config: Path) -> None:
+    config.write_text(config.read_text() + DATABASES)
+    listed = json.loads(run("target", "ls", "-o", "json", "-c", config).out)[-2:]
+    assert [(row["kind"], row["to"], row["known_by"]) for row in listed] == [
+        ("postgres", "db-1.internal:5432, db-2.internal:5432", "tls verify-full"),
+        ("postgres", "/var/run/postgresql:5432", "socket"),
+    ]
+    ended = run("target", "trust", "appdb", "-c", config)
+    assert ended.code == 2
+    assert "appdb has no host key to pin: its certificate is checked as tls and ca_file say" in ended.err

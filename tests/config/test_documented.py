@@ -14,6 +14,7 @@ from gateway.app.config_file import LoadedConfig
 from gateway.app.config_show import toml_value
 from gateway.app.settings import Settings
 from gateway.app.settings_kinds import Role
+from gateway.app.settings_targets import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
 ROW = re.compile(r"^\| `([a-z_]+)` \| ([^|]*) \| ([^|]*) \| (.+) \|$", re.MULTILINE)
@@ -29,11 +30,14 @@ def rows(heading: str) -> dict[str, str]:
 
 
 def tables() -> dict[str, type[BaseModel]]:
-    return {
-        name: model
+    """What stands in the heading, and the model of the table."""
+    lists = ("issuer", "machine", "person")
+    found = {
+        f"[[{name}]]" if name in lists else f"[{name}]": model
         for name, field in Settings.model_fields.items()
-        if (model := table_model(field.annotation)) is not None
+        if name != "target" and (model := table_model(field.annotation)) is not None
     }
+    return {**found, **{f"[[target]] of kind {kind}": model for kind, model in KINDS.items()}}
 
 
 def test_the_top_level() -> None:
@@ -41,8 +45,8 @@ def test_the_top_level() -> None:
 
 
 def test_every_setting_and_its_default() -> None:
-    for name, model in tables().items():
-        documented = rows(f"[[{name}]]" if name in ("issuer", "machine", "person", "target") else f"[{name}]")
+    for heading, model in tables().items():
+        documented, name = rows(heading), heading.strip("[]")
         assert list(documented) == list(model.model_fields), name
         for key, field in model.model_fields.items():
             if (name, key) in BESIDE_THE_DATA:
@@ -70,9 +74,10 @@ def test_every_role() -> None:
 def test_the_example_is_right(load: Callable[..., LoadedConfig], tmp_path: Path) -> None:
     example = re.search(r"```toml\n(version.*?)```", DOCS.read_text(), re.DOTALL)
     assert example is not None
-    (tmp_path / "web_key").write_text("x")
-    (tmp_path / "web_key").chmod(0o600)
+    for secret in ("web_key", "appdb_password"):
+        (tmp_path / secret).write_text("x")
+        (tmp_path / secret).chmod(0o600)
     text = example[1].replace("/run/credentials/hoop/", "")
     found = load(text).settings
-    assert [target.name for target in found.target] == ["web-*"]
+    assert [target.name for target in found.target] == ["web-*", "appdb"]
     assert set(tomllib.loads(text)) <= {*Settings.model_fields, "rule"}

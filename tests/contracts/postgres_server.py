@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from psycopg import sql
@@ -39,6 +39,13 @@ class PostgresServer:
     """`create`, `start`, use, `remove`. It can be stopped and started again on the same port."""
 
     user = "hoop"
+    listens = "127.0.0.1"
+    settings: tuple[str, ...] = (
+        "fsync=off",
+        "full_page_writes=off",
+        "shared_buffers=16MB",
+        "max_connections=40",
+    )
 
     def __init__(self, programs: Path, directory: Path) -> None:
         self._programs = programs
@@ -49,7 +56,7 @@ class PostgresServer:
         self._names = count(1)
 
     @classmethod
-    def create(cls, programs: Path) -> "PostgresServer":
+    def create(cls, programs: Path) -> Self:
         """A new cluster. It trusts everybody who can reach it, which is this machine, and does without syncs."""
         directory = Path(tempfile.mkdtemp(prefix="hoop-pg-"))
         server = cls(programs, directory)
@@ -83,13 +90,21 @@ class PostgresServer:
     def start(self) -> None:
         """Start, or start again, and wait until it answers."""
         self.port = self.port or _free_port()
-        settings = ("fsync=off", "full_page_writes=off", "shared_buffers=16MB", "max_connections=40")
         with (self.socket_directory / "log").open("ab") as output:
             self._process = subprocess.Popen(
                 [
                     self._programs / "postgres",
-                    *("-D", self._data, "-k", self.socket_directory, "-h", "127.0.0.1", "-p", str(self.port)),
-                    *(word for setting in settings for word in ("-c", setting)),
+                    *(
+                        "-D",
+                        self._data,
+                        "-k",
+                        self.socket_directory,
+                        "-h",
+                        self.listens,
+                        "-p",
+                        str(self.port),
+                    ),
+                    *(word for setting in self.settings for word in ("-c", setting)),
                 ],
                 cwd=self.socket_directory,
                 stdout=output,

@@ -43,6 +43,7 @@ VIOLATIONS = [
     ("gateway.store", "gateway.recording"),
     ("hoop_tui", "gateway.core"),
     ("hoop_tui", "gateway.api.routes"),
+    ("hoop_tui", "gateway.recording.reader"),
     ("gateway.app", "textual"),
     ("gateway.api", "hoop_tui"),
     ("hoop_tui.replay", "asyncio"),
@@ -56,9 +57,11 @@ def skeleton(directory: Path) -> None:
     for package in packages:
         (directory / package).mkdir(parents=True, exist_ok=True)
         (directory / package / "__init__.py").touch()
-    (directory / "gateway/api/schema.py").touch()
     (directory / "gateway/api/routes.py").touch()
-    (directory / "hoop_tui/client.py").write_text("import gateway.api.schema\n")
+    known = ("api.schema", "recording.cells", "recording.statement_marks")
+    for name in known:
+        (directory / f"gateway/{name.replace('.', '/')}.py").touch()
+    (directory / "hoop_tui/client.py").write_text("".join(f"import gateway.{name}\n" for name in known))
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (directory / "pyproject.toml").write_text(settings[settings.index("[tool.importlinter]") :])
 

@@ -156,7 +156,7 @@ def test_forged_chunks_never_crash(raw: bytes, frames: int, flags: int, t0_us: i
     ("data", "why"),
     [
         (forged(column(0, 0, 2, b"hi"), 1, seq=1), "chunk 1 is where chunk 0 belongs"),
-        (forged(column(9, 0, 2, b"hi"), 1), "a newer hoop is needed to read it (a frame of kind 9)"),
+        (forged(column(10, 0, 2, b"hi"), 1), "a newer hoop is needed to read it (a frame of kind 10)"),
         (
             forged(column(0, 0, 2, b"hi"), 1, flags=0x02),
             "a newer hoop is needed to read this chunk (flags 0x02)",

@@ -157,7 +157,12 @@ def test_strange_marks_and_sizes_are_left_out() -> None:
 
 @pytest.mark.parametrize("name", sorted(EXPORTS))
 def test_a_cut_recording_exports_its_good_part_and_says_so(name: str) -> None:
-    data = recorded([Frame(0, OUT, b"before"), Frame(1, OUT, b"after"), END])
+    text, mark = name != "jsonl", b'{"kind": "command", "text": "%s"}'
+    frames = [
+        Frame(n, OUT if text else MARK, word if text else mark % word)
+        for n, word in enumerate((b"before", b"after"))
+    ]
+    data = recorded([*frames, END])
     out = b"".join(export(name, [data[:-150]])).decode()
     assert "before" in out
     assert "after" not in out

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.adapters.ssh.forward.roads import Inspected
+from gateway.adapters.ssh.inside import Spawn
 from gateway.adapters.ssh.jump.account import account_reader
 from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.session import Visitor
@@ -225,16 +227,20 @@ async def test_a_kind_that_is_inspected(jump: StockSsh, house: House) -> None:
             self.channel.close()
             return True
 
-    def inspect(visitor: Visitor, target: Target) -> Shouting:
+    def inspect(visitor: Visitor, target: Target, spawn: Spawn) -> Shouting:
         seen.append((visitor.principal.id, target.name))
         return Shouting()
 
     assert house.adapter is not None
-    house.adapter._around = replace(house.adapter._around, inspected={"postgres": inspect})
-    house.add(Target("db-1", "postgres", "127.0.0.1", 5432))
-    ran = await jump.run("-W", "db-1:5432", "somebody@gw", typed=b"select 1")
-    assert ran.out == b"SELECT 1"
-    assert seen == [(ALICE.id, "db-1")]
+    house.adapter._around = replace(house.adapter._around, inspected={"postgres": Inspected(5432, inspect)})
+    house.add(Target("db-1", "postgres", "127.0.0.1", 6543))
+    for port in (5432, 6543):
+        ran = await jump.run("-W", f"db-1:{port}", "somebody@gw", typed=b"select 1")
+        assert ran.out == b"SELECT 1"
+    assert seen == [(ALICE.id, "db-1")] * 2
+    ran = await jump.run("-W", "db-1:5433", "somebody@gw")
+    assert "administratively prohibited: hoop: db-1 is on port 5432 here" in ran.said
+    assert len(seen) == 2
 
 
 async def test_another_key_inside(ssh: StockSsh, house: House) -> None:

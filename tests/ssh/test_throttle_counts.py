@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.adapters.ssh.door.doorstep import Doorstep
+from gateway.adapters.doorstep import Doorstep
 from gateway.adapters.ssh.door.turns import Turns
 from gateway.core.failures import Failures, neighbourhood
 

@@ -9,11 +9,13 @@ from cyclopts import App
 from hoop_tui.app import HoopApp
 from hoop_tui.cli.main import HELP
 from hoop_tui.cli.tree import app as cli
-from hoop_tui.keymap import KEYS, Key, Place, bindings, footer, help_sections
+from hoop_tui.keymap import KEYS, PLACES, Key, Place, bindings, footer, help_sections
 from hoop_tui.screens.replay import ReplayScreen
+from hoop_tui.screens.result import ResultScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
+from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.shots import SHOTS
 from hoop_tui.widgets.row_table import RowTable
 
@@ -25,6 +27,8 @@ OWNERS: dict[Place, type] = {
     "signin": SignInScreen,
     "sessions": SessionsScreen,
     "replay": ReplayScreen,
+    "statements": StatementsScreen,
+    "result": ResultScreen,
 }
 
 
@@ -40,9 +44,7 @@ def table(title: str) -> list[tuple[str, str]]:
     return re.findall(r"^\| `(.+?)`(?:, `-\w`)? \| (.+?) \|$", section(title), re.M)
 
 
-@pytest.mark.parametrize(
-    ("title", "rows"), help_sections("code", "signin", "sessions", "replay", "lists", "everywhere")
-)
+@pytest.mark.parametrize(("title", "rows"), help_sections(*PLACES))
 def test_every_key_is_documented(title: str, rows: list[tuple[str, str]]) -> None:
     assert table(title) == rows
 
@@ -55,7 +57,12 @@ def test_every_key_does_something(key: Key) -> None:
 
 
 def test_no_key_means_two_things_on_a_screen() -> None:
-    for places in (("everywhere", "lists", "sessions"), ("everywhere", "replay")):
+    for places in (
+        ("everywhere", "lists", "sessions"),
+        ("everywhere", "replay"),
+        StatementsScreen.places,
+        ResultScreen.places,
+    ):
         names = [name for key in KEYS if key.place in places for name in key.keys.split(",")]
         assert len(names) == len(set(names))
 

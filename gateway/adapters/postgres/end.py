@@ -92,6 +92,7 @@ class SocketEnd(asyncio.Protocol):
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._changing = False
+        self._tls: ssl.SSLObject | None = None
 
     # What asyncio calls.
 
@@ -118,7 +119,7 @@ class SocketEnd(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._end()
-        return self._transport is not None and self._transport.get_extra_info("ssl_object") is None
+        return self._transport is not None and self._tls is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._changing and exc is None:
@@ -139,7 +140,7 @@ class SocketEnd(asyncio.Protocol):
 
     @property
     def tls(self) -> ssl.SSLObject | None:
-        return None if self._transport is None else self._transport.get_extra_info("ssl_object")
+        return self._tls
 
     @property
     def full(self) -> bool:
@@ -196,6 +197,28 @@ class SocketEnd(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, name: str = "") -> None:
         if self._unread:
             raise Malformed("bytes came in the clear before the encryption began")
+        await self._encrypt(context, server_side, name)
+
+    async def go_on_with_tls(self, context: ssl.SSLContext, begun: bytes) -> None:
+        """As a server, encrypt from here on where the client has begun already: `begun` is what was read of it."""
+        begun += b"".join(self._unread)
+        self._unread.clear()
+        self._waiting = 0
+        loop = asyncio.get_running_loop()
+        # Twice soon is behind the connection that `loop.start_tls` makes soon, and before anything is read again.
+        loop.call_soon(loop.call_soon, self._feed_tls, begun)
+        await self._encrypt(context, True, "")
+
+    def _feed_tls(self, begun: bytes) -> None:
+        layer = self._transport.get_protocol() if self._transport is not None else None
+        while begun and isinstance(layer, asyncio.BufferedProtocol):
+            buffer = memoryview(layer.get_buffer(len(begun)))
+            size = min(len(buffer), len(begun))
+            buffer[:size] = begun[:size]
+            layer.buffer_updated(size)
+            begun = begun[size:]
+
+    async def _encrypt(self, context: ssl.SSLContext, server_side: bool, name: str) -> None:
         if self._transport is None or self.closed.is_set():
             raise ConnectionResetError("the connection is gone")
         self._changing = True
@@ -218,6 +241,7 @@ class SocketEnd(asyncio.Protocol):
             self._end()
             raise ConnectionResetError("the connection is gone")
         self._transport = transport
+        self._tls = transport.get_extra_info("ssl_object")
         transport.set_write_buffer_limits(high=WRITE_MOST)
         self.secured = True
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import asyncssh
 
+from gateway.adapters.doorstep import Doorstep
 from gateway.adapters.ssh import ending
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.connection import PersonConnection
 from gateway.adapters.ssh.door.by_code import Codes
-from gateway.adapters.ssh.door.doorstep import Doorstep
 from gateway.adapters.ssh.door.host_certificate import HostKeys, HostKeysShown, HostSigner
 from gateway.adapters.ssh.door.host_key import load_or_make
 from gateway.adapters.ssh.door.settings import (
@@ -32,8 +32,9 @@ from gateway.adapters.ssh.door.settings import (
 from gateway.adapters.ssh.door.turned_away import TurnedAway
 from gateway.adapters.ssh.door.turns import Turns
 from gateway.adapters.ssh.forward.requests import ForwardingConnection
-from gateway.adapters.ssh.forward.roads import Inspect, Surroundings
+from gateway.adapters.ssh.forward.roads import Inspected, Surroundings
 from gateway.adapters.ssh.greeter import Greeter
+from gateway.adapters.ssh.inside import Inside
 from gateway.adapters.ssh.jump.account import account_reader
 from gateway.adapters.ssh.jump.channel import Carried
 from gateway.adapters.ssh.login_name import LoginName
@@ -62,7 +63,8 @@ class SshAdapter:
         identities: Identities,
         secrets: Secrets,
         find: Callable[[str], Target | None] = lambda name: None,
-        inspected: Mapping[str, Inspect] = MappingProxyType({}),
+        inspected: Mapping[str, Inspected] = MappingProxyType({}),
+        inside: Mapping[str, Inside] = MappingProxyType({}),
         *,
         host_signer: HostSigner | None = None,
         target_signer: TargetSigner | None = None,
@@ -70,14 +72,16 @@ class SshAdapter:
         codes: Codes | None = None,
     ) -> None:
         """`find` asks the inventory: for jumps, for targets behind others, for what a target offers. `inspected`, by
-        kind of target: who speaks with clients that come through SSH to a target of another protocol. The signers
-        make certificates for our host key, and for targets; `key_signer` is somebody else's authority for those.
-        `codes`: people may sign in by a code, in a browser."""
+        kind of target: who speaks with clients that come through SSH to a target of another protocol; `inside`: what
+        runs in the gateway itself for people who have nothing but SSH. The signers make certificates for our host
+        key, and for targets; `key_signer` is somebody else's authority for those. `codes`: people may sign in by a
+        code, in a browser."""
         self._door = door
         self._lobby = lobby
         self._identities = identities
         self._host_signer = host_signer
         self._codes = codes
+        self._inside = inside
         self._dialler = Dialler(door, secrets, find, target_signer, key_signer)
         self._around = Surroundings(
             door, lobby, self._dialler, find, self._spawn, self._inner_connection, inspected
@@ -211,7 +215,7 @@ class SshAdapter:
         )
 
     def _open_session(self, visitor: Visitor, person: PersonSide, asked: Asked) -> None:
-        session = SshSession(visitor, person, asked, self._lobby, self._dialler)
+        session = SshSession(visitor, person, asked, self._lobby, self._dialler, self._inside, self._spawn)
         self._spawn(session.run(), lambda: person.leave_with(ending.NOT_RECORDED))
 
     def _spawn(self, session: Coroutine[Any, Any, None], failed: Callable[[], None] = lambda: None) -> None:

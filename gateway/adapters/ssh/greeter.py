@@ -16,10 +16,10 @@ from asyncssh.constants import (
     OPEN_RESOURCE_SHORTAGE,
 )
 
+from gateway.adapters.doorstep import Doorstep, Failed
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.connection import PersonConnection
 from gateway.adapters.ssh.door.by_code import SCRIPTS, Challenge, Codes, SignInByCode
-from gateway.adapters.ssh.door.doorstep import Doorstep, Failed
 from gateway.adapters.ssh.door.offered_certificate import line_of, serial_of
 from gateway.adapters.ssh.door.settings import SshDoor
 from gateway.adapters.ssh.forward.jobs import Spot

@@ -12,7 +12,7 @@ from gateway.adapters.ssh import ending
 from gateway.adapters.ssh.asked import Control, Resize, Signal, shown_size
 from gateway.adapters.ssh.ending import Ending
 from gateway.adapters.ssh.person import PersonSide
-from gateway.adapters.ssh.target.channel import TargetSide
+from gateway.adapters.ssh.target.far_side import FarSide
 from gateway.core.errors import Unreachable
 from gateway.core.frame import FrameKind
 from gateway.core.shown import Answer, Stream
@@ -22,7 +22,7 @@ from gateway.session.gate import Gate, Permit
 class Relay:
     """One admitted operation while it runs."""
 
-    def __init__(self, gate: Gate, permit: Permit, person: PersonSide, target: TargetSide) -> None:
+    def __init__(self, gate: Gate, permit: Permit, person: PersonSide, target: FarSide) -> None:
         self._gate = gate
         self._permit = permit
         self._person = person

@@ -7,6 +7,7 @@ and written down. It knows when things happen; bytes are relay.py's business. Ne
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,12 +18,14 @@ from gateway.adapters.ssh.ending import Ending
 from gateway.adapters.ssh.files.command import FileSession
 from gateway.adapters.ssh.files.recognise import FileCommand, recognise
 from gateway.adapters.ssh.forward.notices import Notices
+from gateway.adapters.ssh.inside import Inside, Spawn, operation
 from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.person import PersonLeft, PersonSide
 from gateway.adapters.ssh.relay import Relay
 from gateway.adapters.ssh.sftp.session import SUBSYSTEM, SftpSession
 from gateway.adapters.ssh.shell import ShellRelay
 from gateway.adapters.ssh.target.credential import on_behalf_of
+from gateway.adapters.ssh.target.far_side import FarSide
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Denied, Fault, Refused, Unreachable
 from gateway.core.operation import Operation
@@ -60,20 +63,31 @@ class SshSession:
     """One session channel. `run` is its only task's only call."""
 
     def __init__(
-        self, visitor: Visitor, person: PersonSide, asked: Asked, lobby: Lobby, dialler: Dialler
+        self,
+        visitor: Visitor,
+        person: PersonSide,
+        asked: Asked,
+        lobby: Lobby,
+        dialler: Dialler,
+        inside: Mapping[str, Inside],
+        spawn: Spawn,
     ) -> None:
+        """`inside`: by kind of target, what runs in the gateway for those that have no SSH; `spawn` is for that."""
         self._visitor = visitor
         self._person = person
         self._asked = asked
         self._lobby = lobby
         self._dialler = dialler
+        self._programs = inside
+        self._spawn = spawn
 
     async def run(self) -> None:
         """Returns when the channel is closed toward the person. Never raises but when cancelled."""
         login = self._visitor.login
         try:
+            about = {**self._asked.about, "protocol": KIND}
             gate = await self._lobby.enter(
-                self._visitor.principal, login.target, login.account, self._visitor.peer, self._asked.about
+                self._visitor.principal, login.target, login.account, self._visitor.peer, about
             )
         except (Refused, Fault) as problem:
             log.info("%s may not enter %s: %s", self._visitor.principal.id, login, problem.sentence)
@@ -113,8 +127,7 @@ class SshSession:
     async def _through(self, gate: Gate, tasks: asyncio.TaskGroup) -> Ending:
         target = gate.session.target
         if target.kind != KIND:
-            await self._say(gate, f'there is no target "{target.name}" for you over SSH')
-            return ending.BLOCKED
+            return await self._inside(gate, tasks)
         self._asked = await self._narrowed(gate)
         if self._asked.verb == "shell" and self._asked.terminal is not None:
             await self._greet(gate)
@@ -134,6 +147,26 @@ class SshSession:
         if self._asked.verb == "subsystem":
             return await self._no_subsystem(gate)
         return await self._run(gate, permit)
+
+    async def _inside(self, gate: Gate, tasks: asyncio.TaskGroup) -> Ending:
+        """The target has no SSH, but there may be a program for it here."""
+        target, asked = gate.session.target, self._asked
+        program = self._programs.get(target.kind)
+        if program is None:
+            await self._say(gate, f'there is no target "{target.name}" for you over SSH')
+            return ending.BLOCKED
+        if asked.verb == "subsystem":
+            return await self._no_subsystem(gate)
+        if why := program.why_not(target):
+            await self._say(gate, why)
+            return ending.BLOCKED
+        if asked.verb == "shell" and asked.terminal is not None:
+            await self._greet(gate)
+        interrupt = tasks.create_task(_raise_when(self._person.interrupted, Interrupted()))
+        permit = await self._admitted(gate, operation(program, asked))
+        interrupt.cancel()
+        async with program.start(gate.session, asked, self._spawn) as running:
+            return await self._relay(gate, permit, running)
 
     async def _narrowed(self, gate: Gate) -> Asked:
         """What was asked, as far as the target takes it at all. Raises `Denied`."""
@@ -166,11 +199,14 @@ class SshSession:
             agents.incoming,
         )
         async with agents, started as target:
-            target.obey(gate.inflow)
-            if self._asked.terminal is not None:
-                shell = ShellRelay(gate, permit, self._person, target, self._asked.terminal)
-                return await shell.run(terminal=True)
-            return await Relay(gate, permit, self._person, target).run(terminal=False)
+            return await self._relay(gate, permit, target)
+
+    async def _relay(self, gate: Gate, permit: Permit, target: FarSide) -> Ending:
+        target.obey(gate.inflow)
+        if self._asked.terminal is not None:
+            shell = ShellRelay(gate, permit, self._person, target, self._asked.terminal)
+            return await shell.run(terminal=True)
+        return await Relay(gate, permit, self._person, target).run(terminal=False)
 
     async def _transfer(self, gate: Gate, command: FileCommand) -> Ending:
         admit = partial(self._admitted, gate)

@@ -6,7 +6,7 @@ from gateway.adapters.ssh.asked import Control, Resize, Terminal, shown_size
 from gateway.adapters.ssh.ending import Ending
 from gateway.adapters.ssh.person import PersonSide
 from gateway.adapters.ssh.relay import Relay
-from gateway.adapters.ssh.target.channel import TargetSide
+from gateway.adapters.ssh.target.far_side import FarSide
 from gateway.core.frame import FrameKind
 from gateway.core.shown import Answer, Stream
 from gateway.session.gate import Gate, Permit
@@ -17,7 +17,7 @@ class ShellRelay(Relay):
     """One admitted shell or command on a terminal, while it runs."""
 
     def __init__(
-        self, gate: Gate, permit: Permit, person: PersonSide, target: TargetSide, terminal: Terminal
+        self, gate: Gate, permit: Permit, person: PersonSide, target: FarSide, terminal: Terminal
     ) -> None:
         super().__init__(gate, permit, person, target)
         self._lines = TypedLines(gate, self, **terminal.shown_size)

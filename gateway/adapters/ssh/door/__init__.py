@@ -1,4 +1,4 @@
-"""Before anybody is known: the door's settings, algorithms and host key, and who may still knock.
+"""Before anybody is known: the door's settings, algorithms and host key, and codes to sign in by.
 
-Its central types are `settings.SshDoor` and `doorstep.Doorstep`.
+Its central type is `settings.SshDoor`.
 """

@@ -30,7 +30,14 @@ def window_for(others: int) -> int:
     return max(WINDOW_LEAST, min(WINDOW_MOST, WINDOWS_TOGETHER // (others + 1)))
 
 
-class FlowEnd(SSHTCPSession[bytes]):
+class HangsUp(SSHTCPSession[bytes]):
+    """Whoever wants to know at once that the other side has closed."""
+
+    def hang_up(self) -> None:
+        """The other side takes nothing any more. What it sent before may still come."""
+
+
+class FlowEnd(HangsUp):
     """Fed by asyncssh. `hung_up` is set when the other side has closed, and takes nothing any more; `closed` once all
     that came before is in the inbox as well."""
 
@@ -173,7 +180,7 @@ class FlowChannel(HotChannel, SSHForwardChannel[bytes]):
         """asyncssh reports a close after unread input was taken: who reads nothing must not hide it."""
         end = self._session
         SSHChannel._process_close(self, pkttype, pktid, packet)
-        if isinstance(end, FlowEnd):
+        if isinstance(end, HangsUp):
             end.hang_up()
 
     async def open(self, end: FlowEnd, kind: bytes, *facts: bytes) -> FlowEnd:
@@ -191,6 +198,10 @@ class FlowChannel(HotChannel, SSHForwardChannel[bytes]):
         **SSHForwardChannel._packet_handlers,
         MSG_CHANNEL_CLOSE: _process_close_and_tell,
     }
+
+
+class InspectedChannel(FlowChannel):
+    """One whose conversation the gateway itself holds, in the target's own protocol."""
 
 
 async def open_direct(connection: PacedConnection, place: Place, window: int) -> FlowEnd:

@@ -5,7 +5,7 @@ that is a target's is never forwarded as bytes: SSH ends at the gateway and begi
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -15,7 +15,7 @@ from asyncssh.session import SSHTCPSession
 
 from gateway.adapters.ssh.connection import PersonConnection
 from gateway.adapters.ssh.door.settings import SshDoor
-from gateway.adapters.ssh.forward.end import FlowChannel, FlowEnd, window_for
+from gateway.adapters.ssh.forward.end import FlowChannel, FlowEnd, InspectedChannel, window_for
 from gateway.adapters.ssh.forward.jobs import Opening, Spot
 from gateway.adapters.ssh.forward.listeners import Listeners
 from gateway.adapters.ssh.forward.places import (
@@ -28,6 +28,7 @@ from gateway.adapters.ssh.forward.places import (
 )
 from gateway.adapters.ssh.forward.requests import ForwardingConnection
 from gateway.adapters.ssh.forward.session import ForwardSession
+from gateway.adapters.ssh.inside import Spawn
 from gateway.adapters.ssh.jump.channel import JumpChannel
 from gateway.adapters.ssh.session import KIND, Visitor
 from gateway.adapters.ssh.upstream import Dialler
@@ -42,8 +43,14 @@ SSH_PORT = 22
 
 P = TypeVar("P", bound=Place)
 
-Inspect = Callable[[Visitor, Target], SSHTCPSession[bytes]]
-"""Speaks a target's own protocol with whoever connects, and lets nothing past a Gate."""
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """Speaks the protocol of one kind of target with whoever connects, and lets nothing past a Gate."""
+
+    port: int
+    """Where such targets are, for clients that know no better."""
+    begin: Callable[[Visitor, Target, Spawn], SSHTCPSession[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +62,9 @@ class Surroundings:
     lobby: Lobby
     dialler: Dialler
     find: Callable[[str], Target | None]
-    spawn: Callable[[Coroutine[Any, Any, None]], None]
+    spawn: Spawn
     inner: Callable[[PersonConnection, Visitor, Target], PersonConnection]
-    inspected: Mapping[str, Inspect]
+    inspected: Mapping[str, Inspected]
     """By the kind of target. SSH is not among them: it has its own way."""
 
 
@@ -129,11 +136,15 @@ class Roads:
         inner = self._around.inner(self._connection, self._visitor, target)
         return JumpChannel(self._connection, self._visitor.peer), inner
 
-    def _inspected(self, target: Target, place: TcpPlace) -> tuple[FlowChannel | JumpChannel, Any]:
-        inspect = self._around.inspected.get(target.kind)
-        if inspect is None or place.port != target.port:
+    def _inspected(self, target: Target, place: TcpPlace) -> tuple[InspectedChannel, Any]:
+        inspected = self._around.inspected.get(target.kind)
+        if inspected is None:
             _refuse(f"{target.name} can not be reached through ssh")
-        return JumpChannel(self._connection, self._visitor.peer), inspect(self._visitor, target)
+        if place.port not in (inspected.port, target.port):
+            _refuse(f"{target.name} is on port {inspected.port} here")
+        window = window_for(self._load)
+        session = inspected.begin(self._visitor, target, self._around.spawn)
+        return InspectedChannel(self._connection, window), session
 
     def _nowhere(self, place: TcpPlace, target: Target | None) -> tuple[FlowChannel, Awaitable[FlowEnd]]:
         if target is not None:
@@ -172,10 +183,15 @@ class Roads:
             log.info("%s asked for a forward to nowhere: %s", self._visitor.principal.id, problem.sentence)
             _refuse(problem.sentence)
 
-    def _count(self) -> None:
+    @property
+    def _load(self) -> int:
+        """Forwards, jumps and inspected connections that are open."""
         forwards = self._session.load if self._session is not None else 0
-        jumps = sum(isinstance(channel, JumpChannel) for channel in self._connection._channels.values())
-        if forwards + jumps + len(self._listeners) >= self._around.door.max_forwards:
+        others = (JumpChannel, InspectedChannel)
+        return forwards + sum(isinstance(each, others) for each in self._connection._channels.values())
+
+    def _count(self) -> None:
+        if self._load + len(self._listeners) >= self._around.door.max_forwards:
             raise ChannelOpenError(OPEN_RESOURCE_SHORTAGE, sentence("too many forwards over one connection"))
 
 

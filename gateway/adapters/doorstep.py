@@ -1,6 +1,6 @@
-"""Who stands at the door, and who has failed there: how many connections, how many strangers, how many failures.
+"""Who stands at a door, and who has failed there: how many connections, how many strangers, how many failures.
 
-Whoever is inside already is out of its sight: nothing here ends a session. It counts and answers; the Greeter acts.
+Whoever is inside already is out of its sight: nothing here ends a session. It counts and answers; others act.
 The login grace makes sure that places become free.
 """
 

@@ -1,0 +1,382 @@
+"""From the server to the person: each message is matched with what it answers; rows are masked, counted and kept on
+their way. Nothing is shown before it is recorded.
+
+The hot path: thousands of rows come as one run of bytes and leave as one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from gateway.adapters.postgres import refusals
+from gateway.adapters.postgres.asking import Asking, Slow
+from gateway.adapters.postgres.described import in_formats, read_columns, told
+from gateway.adapters.postgres.encodings import ENCODINGS
+from gateway.adapters.postgres.ending import ServerGone
+from gateway.adapters.postgres.flight import Awaited, Entry
+from gateway.adapters.postgres.prepared import Prepared
+from gateway.adapters.postgres.talk import Talk
+from gateway.core.errors import Malformed
+from gateway.core.sql import changes_catalog
+from gateway.recording.statements import mark_said
+from gateway.session.database.results import Results
+from gateway.wire.postgres.frames import BackendReader, Message, Run, frame
+from gateway.wire.postgres.messages import (
+    COPY_DONE,
+    ColumnDescription,
+    ErrorFields,
+    field,
+    make_error,
+    make_notice,
+    parse_command_complete,
+    parse_copy_response,
+    parse_fields,
+    parse_notification,
+    parse_parameter_description,
+    parse_parameter_status,
+    parse_ready,
+    parse_row_description,
+)
+from gateway.wire.postgres.tables import ByServer
+
+_EXTENDED = (
+    Awaited.PARSED,
+    Awaited.BOUND,
+    Awaited.CLOSED,
+    Awaited.STATEMENT_DESCRIBED,
+    Awaited.PORTAL_DESCRIBED,
+    Awaited.EXECUTED,
+)
+_SIMPLE = (Awaited.ANSWERED, Awaited.CALLED)
+
+
+class Answering:
+    """Of one conversation. `receive` is called with what the server sends."""
+
+    def __init__(self, talk: Talk, asking: Asking, spawn: Callable[[Slow], None]) -> None:
+        self._talk = talk
+        self._asking = asking
+        self._spawn = spawn
+        self._reader = BackendReader()
+        self._busy = False
+        self._gone = False
+        self.in_the_middle = False
+        """A message was shown in part."""
+        talk.flight.first = self._comes
+        self._acts: dict[int, Callable[[bytes], None]] = {
+            ByServer.PARSE_COMPLETE: lambda body: self._agreed(Awaited.PARSED, body),
+            ByServer.BIND_COMPLETE: lambda body: self._agreed(Awaited.BOUND, body),
+            ByServer.CLOSE_COMPLETE: lambda body: self._agreed(Awaited.CLOSED, body),
+            ByServer.PARAMETER_DESCRIPTION: self._parameters,
+            ByServer.ROW_DESCRIPTION: self._columns,
+            ByServer.NO_DATA: self._no_columns,
+            ByServer.COMMAND_COMPLETE: self._complete,
+            ByServer.EMPTY_QUERY: self._empty,
+            ByServer.PORTAL_SUSPENDED: self._suspended,
+            ByServer.READY: self._ready,
+            ByServer.ERROR: self._error,
+            ByServer.NOTICE: self._notice,
+            ByServer.NOTIFICATION: self._notification,
+            ByServer.PARAMETER_STATUS: self._setting,
+            ByServer.COPY_IN: lambda body: self._copy("in", ByServer.COPY_IN, body),
+            ByServer.COPY_OUT: lambda body: self._copy("out", ByServer.COPY_OUT, body),
+            ByServer.COPY_DONE: self._copied,
+            ByServer.FUNCTION_RESULT: self._called,
+        }
+
+    # What the ends call.
+
+    def receive(self, data: bytes) -> None:
+        """The server has sent this; empty: it is gone."""
+        with self._talk:
+            if not data:
+                self._gone = True
+                if not self._busy:
+                    raise ServerGone
+                return
+            self._reader.receive(data)
+            if not self._busy:
+                self._work()
+
+    def room(self) -> None:
+        """The person takes more."""
+        if not self._busy:
+            self._talk.server.resume()
+
+    def _work(self) -> None:
+        talk, reader = self._talk, self._reader
+        while (item := reader.next()) is not None:
+            if isinstance(item, Run):
+                self._run(item)
+            else:
+                self._message(item)
+        if not talk.pass_back():
+            self._busy = True
+            talk.server.pause()
+            self._spawn(self._slowly())
+        elif talk.person.full:
+            talk.server.pause()
+
+    async def _slowly(self) -> None:
+        with self._talk:
+            await self._talk.passed_back()
+            self._busy = False
+            if self._gone:
+                raise ServerGone
+            if self._talk.over.is_set():
+                return
+            self._work()
+            if not self._busy and not self._talk.person.full:
+                self._talk.server.resume()
+
+    def _message(self, item: Message) -> None:
+        act = self._acts.get(item.tag)
+        if act is None:
+            raise Malformed(f"the server sent a message of type {item.tag}, which does not belong here")
+        act(item.body)
+
+    # Rows.
+
+    def _run(self, run: Run) -> None:
+        results = self._current()
+        if run.tag == ByServer.DATA_ROW:
+            if not results.is_described:
+                self._describe(results, self._head())
+            self._talk.show(results.rows(run.data, run.count, starts=run.starts))
+        elif run.tag == ByServer.COPY_DATA:
+            self._talk.show(results.copied(run.data, run.count))
+        else:
+            raise Malformed("the server sent a message that is too large")
+        self.in_the_middle = not run.ends
+
+    def _current(self) -> Results:
+        head = self._talk.flight.head
+        results = None if head is None else head.current
+        if head is None or results is None or head.refusal:
+            raise Malformed("the server sent a result that nobody asked for")
+        return results
+
+    def _describe(self, results: Results, entry: Entry) -> None:
+        """Of a result whose description came earlier, with the statement or the portal."""
+        prepared, portal = entry.prepared, entry.portal
+        columns = None if portal is None else portal.columns
+        if columns is None and prepared is not None and prepared.columns is not None:
+            columns = in_formats(prepared.columns, portal.formats if portal is not None else ())
+        if columns is not None:
+            results.describe(columns, is_new=prepared is None or prepared.first == results.n)
+
+    def _columns(self, body: bytes) -> None:
+        head = self._head()
+        if head.awaited is Awaited.ANSWERED:
+            results = self._current()
+            results.describe(parse_row_description(body))
+            self._reader.whole = results.wants_whole_rows
+            return self._talk.show(frame(ByServer.ROW_DESCRIPTION, body))
+        self._described(head, body, None)
+        return None
+
+    def _no_columns(self, body: bytes) -> None:
+        self._described(self._head(), body, ())
+
+    def _described(self, head: Entry, body: bytes, columns: tuple[ColumnDescription, ...] | None) -> None:
+        tag = ByServer.ROW_DESCRIPTION if columns is None else ByServer.NO_DATA
+        if head.awaited is Awaited.STATEMENT_DESCRIBED:
+            if head.prepared is not None:
+                head.prepared.columns = read_columns(head.prepared, body) if columns is None else columns
+        elif head.awaited is Awaited.PORTAL_DESCRIBED:
+            if head.portal is not None:
+                head.portal.columns = read_columns(head.portal.prepared, body) if columns is None else columns
+        else:
+            raise Malformed("the server described what nobody asked about")
+        self._landed(head, frame(tag, body))
+
+    def _comes(self, entry: Entry) -> None:
+        """This is what is answered next. Whether rows must come whole has to be known before the first one does."""
+        results = entry.current if entry.awaited is Awaited.EXECUTED else None
+        if results is not None and results.permit.masks and not results.is_described:
+            self._describe(results, entry)
+        self._reader.whole = results is not None and results.wants_whole_rows
+
+    def _parameters(self, body: bytes) -> None:
+        head = self._head()
+        if head.awaited is not Awaited.STATEMENT_DESCRIBED:
+            raise Malformed("the server described what nobody asked about")
+        if head.prepared is not None:
+            head.prepared.types = parse_parameter_description(body)
+        if not head.ours:
+            self._talk.show(frame(ByServer.PARAMETER_DESCRIPTION, body))
+
+    # What else answers.
+
+    def _agreed(self, awaited: Awaited, body: bytes) -> None:
+        head = self._head()
+        if head.awaited is not awaited or head.refusal:
+            raise Malformed("the server answered what was not asked")
+        if head.change is not None:
+            names: Any = self._talk.portals if head.is_portal else self._talk.statements
+            names.agreed(head.change)
+        tag = {Awaited.PARSED: ByServer.PARSE_COMPLETE, Awaited.BOUND: ByServer.BIND_COMPLETE}.get(
+            awaited, ByServer.CLOSE_COMPLETE
+        )
+        self._landed(head, frame(tag, body))
+
+    def _complete(self, body: bytes) -> None:
+        results = self._current()
+        tag = parse_command_complete(body)
+        self._over(results, tag)
+        self._next(frame(ByServer.COMMAND_COMPLETE, body))
+
+    def _empty(self, body: bytes) -> None:
+        head = self._head()
+        if head.current is not None:
+            self._over(head.current, "")
+        self._next(frame(ByServer.EMPTY_QUERY, body))
+
+    def _suspended(self, body: bytes) -> None:
+        head = self._head()
+        if head.awaited is not Awaited.EXECUTED or head.portal is None:
+            raise Malformed("the server suspended what was not under way")
+        head.portal.running = head.current
+        self._next(frame(ByServer.PORTAL_SUSPENDED, body))
+
+    def _next(self, data: bytes) -> None:
+        """One statement is over: the entry with it, or not yet."""
+        head = self._head()
+        self._reader.whole = False
+        if head.awaited is Awaited.EXECUTED:
+            self._landed(head, data)
+        elif head.awaited is Awaited.ANSWERED:
+            head.at += 1
+            self._talk.show(data)
+        else:
+            raise Malformed("the server ended what had not begun")
+
+    def _over(self, results: Results, tag: str) -> None:
+        results.done(tag)
+        facts = results.facts
+        talk = self._talk
+        if facts.verb == "prepare" and facts.inner:
+            talk.statements.know(facts.name, Prepared(facts.inner[0]))
+        elif facts.verb == "declare" and facts.inner:
+            talk.cursors[facts.name] = facts.inner[0]
+        elif facts.verb == "deallocate":
+            talk.statements.forget(facts.name) if facts.name else talk.statements.clear()
+        elif facts.verb == "discard":
+            talk.statements.clear()
+        elif facts.verb in ("do", "unknown"):
+            talk.obscured = True
+        if talk.catalog is not None and changes_catalog(facts):
+            talk.catalog.outdate()
+        if (notice := results.notice()) and talk.tells_masks:
+            talk.show(refusals.notice(notice))
+
+    def _ready(self, body: bytes) -> None:
+        head = self._head()
+        if head.awaited not in (Awaited.SYNCED, *_SIMPLE):
+            raise Malformed("the server is ready too early")
+        for results in head.results:
+            if not results.is_done:
+                results.done("", _NOT_RUN)
+        self._talk.status = parse_ready(body)
+        self._reader.whole = False
+        self._landed(head, frame(ByServer.READY, body))
+
+    def _called(self, body: bytes) -> None:
+        head = self._head()
+        if head.awaited is not Awaited.CALLED or head.current is None:
+            raise Malformed("the server answered a call that was not made")
+        head.current.done("FUNCTION")
+        self._talk.show(frame(ByServer.FUNCTION_RESULT, body))
+
+    # Copying.
+
+    def _copy(self, way: str, tag: int, body: bytes) -> None:
+        results = self._current()
+        response = parse_copy_response(body)
+        results.describe_copy(way, response.format, response.formats)
+        self._reader.whole = results.wants_whole_rows
+        if way == "in":
+            head = self._head()
+            if head.awaited is Awaited.EXECUTED:
+                self._asking.copy_begins(goes_on=self._talk.flight.ignore_syncs())
+        self._talk.show(frame(tag, body))
+
+    def _copied(self, body: bytes) -> None:
+        rest = self._current().copy_over()
+        self._talk.show(rest + COPY_DONE)
+
+    # Errors, and what comes at any time.
+
+    def _error(self, body: bytes) -> None:
+        talk = self._talk
+        head = talk.flight.head
+        if head is None:  # the server says why it hangs up
+            return talk.show(make_error(self._words(parse_fields(body), None)))
+        self._reader.whole = False
+        results = head.current if head.results else None
+        if head.refusal:
+            shown = head.refusal
+        else:
+            fields = self._words(parse_fields(body), results)
+            shown = make_error(fields)
+            if results is not None and not results.is_done:
+                results.done("", told(fields))
+        talk.show(shown)
+        if head.awaited in _EXTENDED:
+            self._skipped(talk.flight.drop_group())
+        elif head.awaited is Awaited.ANSWERED:
+            head.at = len(head.results)
+        return None
+
+    def _skipped(self, entries: list[Entry]) -> None:
+        for entry in reversed(entries):
+            if entry.change is not None:
+                names: Any = self._talk.portals if entry.is_portal else self._talk.statements
+                names.undone(entry.change)
+        for entry in entries:
+            for results in entry.results:
+                if not results.is_done:
+                    results.done("", _NOT_RUN)
+            if entry.portal is not None and entry.awaited is Awaited.PORTAL_DESCRIBED:
+                entry.portal.described = False
+
+    def _notice(self, body: bytes) -> None:
+        head = self._talk.flight.head
+        fields = self._words(parse_fields(body), head.current if head is not None else None)
+        self._talk.desk.mark(mark_said("notice", field(fields, "M")))
+        self._talk.show(make_notice(fields))
+
+    def _notification(self, body: bytes) -> None:
+        news = parse_notification(body)
+        self._talk.desk.mark(mark_said("notification", f"{news.channel}: {news.payload}"))
+        self._talk.show(frame(ByServer.NOTIFICATION, body))
+
+    def _setting(self, body: bytes) -> None:
+        setting = parse_parameter_status(body)
+        if setting.name == "standard_conforming_strings":
+            self._talk.plain_strings = setting.value == "on"
+        elif setting.name == "client_encoding":
+            self._talk.desk.encoding = setting.value
+            self._talk.encoding = ENCODINGS.get(setting.value.upper(), "ascii")
+        self._talk.show(frame(ByServer.PARAMETER_STATUS, body))
+
+    def _words(self, fields: ErrorFields, results: Results | None) -> ErrorFields:
+        """What the server says in words, as it may be shown. What is about no statement came by itself."""
+        if results is None:
+            return fields
+        return results.words(fields)
+
+    # Small things.
+
+    def _head(self) -> Entry:
+        head = self._talk.flight.head
+        if head is None:
+            raise Malformed("the server answered what was not asked")
+        return head
+
+    def _landed(self, entry: Entry, data: bytes) -> None:
+        self._talk.flight.pop()
+        if not entry.ours:
+            self._talk.show(data)
+
+
+_NOT_RUN = {"code": "", "message": "not run"}

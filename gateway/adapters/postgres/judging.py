@@ -1,0 +1,146 @@
+"""Statements become Operations and go through the Gate: what is asked, by which facts, and what a name stands for.
+
+Two ways: `repeated`, at once, for what was admitted before and only reads; `admit`, which may take as long as people
+do. It knows the conversation and not its messages.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gateway.adapters.postgres import values
+from gateway.adapters.postgres.prepared import Prepared
+from gateway.adapters.postgres.talk import Talk
+from gateway.core.operation import Effect, Operation
+from gateway.core.sql import SqlFacts
+from gateway.recording.statements import mark_again, mark_command
+from gateway.session.database.results import Results
+from gateway.session.gate import Permit
+
+SHAPES_MOST = 1000
+"""So many shapes of statements are remembered of a session; with more, all are forgotten."""
+
+_UNSEEN = "what it stands for was not seen here"
+_NAMED = {"execute": "prepared statement", "fetch": "cursor", "move": "cursor"}
+
+
+class Withdrawn(Exception):
+    """The person has cancelled what was waiting for people."""
+
+
+class Judging:
+    """Of one conversation."""
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._work: asyncio.Future[Permit] | None = None
+
+    def repeated(self, prepared: Prepared, bound: tuple[str | None, ...]) -> Results | None:
+        """A prepared statement once more, if that may be at once."""
+        talk, permit = self._talk, prepared.permit
+        if permit is None or self._needs_catalog(permit) or not talk.gate.repeats(permit):
+            return None
+        n = talk.number()
+        talk.desk.mark(mark_again(n, prepared.first, bound))
+        return Results(talk.desk, n, permit, prepared.facts)
+
+    def alike(self, facts: SqlFacts) -> Results | None:
+        """A statement like one before, if that may be at once."""
+        talk = self._talk
+        known = talk.shapes.get(facts.shape) if facts.shape else None
+        if known is None or known.permit is None or known.facts.verb != facts.verb:
+            return None
+        if self._needs_catalog(known.permit) or not talk.gate.repeats(known.permit):
+            return None
+        n = talk.number()
+        talk.desk.mark(mark_command(n, facts.text, facts.verb, rule=known.permit.rule))
+        return Results(talk.desk, n, known.permit, facts)
+
+    def _needs_catalog(self, permit: Permit) -> bool:
+        """What the database holds has to be read before anything can be masked."""
+        catalog = self._talk.catalog
+        return bool(permit.masks) and catalog is not None and not catalog.is_fresh
+
+    def allows(self, facts: SqlFacts) -> bool:
+        """Whether it would not be blocked. It is not written down."""
+        return self._talk.gate.would_admit(_operation(self._meant(facts), (), 0))
+
+    async def admit(self, given: Sequence[SqlFacts], bound: tuple[str | None, ...] = ()) -> list[Results]:
+        """All of these, or none. Raises `Denied`, `Withdrawn` or `Fault`."""
+        talk = self._talk
+        meant = [self._meant(facts) for facts in given]
+        for facts in meant:
+            if not talk.gate.would_admit(_operation(facts, bound, 0)):
+                await self._one(facts, bound)
+        admitted = []
+        for facts in meant:
+            n, permit = await self._one(facts, bound)
+            if facts.shape and not bound and len(meant) == 1:
+                self._remember(facts, permit, n)
+            admitted.append(Results(talk.desk, n, permit, facts))
+        return admitted
+
+    async def _one(self, facts: SqlFacts, bound: tuple[str | None, ...]) -> tuple[int, Permit]:
+        talk = self._talk
+        n = talk.number()
+        work = self._work = asyncio.ensure_future(talk.gate.admit(_operation(facts, bound, n), self._held))
+        try:
+            permit = await asyncio.shield(work)
+            if permit.masks and talk.catalog is not None and not talk.catalog.is_fresh:
+                await talk.catalog.refresh()
+            return n, permit
+        except asyncio.CancelledError:
+            if work.cancelled():
+                raise Withdrawn from None
+            work.cancel()
+            await asyncio.wait([work])
+            raise
+        finally:
+            talk.held = None
+            self._work = None
+
+    async def _held(self, words: str) -> None:
+        """People have to decide, or have decided."""
+        self._talk.held = self._work
+        await self._talk.tell(words)
+
+    def _remember(self, facts: SqlFacts, permit: Permit, n: int) -> None:
+        shapes = self._talk.shapes
+        if len(shapes) >= SHAPES_MOST:
+            shapes.clear()
+        shapes[facts.shape] = Prepared(facts, permit=permit, first=n)
+
+    def _meant(self, facts: SqlFacts) -> SqlFacts:
+        """What a statement that only names another one comes to."""
+        if facts.verb not in _NAMED:
+            return facts
+        talk = self._talk
+        if facts.verb == "execute":
+            found = talk.statements.get(facts.name)
+            inner = found.facts if found is not None else None
+        else:
+            inner = talk.cursors.get(facts.name)
+            portal = talk.portals.get(facts.name)
+            if inner is None and portal is not None:
+                inner = portal.prepared.facts
+        if inner is None or talk.obscured:
+            return replace(
+                facts,
+                effects=facts.effects | {Effect.UNKNOWN},
+                certain=False,
+                why=f'of the {_NAMED[facts.verb]} "{facts.name}", {_UNSEEN}',
+                shape="",
+            )
+        text = f"{facts.text}\n-- {_NAMED[facts.verb]} {facts.name}: {inner.text}"
+        return replace(inner, text=text, shape="", inner=(*inner.inner, inner))
+
+
+def _operation(facts: SqlFacts, bound: tuple[str | None, ...], n: int) -> Operation:
+    mark: Mapping[str, object] = {"n": n, "text": facts.text, **({"values": list(bound)} if bound else {})}
+    return Operation(
+        facts.verb,
+        facts.text + values.as_comment(bound) if bound else facts.text,
+        facts.effects,
+        tuple(map(str, (*facts.reads, *facts.writes))),
+        {"sql": facts, "values": bound, "mark": mark},
+    )

@@ -1,0 +1,54 @@
+"""A prepared statement and a portal: what the gateway knows of them between the messages that use them."""
+
+from dataclasses import dataclass
+
+from gateway.core.sql import SqlFacts, unknown
+from gateway.session.database.results import Results
+from gateway.session.gate import Permit
+from gateway.wire.postgres.messages import ColumnDescription
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """What Parse has made, or PREPARE."""
+
+    facts: SqlFacts
+    types: tuple[int, ...] = ()
+    """Of its parameters, as far as they are known."""
+    columns: tuple[ColumnDescription, ...] | None = None
+    """Of its result: None until it was described, none where it has no rows."""
+    permit: Permit | None = None
+    """By which it ran last, for when it is run again."""
+    first: int = 0
+    """The number that it ran under then."""
+    described_as: bytes = b""
+    """The description that was read last, so that the same one is not read again and again."""
+    described_columns: tuple[ColumnDescription, ...] | None = None
+    """And what it said."""
+
+
+@dataclass(slots=True, eq=False)
+class Portal:
+    """What Bind has made, or DECLARE."""
+
+    prepared: Prepared
+    values: tuple[str | None, ...] = ()
+    formats: tuple[int, ...] = ()
+    """Of the columns of its result: none, one for all, or one each."""
+    described: bool = False
+    """A description of it is on its way, or there."""
+    columns: tuple[ColumnDescription, ...] | None = None
+    running: Results | None = None
+    """It has been executed in part."""
+
+
+def never_seen(name: str) -> Prepared:
+    """A statement that was prepared where the gateway could not see it."""
+    return Prepared(
+        unknown(f'-- prepared statement "{name}"', "what this statement stands for was not seen here")
+    )
+
+
+def never_made(name: str) -> Portal:
+    """A portal of the same kind."""
+    return Portal(Prepared(unknown(f'-- portal "{name}"', "what this portal stands for was not seen here")))

@@ -1,0 +1,164 @@
+"""What both directions of one conversation share: its two ends, what is under way, what its names mean.
+
+Bytes for the server and frames for the recording are gathered here and leave together: first what is recorded, then
+what was recorded. It moves things and decides nothing.
+"""
+
+import asyncio
+
+from gateway.adapters.postgres import refusals
+from gateway.adapters.postgres.catalogs import KeptCatalog
+from gateway.adapters.postgres.end import End
+from gateway.adapters.postgres.flight import Awaited, Entry, Flight
+from gateway.adapters.postgres.names import Names
+from gateway.adapters.postgres.prepared import Portal, Prepared
+from gateway.core.sql import SqlFacts
+from gateway.session.database.parser import Parsers
+from gateway.session.database.results import ResultDesk
+from gateway.session.gate import Gate, Permit
+from gateway.wire.postgres.frames import frame
+from gateway.wire.postgres.tables import ByClient
+
+FLUSH = frame(ByClient.FLUSH)
+IDLE = ord("I")
+
+
+class Talk:
+    """One conversation. Made when both sides are ready for statements."""
+
+    def __init__(self, gate: Gate, desk: ResultDesk, parsers: Parsers, person: End, server: End) -> None:
+        self.gate = gate
+        self.desk = desk
+        self.parsers = parsers
+        self.person = person
+        self.server = server
+        self.flight = Flight()
+        self.statements: Names[Prepared] = Names()
+        self.portals: Names[Portal] = Names()
+        self.shapes: dict[str, Prepared] = {}
+        """What was admitted by simple queries, by the shape of the statement."""
+        self.cursors: dict[str, SqlFacts] = {}
+        """What DECLARE has made."""
+        self.obscured = False
+        """Something ran that could have given names other meanings, unseen."""
+        self.status = IDLE
+        """Of the transaction, as the server said last."""
+        self.encoding = "utf-8"
+        self.plain_strings = True
+        """`standard_conforming_strings` is on."""
+        self.catalog: KeptCatalog | None = None
+        """What the database holds; None where nobody has asked yet."""
+        self.tells_masks = True
+        """People are told when something was masked."""
+        self.group = 0
+        self.n = 0
+        self.held: asyncio.Future[Permit] | None = None
+        """What waits for people."""
+        self.over = asyncio.Event()
+        self.problem: BaseException | None = None
+        self._up: list[bytes] = []
+        self._down: list[bytes] = []
+        self._recording = asyncio.Lock()
+        """Held while frames are being recorded that may not be overtaken."""
+
+    def number(self) -> int:
+        """The number of one more statement."""
+        self.n += 1
+        return self.n
+
+    def ask(self, data: bytes, entry: Entry | None = None) -> None:
+        """Send this to the server with the next `pass_on`; an answer to it is expected where there is an entry."""
+        self._up.append(data)
+        if entry is not None:
+            self.flight.add(entry)
+
+    def show(self, data: bytes) -> None:
+        """Send this to the person with the next `pass_back`."""
+        self._down.append(data)
+
+    def pass_on(self) -> bool:
+        """Record, and send to the server what was gathered. False: recording takes longer, await `passed_on`."""
+        if self._up:
+            if not self._recorded():
+                return False
+            self._send_up()
+        return True
+
+    async def passed_on(self) -> None:
+        """The same, however long recording takes."""
+        await self._record()
+        self._send_up()
+
+    def pass_back(self) -> bool:
+        """Record, and show what was gathered. False: recording takes longer, await `passed_back`."""
+        if not self._recorded():
+            return False
+        self._send_down()
+        return True
+
+    async def passed_back(self) -> None:
+        """The same, however long recording takes."""
+        await self._record()
+        self._send_down()
+
+    async def settle(self) -> None:
+        """Return once the server has answered everything that was sent so far."""
+        if self._up or self.desk.frames:
+            await self.passed_on()
+        last = None
+        for entry in self.flight:
+            last = entry
+        if last is not None and last.awaited not in (Awaited.SYNCED, Awaited.ANSWERED, Awaited.CALLED):
+            self.server.write(FLUSH)
+        await self.flight.landed()
+
+    def fail(self, problem: BaseException) -> None:
+        """It can not go on."""
+        if not self.over.is_set():
+            self.problem = problem
+            self.over.set()
+
+    def __enter__(self) -> None:
+        """Whatever goes wrong within ends the conversation, because nobody else would hear of it."""
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> bool:
+        if not isinstance(problem, Exception):
+            return False
+        self.fail(problem)
+        return True
+
+    async def tell(self, words: str) -> None:
+        """A sentence of ours to the person, between two messages of the server's."""
+        await self.settle()
+        await self.gate.tell(words)
+        self.person.write(refusals.notice(words))
+
+    def _send_up(self) -> None:
+        data = self._up[0] if len(self._up) == 1 else b"".join(self._up)
+        self._up.clear()
+        if data:
+            self.server.write(data)
+
+    def _send_down(self) -> None:
+        if not self._down:
+            return
+        data = self._down[0] if len(self._down) == 1 else b"".join(self._down)
+        self._down.clear()
+        if data:
+            self.gate.passed(shown=len(data))
+            self.person.write(data)
+
+    def _recorded(self) -> bool:
+        if self._recording.locked():
+            return False
+        if self.desk.frames:
+            if not self.gate.record_at_once(self.desk.frames):
+                return False
+            self.desk.frames.clear()
+        return True
+
+    async def _record(self) -> None:
+        async with self._recording:
+            frames, self.desk.frames = self.desk.frames, []
+            if frames:
+                await self.gate.record(frames)

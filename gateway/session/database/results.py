@@ -1,0 +1,249 @@
+"""The result of one statement on its way to the person: masked, counted, hashed, and kept up to a cap.
+
+What it makes for the recording lies in `desk.frames` until the adapter has recorded it; only then may what was
+returned here be shown. It knows rows as runs of bytes and never waits.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from struct import Struct
+
+from gateway.core.errors import Fault
+from gateway.core.frame import FrameKind
+from gateway.core.sql import SqlFacts
+from gateway.recording import statements as marks
+from gateway.session import words
+from gateway.session.database.masks import CopyMasker, Masks, RowMasker
+from gateway.session.gate import Permit
+from gateway.wire.postgres.messages import ColumnDescription, ErrorFields
+from gateway.wire.postgres.rows import take
+
+_HEAD = Struct(">Bi")
+FRAME_MOST = 256 << 10
+"""Bytes of rows in one frame of the recording."""
+
+
+@dataclass(slots=True, eq=False)
+class ResultDesk:
+    """What all results of a session share."""
+
+    masks: Masks
+    keep_rows: int
+    keep_bytes: int
+    encoding: str = "UTF8"
+    """The client's, as PostgreSQL calls it."""
+    frames: list[tuple[FrameKind, bytes]] = field(default_factory=list)
+    """For the recording, in order."""
+
+    def mark(self, data: bytes) -> None:
+        """Something worth a chapter, or about one."""
+        self.frames.append((FrameKind.MARK, data))
+
+
+class Results:
+    """Of one statement. `describe`, then `rows` or `copied` as often as needed, then `done`."""
+
+    __slots__ = (
+        "_began",
+        "_columns",
+        "_copy",
+        "_copying",
+        "_count",
+        "_desk",
+        "_differs",
+        "_keeping",
+        "_kept",
+        "_kept_bytes",
+        "_masker",
+        "_sent",
+        "_sent_digest",
+        "_shown",
+        "_shown_digest",
+        "facts",
+        "is_done",
+        "n",
+        "permit",
+    )
+
+    def __init__(self, desk: ResultDesk, n: int, permit: Permit, facts: SqlFacts) -> None:
+        self.n = n
+        self.permit = permit
+        self.facts = facts
+        self.is_done = False
+        self._desk = desk
+        self._began = time.perf_counter_ns()
+        self._columns: Sequence[ColumnDescription] | None = None
+        self._masker: RowMasker | None = None
+        self._copy: CopyMasker | None = None
+        self._copying = False
+        self._differs = False
+        self._count = 0
+        self._sent = 0
+        self._shown = 0
+        self._sent_digest = sha256()
+        self._shown_digest = self._sent_digest
+        self._keeping = desk.keep_rows > 0
+        self._kept = 0
+        self._kept_bytes = 0
+
+    @property
+    def wants_whole_rows(self) -> bool:
+        """Rows have to come whole, because cells in them are masked."""
+        return self._masker is not None or self._copy is not None
+
+    @property
+    def is_described(self) -> bool:
+        """It is known what the rows that come consist of."""
+        return self._columns is not None
+
+    def describe(self, columns: Sequence[ColumnDescription], *, is_new: bool = True) -> None:
+        """What the rows consist of. Not new: the recording knows from an earlier run. Raises `Fault`."""
+        self._columns = columns
+        fates: Sequence[bool] = ()
+        if self.permit.masks:
+            self._masker, fates = self._desk.masks.of_rows(self.permit.masks, columns, self.facts)
+            if self._masker is not None:
+                self._differ()
+        if is_new and columns:
+            self._desk.mark(
+                marks.mark_columns(
+                    self.n,
+                    [
+                        (column.name, column.type, column.format, bool(fates and fates[place]), "")
+                        for place, column in enumerate(columns)
+                    ],
+                )
+            )
+
+    def describe_copy(self, way: str, format: int, formats: Sequence[int]) -> None:
+        """Rows come, or go, as COPY has them. Raises `Fault`."""
+        self._copying = True
+        if way != "in" and self.permit.masks:
+            self._copy = self._desk.masks.of_copy(
+                self.permit.masks, self.facts, format, formats, self._desk.encoding
+            )
+            if self._copy is not None:
+                self._differ()
+        self._desk.mark(marks.mark_copy(self.n, "in" if way == "in" else "out", format, len(formats)))
+
+    def rows(self, data: bytes, count: int, *, starts: bool) -> bytes:
+        """A run of rows from the server: what of it may be shown. Raises `Fault`."""
+        self._count += count
+        self._sent += len(data)
+        self._sent_digest.update(data)
+        if self.permit.masks and self._columns is None:
+            raise Fault(words.NOT_MASKED)
+        if self._masker is not None:
+            data = self._masker.mask(data)
+            self._shown_digest.update(data)
+        self._shown += len(data)
+        if self._keeping:
+            self._keep(data, starts)
+        return data
+
+    def copied(self, data: bytes, count: int) -> bytes:
+        """A run of COPY messages from the server: what of it may be shown, as messages. Raises `Fault`."""
+        self._count += count
+        self._sent += len(data)
+        self._sent_digest.update(data)
+        if self._copy is not None:
+            data = self._copy.feed(data)
+            self._shown_digest.update(data)
+        self._shown += len(data)
+        if self._keeping:
+            self._keep(data, starts=True)
+        return data
+
+    def copy_over(self) -> bytes:
+        """The server has copied everything: what was held back."""
+        if self._copy is None:
+            return b""
+        data = self._copy.finish()
+        self._shown_digest.update(data)
+        self._shown += len(data)
+        return data
+
+    def copy_in(self, data: bytes, count: int) -> None:
+        """The person copies to the server."""
+        self._count += count
+        self._sent += len(data)
+        self._sent_digest.update(data)
+
+    def done(self, tag: str, error: Mapping[str, str] | None = None) -> None:
+        """It is over, one way or the other."""
+        self.is_done = True
+        digest = self._sent_digest.hexdigest() if self._sent else ""
+        rows = self._count if tag == "" or self._count else _affected(tag)
+        self._desk.mark(
+            marks.mark_result(
+                self.n,
+                tag,
+                rows,
+                self._sent,
+                digest,
+                (time.perf_counter_ns() - self._began) // 1000,
+                kept=self._kept,
+                shown_size=self._shown if self._differs else None,
+                shown_sha256=self._shown_digest.hexdigest() if self._differs else "",
+                masked=self.masked or None,
+                error=error,
+            )
+        )
+
+    @property
+    def masked(self) -> Mapping[str, int]:
+        """How many cells were masked, by what they are."""
+        return self._desk.masks.counted(self._masker or self._copy)
+
+    def words(self, fields: ErrorFields) -> ErrorFields:
+        """What the server says about this statement, as it may be shown. Raises `Fault`."""
+        if not self.permit.masks:
+            return fields
+        return self._desk.masks.of_words(self.permit.masks, self.facts, fields)
+
+    def notice(self) -> str:
+        """What the person is told about masks, where there were any."""
+        masked = self.masked
+        if not masked:
+            return ""
+        total = sum(masked.values())
+        return f"masked {total:,} values in {self._count:,} rows ({', '.join(sorted(masked))})"
+
+    def _differ(self) -> None:
+        if not self._differs:
+            self._differs = True
+            self._shown_digest = sha256()
+
+    def _keep(self, data: bytes, starts: bool) -> None:
+        """Into the recording, as far as the caps go. What begins or ends in the middle of a message ends it."""
+        if not starts:
+            self._keeping = False
+            return
+        size = len(data)
+        taken, at = take(data, self._desk.keep_rows - self._kept, self._desk.keep_bytes - self._kept_bytes)
+        if taken:
+            whole = data if at == size else data[:at]
+            if at <= FRAME_MOST:
+                self._desk.frames.append((FrameKind.ROWS, marks.rows_frame(self.n, whole)))
+            else:
+                self._in_frames(whole)
+            self._kept += taken
+            self._kept_bytes += at
+        self._keeping = at == size and self._kept < self._desk.keep_rows
+
+    def _in_frames(self, data: bytes) -> None:
+        start = at = 0
+        while at < len(data):
+            end = at + 1 + _HEAD.unpack_from(data, at)[1]
+            if end - start > FRAME_MOST and at > start:
+                self._desk.frames.append((FrameKind.ROWS, marks.rows_frame(self.n, data[start:at])))
+                start = at
+            at = end
+        self._desk.frames.append((FrameKind.ROWS, marks.rows_frame(self.n, data[start:])))
+
+
+def _affected(tag: str) -> int:
+    last = tag.rpartition(" ")[2]
+    return int(last) if last.isascii() and last.isdigit() and len(last) < 19 else 0

@@ -1,0 +1,146 @@
+"""PostgreSQL's own tests: its regression suite, its isolation suite and its tests of pipelines.
+
+Built once from the source that the server of Debian 12 is built from; the server that they run on is of that build,
+so that tests and server are always of the same version.
+"""
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.postgres_suites.place import Place, do, needs
+from scripts.postgres_suites.results import FAILED, PASSED, Ran, of_pg_regress
+from scripts.postgres_suites.suite import Run
+
+PACKAGE, RELEASE = "postgresql-15", "bookworm"
+ROWS = "700"
+
+
+@dataclass
+class Tree:
+    """The built tree; the same for all three suites."""
+
+    source: Path = field(default=Path())
+    build: Path = field(default=Path())
+    installed: Path = field(default=Path())
+
+    def make(self, place: Place) -> None:
+        """Some minutes at the first time."""
+        if self.installed != Path():
+            return
+        source = place.source(PACKAGE, RELEASE)
+        build = place.directory("build", source.name)
+        installed = place.root / "installed" / source.name
+        if not (build / "is-whole").exists():
+            needs(make="make", gcc="gcc")
+            place.root.chmod(0o755)
+            flags = ["--without-readline", "--without-zlib", "--with-openssl", f"--prefix={installed}"]
+            do(source / "configure", *flags, cwd=build)
+            do("make", "-s", f"-j{os.cpu_count()}", cwd=build)
+            for part in (
+                "src/test/regress",
+                "src/test/isolation",
+                "src/test/modules/libpq_pipeline",
+                "contrib/spi",
+            ):
+                do("make", "-s", "-C", part, cwd=build)
+            do("make", "-s", "install", cwd=build)
+            (build / "is-whole").touch()
+        self.source, self.build, self.installed = source, build, installed
+
+
+TREE = Tree()
+
+
+class Regress:
+    """`pg_regress` with a schedule, on a server that runs: what `make installcheck` does."""
+
+    def __init__(self, name: str, part: str, program: str, schedule: str, database: str) -> None:
+        self.name = name
+        self.databases: tuple[str, ...] = ("postgres", database)
+        self._part, self._program, self._schedule = part, program, schedule
+
+    def prepare(self, place: Place) -> None:
+        TREE.make(place)
+
+    def programs(self) -> Path | None:
+        return TREE.installed / "bin"
+
+    def run(self, run: Run) -> Ran:
+        built, source = TREE.build / self._part, TREE.source / self._part
+        command: list[str | Path] = [
+            built / self._program,
+            f"--inputdir={source}",
+            f"--outputdir={run.directory}",
+            f"--bindir={TREE.installed / 'bin'}",
+            f"--dlpath={TREE.build / 'src/test/regress'}",
+            f"--dbname={self.databases[1]}",
+            f"--schedule={source / self._schedule}",
+            "--max-concurrent-tests=20",
+            f"--host={run.way.host}",
+            f"--port={run.way.port}",
+            f"--user={run.way.user}",
+        ]
+        environment = run.environment("postgres")
+        for name in ("PGDATABASE", "PGPASSWORD", "LC_ALL"):  # a password for each database: the file has them
+            del environment[name]
+        status, said = run.program(command, environment, as_server=True)
+        trouble = "" if status is not None else "it hangs"
+        words = of_pg_regress(said)
+        if not words:
+            trouble = " ".join(said.split())[-300:]
+        return Ran(words, trouble=trouble, notes=self._differences(run.directory))
+
+    @staticmethod
+    def _differences(directory: Path) -> dict[str, str]:
+        """The first changed lines of each test that failed."""
+        path = directory / "regression.diffs"
+        if not path.exists():
+            return {}
+        notes: dict[str, str] = {}
+        for part in re.split(r"^diff ", path.read_text(errors="replace"), flags=re.MULTILINE)[1:]:
+            name = Path(part.split("\n", 1)[0].split()[-1]).stem
+            changed = [line for line in part.splitlines()[3:] if line[:1] in "+-"]
+            notes[name] = "\n".join(changed[:6])
+        return notes
+
+
+class Pipelines:
+    """`libpq_pipeline`: each of its tests by itself, and where there is a trace of the protocol, that as well."""
+
+    name = "libpq_pipeline"
+    databases: tuple[str, ...] = ("postgres",)
+
+    def prepare(self, place: Place) -> None:
+        TREE.make(place)
+
+    def programs(self) -> Path | None:
+        return TREE.installed / "bin"
+
+    def run(self, run: Run) -> Ran:
+        part = Path("src/test/modules/libpq_pipeline")
+        program = TREE.build / part / "libpq_pipeline"
+        library = {"LD_LIBRARY_PATH": str(TREE.installed / "lib")}
+        environment = run.environment("postgres", library)
+        words: dict[str, str] = {}
+        notes: dict[str, str] = {}
+        _, listed = run.program([program, "tests"], environment)
+        for test in listed.split():
+            expected = TREE.source / part / "traces" / f"{test}.trace"
+            traced = ["-t", str(run.directory / f"{test}.trace")] if expected.exists() else []
+            conninfo = run.way.conninfo("postgres")
+            status, said = run.program([program, "-r", ROWS, *traced, test, conninfo], environment)
+            words[test] = PASSED if status == 0 else FAILED
+            if status != 0:
+                notes[test] = said[-300:]
+            if traced and status == 0:
+                same = Path(traced[1]).read_text() == expected.read_text()
+                words[f"{test} trace"] = PASSED if same else FAILED
+        return Ran(words, notes=notes)
+
+
+REGRESS = Regress("pg_regress", "src/test/regress", "pg_regress", "parallel_schedule", "regression")
+ISOLATION = Regress(
+    "isolation", "src/test/isolation", "pg_isolation_regress", "isolation_schedule", "isolation_regression"
+)
