@@ -160,7 +160,12 @@ def _result(index: StatementIndex, statement: Statement, width: int) -> Iterator
         for name in ("detail", "hint"):
             yield from _labelled(name, result.error[name], width) if result.error.get(name) else ()
     copy = index.copy(statement.place)
-    facts = [result.tag, f"{result.rows:,} rows", duration(result.us), f"{result.bytes:,} bytes"]
+    facts = [
+        result.tag,
+        f"{result.rows:,} row{'' if result.rows == 1 else 's'}",
+        duration(result.us),
+        f"{result.bytes:,} bytes",
+    ]
     facts += [f"copied {copy.way}"] if copy else []
     yield from _labelled("result", "   ".join([fact for fact in facts if fact]), width)
     if result.masked:

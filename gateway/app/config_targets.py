@@ -79,8 +79,8 @@ def _postgres(target: PostgresTarget) -> Iterator[Said]:
         yield "", "needs a password, or a certificate with its key: the gateway signs in there for the person"
     if has_certificate and target.tls == "disable":
         yield "certificate", 'can not be shown with tls = "disable"'
-    if target.ca_file is not None and not target.tls.startswith("verify-"):
-        yield "ca_file", 'does nothing unless tls is "verify-ca" or "verify-full"'
+    if target.ca_file is not None and target.tls in ("prefer", "disable"):
+        yield "ca_file", f'does nothing with tls = "{target.tls}"'
     if target.server_name is not None and target.tls == "disable":
         yield "server_name", 'does nothing with tls = "disable"'
 

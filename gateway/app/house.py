@@ -16,6 +16,7 @@ from gateway.app import wiring
 from gateway.app.clock import SystemClock
 from gateway.app.config_file import LoadedConfig, load_config
 from gateway.app.credentials import Credentials, password_of_store
+from gateway.app.databases import Databases
 from gateway.app.front_hall import FrontHall, hosts, public_url
 from gateway.app.home import Home
 from gateway.app.inventory import Targets
@@ -73,6 +74,7 @@ class House:
             self.live,
             self.targets.find,
             lambda: self.ports.get("ssh", 0),
+            lambda: self.ports.get("postgres", 0),
         )
         self._home = home
         self._demo = demo
@@ -83,7 +85,8 @@ class House:
         organs = Organs(
             ledger, self.bus, Approvals(ledger, self.bus, self.clock), self.policy.judge, StreamMasker
         )
-        rooms = Rooms(ledger, self.blobs, self.bus, self.clock, self.hall.people, self.targets)
+        people = self.hall.people
+        rooms = Rooms(ledger, self.blobs, self.bus, self.clock, people, self.targets, people)
         self._lease = settings.gateway.lease
         self._heartbeat = Heartbeat(ledger, self.live, self.clock, lease=self._lease)
         self.lobby = Lobby(
@@ -94,6 +97,7 @@ class House:
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
         self._ssh: SshAdapter | None = None
+        self._databases: Databases | None = None
 
     @classmethod
     async def open(cls, config: LoadedConfig, *, hints: tuple[str, ...] = (), demo: bool = False) -> "House":
@@ -142,20 +146,37 @@ class House:
         await self.ledger.append(started)
         await self.hall.open()
         self._heartbeat.start()
+        databases = self._databases = self._make_databases()
+        await databases.open()
+        if listening.postgres is not None:
+            self.ports["postgres"] = await databases.listen(listening.postgres.host, listening.postgres.port)
         if listening.ssh is not None:
-            self._ssh = self._ssh_adapter()
+            self._ssh = self._ssh_adapter(databases)
             (bound, *_) = await self._ssh.start(listening.ssh.host, listening.ssh.port)
             self.ports["ssh"] = bound[1]
         for name, web in doors:
             self.ports[name] = await web.start()
 
-    def _ssh_adapter(self) -> SshAdapter:
+    def _make_databases(self) -> Databases:
+        return Databases(
+            self.config.settings,
+            self.lobby,
+            self.targets.find,
+            self.credentials.secrets,
+            self.hall.server_signer,
+            hosts(self.config.settings),
+            self._public_url,
+        )
+
+    def _ssh_adapter(self, databases: Databases) -> SshAdapter:
         return SshAdapter(
             wiring.ssh_door(self.config.settings, hosts(self.config.settings)),
             self.lobby,
             self.hall.people,
             self.credentials.secrets,
             self.targets.find,
+            databases.inspected,
+            databases.inside,
             host_signer=self.hall.host_signer,
             target_signer=self.hall.target_signer,
             key_signer=self.credentials.signer,
@@ -197,6 +218,8 @@ class House:
             log.info("ending %d open sessions", ended)
         if self._ssh is not None:
             await self._ssh.stop(DRAIN_SECONDS)
+        if self._databases is not None:
+            await self._databases.close(DRAIN_SECONDS)
         for door in reversed(self._web):
             await door.stop()
         await self._heartbeat.stop()

@@ -72,8 +72,10 @@ def _told(frames: Iterator[Frame]) -> _Told:
             shown += len(frame.data)
         elif frame.kind is FrameKind.MARK:
             mark = json.loads(frame.data)
-            commands += mark.get("kind") == "command" and mark.get("state") == "admitted"
+            kind = mark.get("kind")
+            commands += (kind == "command" and mark.get("state") == "admitted") or kind == "again"
             blocked += mark.get("state") == "blocked"
+            shown += mark.get("shown_bytes", mark.get("bytes", 0)) if kind == "result" else 0
         elif frame.kind is FrameKind.EXIT:
             end = json.loads(frame.data)
             outcome = "blocked" if blocked and not commands else f"exit {end.get('status', 0)}"

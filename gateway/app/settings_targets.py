@@ -122,6 +122,7 @@ class PostgresTarget(TargetTable):
     keep_rows: Annotated[int, Field(ge=0, le=1_000_000)] = 1000
     keep_result: Size = 1 << 20
     each_statement: bool = False
+    masked_notice: bool = True
     psql: bool = True
 
     @property

@@ -66,6 +66,7 @@ def _postgres(table: PostgresTarget) -> dict[str, Any]:
         "keep_rows": table.keep_rows,
         "keep_result": table.keep_result,
         "each_statement": table.each_statement,
+        "masked_notice": table.masked_notice,
         "psql": table.psql,
     }
 

@@ -37,10 +37,19 @@ class LocalWriter:
 
     def append_at_once(self, data: bytes) -> bool:
         """Small appends need no waiting."""
-        self._must_work()
-        if len(data) > INLINE_BYTES:
+        if self._failed or not self._open:
+            self._must_work()
+        size = len(data)
+        if size > INLINE_BYTES:
             return False
-        self._write([data])
+        try:
+            written = os.write(self._descriptor, data)
+            while written < size:
+                written += os.write(self._descriptor, data[written:])
+        except OSError as problem:
+            self._take_back()
+            raise self._fail(problem) from problem
+        self._size += size
         return True
 
     async def append_made(self, make: Callable[[], Sequence[bytes]]) -> None:

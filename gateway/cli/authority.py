@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from gateway.app.settings import Settings
     from gateway.identity.authority import Authority, AuthorityKey
+    from gateway.identity.x509_authority import X509Authority
 
-AuthorityName = Literal["user", "host", "target"]
-Form = Literal["known-hosts", "trusted-user-ca-keys", "json"]
+AuthorityName = Literal["user", "host", "target", "database"]
+Form = Literal["known-hosts", "trusted-user-ca-keys", "pem", "json"]
 
 SSH_PORT = 22
 
@@ -30,17 +31,21 @@ _FORMS: dict[AuthorityName, Form] = {
     "user": "trusted-user-ca-keys",
     "host": "known-hosts",
     "target": "trusted-user-ca-keys",
+    "database": "pem",
 }
 
 _NEXT: dict[AuthorityName, str] = {
     "user": "signs from now on; what older ones have signed stays good until they are retired",
     "host": "is trusted; an older one signs until it is retired: before, let others know of this one",
     "target": "signs from now on, beside older ones until they are retired: before, let targets know of this one",
+    "database": "signs for people from now on, and for the gateway once older ones are retired: before, let clients "
+    "know of this one",
 }
 
 _ELSEWHERE = {
     "host": "clients that know no newer key of it will ask about the gateway's host key",
     "target": "targets that trust no newer key of it will not let the gateway in",
+    "database": "clients of databases that know no newer key of it will not take the gateway for itself",
 }
 
 
@@ -56,8 +61,8 @@ def show(
 ) -> int:
     """Print what others need to trust an authority.
 
-    `host` is for the known_hosts of people, `target` for the TrustedUserCAKeys of targets. `user` signs for the
-    gateway's own door: nobody else needs it.
+    `host` is for the known_hosts of people, `target` for the TrustedUserCAKeys of targets, `database` for the
+    `sslrootcert` of clients of databases. `user` signs for the gateway's own door: nobody else needs it.
 
     Parameters
     ----------
@@ -71,6 +76,9 @@ def show(
         return 0
     if form is not None and form != _FORMS[authority]:
         raise BadUsage(f"the {authority} authority is printed as {_FORMS[authority]} or json")
+    if authority == "database":
+        data(_x509(settings).pem().rstrip("\n"))
+        return 0
     before = f"@cert-authority {_known_as(settings)} " if authority == "host" else ""
     for key in keys:
         data(f"{before}{key.openssh} hoop-{authority}-{key.number}")
@@ -127,6 +135,12 @@ def _authority(settings: "Settings", kind: AuthorityName) -> "Authority":
     from gateway.identity.authority import Authority
 
     return Authority(settings.gateway.data_dir / "ca", kind)
+
+
+def _x509(settings: "Settings") -> "X509Authority":
+    from gateway.identity.x509_authority import X509Authority
+
+    return X509Authority(_authority(settings, "database"))
 
 
 def _existing(authority: "Authority") -> "Sequence[AuthorityKey]":

@@ -121,7 +121,9 @@ def path(question: Question) -> bool:
 
 
 def destination(question: Question) -> bool:
-    """Where a forwarded connection leads, or where the target is to listen for one."""
+    """Where a forwarded connection leads, or where the target is to listen for one. LISTEN in SQL leads nowhere."""
+    if statements.statement_of(question.operation) is not None:
+        return False
     if question.restricts:
         return destinations.may_lead_to(question.condition.values, question.operation)
     return destinations.leads_to(question.condition.values, question.operation)

@@ -19,6 +19,8 @@ from gateway.policy.verbs import (
     FILE_VERBS,
     FORWARD_VERBS,
     HAVE_IT,
+    HELD_VERBS,
+    HOLDING_VERBS,
     MASKED_VERBS,
     SAME_AS_TWO_PATHS,
     TWO_PATHS,
@@ -123,7 +125,11 @@ def _could_be(protocol: str, verb: str, conditions: Sequence[Condition], *, rest
     for field, (only, verbs) in HAVE_IT.items():
         if field in fields and (protocol != only or verb not in verbs):
             return False
-    names = called(verb, fields, restricts=restricts)
+    names: tuple[str, ...]
+    if protocol in DATABASES:
+        names = (verb, *HELD_VERBS) if restricts and verb in HOLDING_VERBS else (verb,)
+    else:
+        names = called(verb, fields, restricts=restricts)
     return all(
         any(matches(value, name) for value in condition.values for name in names)
         for condition in conditions

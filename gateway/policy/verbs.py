@@ -37,6 +37,10 @@ _NAMELESS_VERBS = (
 )
 _FUNCTION_VERBS = (*_QUERY_VERBS, "create", "alter", *OPAQUE_VERBS)
 
+HOLDING_VERBS = (*_QUERY_VERBS, "create")
+HELD_VERBS = ("select", "insert", "update", "delete", "merge", "create", "execute", "declare", "refresh")
+"""Statements that may hold another one, and which those may be."""
+
 SQL_VERBS = (*_QUERY_VERBS, "create", "alter", *_TABLE_ONLY_VERBS, *_NAMELESS_VERBS, *OPAQUE_VERBS)
 """What a statement can be. `listen` is another thing here than it is over SSH."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from gateway.core.frame import Frame, FrameKind
 from gateway.recording.cells import rows, text_of
 from gateway.recording.statement_marks import (
+    PASSED,
     Again,
     Column,
     Columns,
@@ -53,7 +54,7 @@ class Statement:
     @property
     def is_refused(self) -> bool:
         """It never reached the server."""
-        return self.state not in ("admitted", "")
+        return self.state not in PASSED
 
     def rows(self) -> Iterator[tuple[str | None, ...]]:
         """The rows that were kept, for people to read; None is NULL."""
@@ -102,9 +103,11 @@ class Statements:
         return found
 
     def _begin(self, statement: Statement) -> list[Statement]:
+        given = self._given(statement.n)
+        if given and given[0].state == "held":
+            statement.at_us = given.pop().at_us  # now it is known what came of it
         if statement.is_refused:
-            return [statement]
-        given = self._given(statement.n)  # a number that is used twice: the first will not end any more
+            return [*given, statement]
         self._open[statement.n] = statement
         if not statement.of:
             self._remember(statement)

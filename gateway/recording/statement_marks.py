@@ -12,6 +12,8 @@ from gateway.recording.meta import clean, json_object
 from gateway.recording.statements import ROWS_HEAD
 
 _MOST = 1 << 63
+PASSED = frozenset({"admitted", "held", ""})
+"""States of statements that reached the server, or still may."""
 Values = tuple[str | None, ...]
 
 

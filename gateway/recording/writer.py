@@ -5,7 +5,9 @@ costs 73 bytes besides itself. Long output is cut into chunks of about a megabyt
 """
 
 import json
-from collections.abc import Mapping
+import struct
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import zstandard
@@ -68,6 +70,38 @@ class RecordingWriter:
         self._close_chunk()
         pieces, self._sealed = self._sealed, []
         return pieces
+
+    def seal_at_once(self, at_us: int, frames: Sequence[tuple[FrameKind, bytes]]) -> bytes:
+        """The bytes that follow in the file and hold these few frames of one moment, uncompressed: what `add` and
+        `seal` do, in a fraction of the time, for what is written thousands of times a second. Only while nothing else
+        is waiting, and for no more than `CHUNK_BYTES` together."""
+        count = len(frames)
+        if self._frames or self._sealed or not 0 < count <= layout.MAX_FRAMES:
+            raise ValueError("frames are waiting, or there are none")
+        if not self._last_us <= at_us <= layout.MAX_AT_US:
+            raise ValueError(f"a frame at {at_us} us can not follow one at {self._last_us} us")
+        shown = [data for kind, data in frames if kind in layout.SHOWN_KINDS]
+        other = (
+            [data for kind, data in frames if kind not in layout.SHOWN_KINDS]
+            if shown
+            else [d for _, d in frames]
+        )
+        payload = b"".join(
+            (
+                bytes([kind for kind, _ in frames]),
+                bytes(4 * count),
+                struct.pack(f"<{count}I", *[len(data) for _, data in frames]),
+                *shown,
+                *other,
+            )
+        )
+        size = len(payload)
+        head = layout.CHUNK.pack(layout.CHUNK_MAGIC, 0, self._seq, at_us, 0, count, size, size)
+        chunk = head + payload
+        self._digest = sha256(self._digest + chunk).digest()
+        self._last_us = at_us
+        self._seq += 1
+        return chunk + self._digest
 
     def _add(self, frame: Frame) -> None:
         if self._frames and frame.at_us - self._frames[0].at_us > layout.MAX_STEP_US:

@@ -88,14 +88,13 @@ class Recorder:
         done."""
         if self._failed is not None:
             raise self._failed
-        if self._lock.locked() or self._waiting or sum(len(data) for _, data in frames) > AT_ONCE_BYTES:
+        size = 0
+        for _, data in frames:
+            size += len(data)
+        if size > AT_ONCE_BYTES or self._lock.locked() or self._waiting:
             return False
-        now = self.now_us
         try:
-            self._writer.compress = False
-            for kind, data in frames:
-                self._writer.add(Frame(now, kind, data))
-            sealed = self._writer.seal()
+            sealed = self._writer.seal_at_once(self._clock.monotonic_us() - self._started_us, frames)
             if not self._blob.append_at_once(sealed):
                 raise Fault("what is small enough was not written")
         except Exception as problem:

@@ -33,7 +33,7 @@ certificates = App(name="certificates", help="List and revoke ssh certificates."
 
 def join(app: App) -> None:
     """Make them commands of `app`."""
-    for command in (login, logout, whoami, token, ssh):
+    for command in (login, logout, whoami, token, ssh, psql):
         app.command(command)
     app.command(tokens)
     app.command(certificates)
@@ -123,6 +123,27 @@ def ssh(
     from hoop_tui.cli.ssh import run_ssh
 
     return run_ssh(target, arguments, gateway, token_file)
+
+
+def psql(
+    target: str,
+    /,
+    *arguments: Annotated[str, Parameter(allow_leading_hyphen=True)],
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """Run the stock psql through the gateway, with a password for this target made now.
+
+    Parameters
+    ----------
+    target
+        Which database, as the gateway calls it.
+    arguments
+        For psql, as they are: -U app_rw for another account, -c, -f and so on.
+    """
+    from hoop_tui.cli.psql import run_psql
+
+    return run_psql(target, arguments, gateway, token_file)
 
 
 @tokens.command(name="ls")

@@ -13,6 +13,7 @@ Usage: hoop-tui [COMMAND] [OPTIONS]
 Examples:
   hoop-tui login --gateway https://hoop.example.com
   hoop-tui ssh web-1
+  hoop-tui psql appdb
   PGPASSWORD=$(hoop-tui token appdb) psql -h hoop.example.com appdb
   hoop-tui play 2B8CK4TQ@8:39
   hoop-tui sessions ls --live
@@ -24,6 +25,7 @@ Commands:
   logout               Sign out.
   whoami               Show who the gateway takes you for.
   ssh                  Run ssh through the gateway.
+  psql                 Run psql through the gateway.
   token                Print a password for a database.
   tokens ls            List your tokens.
   tokens revoke        End a token before its time.

@@ -20,6 +20,8 @@ IDLE_FLOOR_US = 500_000
 _SHOWN = frozenset({FrameKind.OUTPUT, FrameKind.ERROR})
 _NO_CHAPTER = frozenset({"again", "columns", "result", "copy"})
 """Marks about a statement that has its chapter, or that repeats one."""
+_PLAINLY_NONE = tuple(f'{{"kind":"{kind}",'.encode() for kind in sorted(_NO_CHAPTER))
+"""How the gateway begins them: there are so many that they are not read for this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ class Recording:
                 cols, rows = (_told(data).get(name) for name in ("cols", "rows"))
                 if type(cols) is int and type(rows) is int:
                     self.resizes.append(Resize(number, cols, rows))
-            case FrameKind.MARK:
+            case FrameKind.MARK if not data.startswith(_PLAINLY_NONE):
                 told = _told(data)
                 kind_of_mark = one_line(str(told.get("kind") or "mark"), 20)
                 if kind_of_mark in _NO_CHAPTER:

@@ -4,6 +4,7 @@ A hundred thousand of them take a few megabytes: only numbers are kept, and mark
 It does not fetch, does not draw and does not search.
 """
 
+import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import TypeVar
 from gateway.api.schema import FrameKind
 from gateway.recording.cells import rows, text_of
 from gateway.recording.statement_marks import (
+    PASSED,
     Again,
     Column,
     Columns,
@@ -30,6 +32,8 @@ from hoop_tui.replay.recording import Recording
 
 _REMEMBERED = 2048
 _NOTHING = -1
+_PLAIN = re.compile(rb'\{"kind":"(again|result)","n":([1-9][0-9]{0,17})(?:,"of":([1-9][0-9]{0,17}))?[,}]')
+"""How the gateway begins the marks there are most of: the rest of them is read when somebody looks."""
 Row = tuple[str | None, ...]
 _Mark = TypeVar("_Mark", Command, Again, Columns, Result, Copy)
 
@@ -54,7 +58,7 @@ class Statement:
     @property
     def is_refused(self) -> bool:
         """It never reached the server."""
-        return self.state not in ("admitted", "")
+        return self.state not in PASSED
 
 
 class StatementIndex:
@@ -67,6 +71,8 @@ class StatementIndex:
         """Statement number to place."""
         self._begins, self._of, self._results = array("q"), array("q"), array("q")
         """For each place: its frame, the place of its text, and the frame of its result."""
+        self._decided: dict[int, int] = {}
+        """Of those that were held: the frame that says what came of it."""
         self._columns: dict[int, int] = {}
         self._copies: dict[int, int] = {}
         self._rows: dict[int, list[int]] = {}
@@ -95,9 +101,7 @@ class StatementIndex:
 
     def statement(self, place: int) -> Statement:
         """All that is known of it but its rows."""
-        begin = self._mark(self._begins[place])
-        assert isinstance(begin, Command | Again)
-        first = self._first(place)
+        begin, first = self._begun(place), self._first(place)
         return Statement(
             place,
             begin.n,
@@ -115,8 +119,7 @@ class StatementIndex:
 
     def values(self, place: int) -> Values:
         """Its bound values."""
-        begin = self._mark(self._begins[place])
-        return begin.values if isinstance(begin, Command | Again) else ()
+        return self._begun(place).values
 
     def columns(self, place: int) -> tuple[Column, ...]:
         """Of its rows: its own, or those of the statement that it repeats."""
@@ -154,7 +157,14 @@ class StatementIndex:
         return max(0, bisect_right(self._begins, frame - 1) - 1)
 
     def _note(self, frame: int) -> None:
-        mark = read_mark(self.recording.frame(frame).data)
+        data = self.recording.frame(frame).data
+        if (plain := _PLAIN.match(data)) and (plain[3] or plain[1] == b"result"):
+            if plain[3]:
+                self._begin(Again(int(plain[2]), int(plain[3])), frame)
+            elif (place := self._places.get(int(plain[2]))) is not None:
+                self._results[place] = frame
+            return
+        mark = read_mark(data)
         if isinstance(mark, Command | Again):
             self._begin(mark, frame)
         elif mark is not None and (place := self._places.get(mark.n)) is not None:
@@ -169,6 +179,10 @@ class StatementIndex:
                     self._said.setdefault(place, []).append(frame)
 
     def _begin(self, mark: Command | Again, frame: int) -> None:
+        held = self._places.get(mark.n) if isinstance(mark, Command) else None
+        if held is not None and self._is_held(held):
+            self._decided[held] = frame
+            return
         place = len(self._begins)
         of = self._places.get(mark.of, place) if isinstance(mark, Again) else place
         self._places[mark.n] = place
@@ -176,13 +190,20 @@ class StatementIndex:
         self._of.append(self._of[of] if of < place else place)
         self._results.append(_NOTHING)
 
+    def _begun(self, place: int) -> Command | Again:
+        mark = self._mark(self._decided.get(place, self._begins[place]))
+        return mark if isinstance(mark, Command | Again) else Again(0, 0)
+
+    def _is_held(self, place: int) -> bool:
+        begun = self._begun(place)
+        return isinstance(begun, Command) and begun.state == "held"
+
     def _first(self, place: int) -> Command:
         """The statement whose text this is."""
-        mark = self._mark(self._begins[self._of[place]])
-        if isinstance(mark, Command):
-            return mark
-        n = mark.of if isinstance(mark, Again) else 0
-        return Command(n, f"-- statement {n} once more", state="admitted")
+        begin = self._begun(self._of[place])
+        if isinstance(begin, Command):
+            return begin
+        return Command(begin.of, f"-- statement {begin.of} once more", state="admitted")
 
     def _told(self, frame: int, kind: type[_Mark]) -> _Mark | None:
         mark = self._mark(frame) if frame != _NOTHING else None

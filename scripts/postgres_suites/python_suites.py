@@ -63,7 +63,15 @@ class PythonSuite:
         """Words, notes, trouble. A second run takes what has failed in the first: clocks are in many tests."""
         report = run.directory / "report.xml"
         report.unlink(missing_ok=True)
-        command: list[str | Path] = [self._python, "-m", "pytest", "-q", f"--junitxml={report}", *more]
+        command: list[str | Path] = [
+            self._python,
+            "-m",
+            "pytest",
+            "-q",
+            f"--rootdir={run.directory}",
+            f"--junitxml={report}",
+            *more,
+        ]
         environment = run.environment(self.databases[0], {"PYTHONDONTWRITEBYTECODE": "1", **self.more(run)})
         status, said = run.program([*command, *self.arguments(run)], environment)
         if not report.exists():
@@ -85,7 +93,9 @@ class Psycopg(PythonSuite):
         version = self._version()
         known = ("anyio", "dnspython", "shapely", "numpy", "pproxy", "pytest>=8,<10")
         self._python = place.python(f"psycopg-{version}", (f"psycopg[binary,pool]=={version}", *known))
-        self.parts = tuple(name for name in ("tests", "pyproject.toml") if (self._source / name).exists())
+        self.parts = tuple(
+            name for name in ("tests", "tools", "pyproject.toml") if (self._source / name).exists()
+        )
 
     def _version(self) -> str:
         """The release that these tests are of: package and tests must match."""

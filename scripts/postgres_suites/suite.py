@@ -45,8 +45,8 @@ class Run:
         *,
         as_server: bool = False,
     ) -> tuple[int | None, str]:
-        """Run it in its own process group, as the server's account where the two share files. Its exit status, None if
-        it took too long, and what it said."""
+        """Run it in its own process group, as the server's account where the two share files. Its exit status, None
+        if it took too long, and what it said."""
         log = self.directory / "output"
         with log.open("wb") as output:
             process = subprocess.Popen(

@@ -173,7 +173,6 @@ async def test_too_many_at_once(front: Front) -> None:
         ("a=%ff", "application/x-www-form-urlencoded"),
         ("a=" + "x" * 20_000, "application/x-www-form-urlencoded"),
         ("&".join(f"a{n}=1" for n in range(50)), "application/x-www-form-urlencoded"),
-        ("", "application/x-www-form-urlencoded"),
     ],
 )
 async def test_forms_that_can_not_be_read(front: Front, path: str, body: str, kind: str) -> None:
@@ -210,7 +209,7 @@ async def test_the_desk_gives_a_password_and_nothing_else(town: Town, visitor: h
     given = await town.hall.desk.oauth_token(who, "appdb", Peer(HOME), Peer(AWAY))
     row = await town.house.ledger.token(given.id)
     assert row is not None
-    assert (row.kind, row.target, row.roles) == ("database", "appdb", {"person"})
+    assert (row.kind, row.target, sorted(row.roles)) == ("database", "appdb", ["person"])
     me = await visitor.get("/v1/me", headers={"Authorization": f"Bearer {given.token}"})
     assert me.status_code == 401
     (accepted,) = (

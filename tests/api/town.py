@@ -3,7 +3,7 @@
 People and machines are of a configuration, or vouched for; tokens of every kind, certificates and locks are real.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -169,9 +169,11 @@ class Town:
 
 
 @asynccontextmanager
-async def a_town(house: House, directory: Path) -> AsyncIterator[Town]:
+async def a_town(
+    house: House, directory: Path, postgres_port: Callable[[], int] = lambda: 0
+) -> AsyncIterator[Town]:
     """Open, and closed again."""
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     configured = settings(directory)
     targets = Targets(
         [
@@ -181,7 +183,14 @@ async def a_town(house: House, directory: Path) -> AsyncIterator[Town]:
     )
     live = house.live.real
     hall = FrontHall(
-        configured, house.ledger, house.clock, ReferenceSecrets(), live, targets.find, lambda: 22
+        configured,
+        house.ledger,
+        house.clock,
+        ReferenceSecrets(),
+        live,
+        targets.find,
+        lambda: 22,
+        postgres_port,
     )
     judge = Judge(lambda operation, session: Allow("everything"), "rev")
     approvals = Approvals(house.ledger, house.bus, house.clock)

@@ -65,6 +65,7 @@ def test_the_defaults(load: Load) -> None:
         "keep_rows": 1000,
         "keep_result": 1 << 20,
         "each_statement": False,
+        "masked_notice": True,
         "psql": True,
     }
 
@@ -131,8 +132,8 @@ def test_a_pattern_fills_in_every_server(load: Load) -> None:
         ('certificate = "none.pem"\n', "6: target.key: is missing: a client certificate and its key belong"),
         ('ca_file = "none.pem"\n', "13: target.ca_file: {dir}/none.pem: there is no such file"),
         (
-            'tls = "require"\nca_file = "none.pem"\n',
-            '14: target.ca_file: does nothing unless tls is "verify-ca" or "verify-full"',
+            'tls = "prefer"\nca_file = "none.pem"\n',
+            '14: target.ca_file: does nothing with tls = "prefer"',
         ),
         ('tls = "disable"\nserver_name = "x"\n', '14: target.server_name: does nothing with tls = "disable"'),
         ('server_name = "x y"\n', "13: target.server_name: must be the name of a machine"),

@@ -105,6 +105,7 @@ async def test_a_certificate_lets_its_person_in(scene: Scene) -> None:
     assert signed.row.fingerprint.startswith("x509 SHA256:")
 
 
+@pytest.mark.needs("openssl")
 async def test_what_openssl_thinks_of_it(scene: Scene, tmp_path: Path) -> None:
     ca, leaf, door = tmp_path / "ca.pem", tmp_path / "leaf.pem", tmp_path / "door.pem"
     ca.write_text(scene.authority.pem())

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.core.errors import Misconfigured
 from gateway.policy.loader import load_policy
 from gateway.policy.predicates import FIELDS
+from gateway.policy.rules import Condition
 from gateway.policy.verbs import VERBS
 from tests.policy.conftest import DETECTORS, policy, rule
 
@@ -46,6 +47,33 @@ NEVER = [
     ('destination = "db:022"', "allow", "", 3, "db:022 has no port number from 0 to 65535"),
     ('destination = "unix:run/x"', "allow", "", 3, "unix:run/x must name a whole plain path"),
     ('destination = "d b:22"', "allow", "", 3, "d b:22 has no host name or address before its port"),
+    ('verb = "listen"', "allow", "", 3, f'can never fire: {WHERE_TO}; for LISTEN in SQL write on = ["postgres"]'),
+    ('verb = ["listen"]', "allow", 'on = ["ssh"]', 3, f"can never fire: {WHERE_TO}"),
+    ('verb = "selct"', "block", "", 3, "unknown verb selct; did you mean select?"),
+    ('verb = "exec", table = "t"', "block", "", 3, "can never fire: exec has no table, only select, insert, update, "
+     "delete, merge and other statements have"),
+    ('verb = "begin", has_where = true', "block", "", 3, "can never fire: begin has no has_where, only select,"),
+    ('verb = "drop", function = "f"', "block", "", 3, "can never fire: drop has no function, only select,"),
+    ('table = "t", path = "/x"', "block", "", 3, "can never fire: nothing has table and path at once"),
+    ('table = "t", command = "x"', "block", "", 3, "can never fire: nothing has table and command at once"),
+    ('verb = "select", protocol = "ssh"', "block", "", 3, "can never fire: there is no select over ssh"),
+    ('table = "t", protocol = "ssh"', "block", "", 3, "can never fire: there is no table over ssh"),
+    ('verb = "select"', "block", 'on = ["ssh"]', 5, "can never fire: there is no select over ssh"),
+    ('path = "/x"', "block", 'on = ["postgres"]', 5, "can never fire: there is no path over postgres"),
+    ('table = ".t"', "block", "", 3, ".t can never fire: write a name, or a schema and a name"),
+    ('function = "a."', "block", "", 3, "a. can never fire: write a name, or a schema and a name"),
+    ('has_where = "no"', "block", "", 3, "has_where must be true or false, without quotes"),
+    ('has_where = [true]', "block", "", 3, "has_where must be true or false, without quotes"),
+    ('verb = "select"', "block", 'unless = { path = "/x" }', 5, "can never lift this rule: nothing meets"),
+    ('user = "*"', "mask", 'mask = { ssn = "redact" }', 5, 'unknown detector ssn; a column is named with its table, '
+     'as in "*.ssn"'),
+    ('user = "*"', "mask", 'mask = { card = "null" }', 5, 'card must be "redact": "null" is for columns'),
+    ('user = "*"', "mask", 'mask = { "a.b" = "last4" }', 5, 'a.b must be "redact" or "null"'),
+    ('user = "*"', "mask", 'mask = { "a.b.c.d" = "redact" }', 5, "a.b.c.d must be a table and a column, as in"),
+    ('user = "*"', "mask", 'mask = { "a..b" = "redact" }', 5, "a..b must be a table and a column"),
+    ('user = "*"', "mask", 'mask = { "a.b:null" = "redact" }', 5, "a.b:null must be a table and a column"),
+    ('verb = "exec"', "mask", 'mask = { "a.b" = "redact" }', 5, "can never fire: columns are masked in databases"),
+    ('user = "*"', "mask", 'on = ["ssh"]\nmask = { card = "redact", "a.b" = "redact" }', 6, "can never fire: col"),
 ]  # fmt: skip
 RULES_PAGE = Path(__file__).parents[2] / "docs" / "rules.md"
 MASKING_PAGE = RULES_PAGE.with_name("masking.md")
@@ -158,6 +186,17 @@ def test_the_revision_follows_the_text() -> None:
         rule("a", "block", 'verb = ["typed", "exec"], command = "rm *"'),
         rule("a", "mask", 'user = "*"', MASK + '\nunless = { verb = "download" }'),
         rule("a", "allow", 'verb = "*", path = ["/srv", "*", "/"]'),
+        rule("a", "allow", 'verb = "listen"', 'on = ["postgres"]'),
+        rule("a", "allow", 'verb = "listen", protocol = "postgres"'),
+        rule("a", "allow", 'verb = ["listen", "notify"]'),
+        rule("a", "block", 'verb = ["exec", "select"], table = "app.*"'),
+        rule(
+            "a", "block", 'table = ["*", "*.*", "app.cust?mers", "my.odd.name"], function = "operator(<=>)"'
+        ),
+        rule("a", "block", "has_where = false", 'unless = { verb = "delete" }'),
+        rule("a", "mask", 'verb = "listen"', MASK + '\non = ["postgres"]'),
+        rule("a", "mask", 'verb = "update"', 'mask = { "*.ssn" = "null", card = "redact" }'),
+        rule("a", "mask", 'user = "*"', """mask = { 'app."odd.name".ssn' = "redact", "a?.*" = "redact" }"""),
     ],
 )
 def test_what_can_fire_is_taken(text: str) -> None:
@@ -172,6 +211,16 @@ def test_labels_and_lists() -> None:
         ("label", "env", ("prod", "stage")),
         ("verb", "", ("*",)),
     ]
+
+
+def test_masks_have_their_names() -> None:
+    loaded = policy(
+        rule("a", "mask", 'user = "*"', 'mask = { card = "redact", "*.a" = "null", "b.c.d" = "redact" }')
+    )
+    assert loaded.rules[0].masks == frozenset({"card", "*.a:null", "b.c.d"})
+    assert policy(rule("a", "block", "has_where = false")).rules[0].match == (
+        Condition("has_where", ("false",)),
+    )
 
 
 @given(st.integers(0, len(GOOD) * 2 - 1), st.text(max_size=5))
@@ -194,9 +243,9 @@ def test_every_field_is_documented() -> None:
 def test_every_verb_is_documented() -> None:
     text = RULES_PAGE.read_text()
     rows = text[text.index("| verb |") : text.index("## Commands")]
-    assert set(re.findall(r"`(\w+)`", "".join(row.split("|")[1] for row in rows.splitlines() if row))) == set(
-        VERBS
-    )
+    assert set(
+        re.findall(r"`([\w-]+)`", "".join(row.split("|")[1] for row in rows.splitlines() if row))
+    ) == set(VERBS)
 
 
 @pytest.mark.parametrize(("page", "least"), [(RULES_PAGE, 3), (MASKING_PAGE, 1)])

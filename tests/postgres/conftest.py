@@ -7,10 +7,10 @@ import pytest
 
 from gateway.session.database.parser import Parsers
 from tests.postgres.house import House, a_house
-from tests.postgres.interop.fixtures import gateway_process, suite_server, way
+from tests.postgres.interop.fixtures import gateway_process, hostile, suite_server, way
 from tests.postgres.servers import MISSING, DatabaseServer, binaries
 
-__all__ = ["gateway_process", "suite_server", "way"]
+__all__ = ["gateway_process", "hostile", "suite_server", "way"]
 
 
 @pytest.fixture(scope="session")

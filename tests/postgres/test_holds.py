@@ -141,3 +141,26 @@ async def test_nothing_passes_once_it_can_not_be_recorded(house: House, monkeypa
         monkeypatch.setattr(gate._recorder, "write_at_once", full)
         with pytest.raises(psycopg.OperationalError, match="can not be recorded any more"):
             await connection.execute("select 1")
+
+
+async def test_what_runs_is_stopped_on_the_server_when_staff_ends_a_session(house: House) -> None:
+    async with await house.connect() as connection, await house.connect() as other:
+        await connection.execute("create table t (a int)")
+        running = asyncio.create_task(
+            connection.execute("insert into t select 1 from generate_series(1, 100000000)")
+        )
+        await asyncio.sleep(0.3)
+        gates = [gate for gate in house.live if gate.session.started_at]
+        first = min(gates, key=lambda gate: gate.session.started_at)
+        await first.steering.end(BOB, "incident 4411")
+        with pytest.raises(psycopg.OperationalError):
+            await running
+        async with asyncio.timeout(5):
+            while True:
+                cursor = await other.execute(
+                    "select count(*) from pg_stat_activity where query like 'insert into t%'"
+                )
+                if await cursor.fetchone() == (0,):
+                    break
+                await asyncio.sleep(0.05)
+        assert await (await other.execute("select count(*) from t")).fetchone() == (0,)

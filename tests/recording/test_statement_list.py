@@ -71,6 +71,19 @@ def test_refused_statements_have_no_end_to_wait_for() -> None:
     assert reader.rest() == []
 
 
+def test_what_came_of_a_held_statement_is_told_once() -> None:
+    states = ("held", "admitted")
+    frames = [
+        mark(n, mark_command(1, "delete from t", "delete", state=state)) for n, state in enumerate(states)
+    ]
+    frames += [mark(5, mark_result(1, "DELETE 1", 1, 0, SHA, 5))]
+    told = [(each.at_us, each.state, each.result is not None) for each in statements(frames)]
+    assert told == [(0, "admitted", True)]
+    frames[1] = mark(9, mark_command(1, "delete from t", "delete", state="expired"))
+    assert [(each.at_us, each.state) for each in statements(frames)] == [(0, "expired")]
+    assert [each.state for each in statements(frames[:1])] == ["held"]
+
+
 def test_overlapping_statements_and_what_the_server_said() -> None:
     reader = Statements()
     begun = [mark(n, mark_command(n, f"select {n}", "select")) for n in (1, 2)]

@@ -87,6 +87,16 @@ def test_what_comes_later_is_found() -> None:
     assert [index.place_at(at) for at in (0, 1000, 1999, 2000, 10**9)] == [0, 0, 0, 1, 1]
 
 
+def test_what_came_of_a_held_statement() -> None:
+    told = [mark_command(1, "delete from t", "delete", state=state) for state in ("held", "admitted")]
+    index = indexed([mark(1, told[0])])
+    assert (index.statement(0).state, index.statement(0).is_refused) == ("held", False)
+    index = indexed([mark(1, told[0]), mark(9, told[1]), mark(10, mark_result(1, "DELETE 1", 1, 0, SHA, 5))])
+    assert len(index) == 1
+    found = index.statement(0)
+    assert (found.at_us, found.state, found.result is not None) == (1, "admitted", True)
+
+
 def test_copies_and_what_the_server_said() -> None:
     frames = [mark(1, mark_command(1, "copy t to stdout", "copy")), mark(2, mark_copy(1, "out", 0, 2))]
     frames += [Frame(3, Kind.ROWS, rows_frame(1, message(b"d", b"1\tAna\n")))]
@@ -114,6 +124,9 @@ any_frames = st.lists(
         st.sampled_from([Kind.MARK, Kind.ROWS]),
         st.binary(max_size=30)
         | st.builds(rows_frame, st.integers(0, 3), st.binary(max_size=30))
+        | st.sampled_from(
+            [b'{"kind":"again","n":2,"of":1,', b'{"kind":"again","n":1}', b'{"kind":"result","n":2,"x']
+        )
         | st.builds(
             lambda kind, told: json.dumps({**told, "kind": kind}).encode(),
             st.sampled_from(["command", "again", "columns", "result", "copy", "notice"]),

@@ -11,6 +11,8 @@ import asyncssh
 from gateway.adapters.ssh.adapter import SshAdapter
 from gateway.adapters.ssh.door.by_code import Codes
 from gateway.adapters.ssh.door.settings import SshDoor
+from gateway.adapters.ssh.forward.roads import Inspected
+from gateway.adapters.ssh.inside import Inside
 from gateway.app.clock import SystemClock
 from gateway.app.inventory import Targets
 from gateway.blobs.local import LocalBlobs
@@ -58,6 +60,8 @@ class House:
     watches_typing: bool = True
     """Whether lines typed at a terminal are judged."""
     port: int = 0
+    inspected: Mapping[str, Inspected] = field(default_factory=dict)
+    inside: Mapping[str, Inside] = field(default_factory=dict)
     codes: Codes | None = None
     """Set it before `start`: people may sign in by a code."""
 
@@ -96,6 +100,8 @@ class House:
             self.known,
             ReferenceSecrets(self.environ),
             self.targets.find,
+            self.inspected,
+            self.inside,
             codes=self.codes,
         )
         ((_, self.port),) = await self.adapter.start("127.0.0.1", 0)

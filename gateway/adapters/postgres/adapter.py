@@ -80,11 +80,7 @@ class PostgresAdapter:
         await self._serve(end, door)
 
     def _came(self, end: SocketEnd) -> None:
-        doorstep = self._door.doorstep
         if self._stopping or len(self._ends) >= self._door.settings.max_connections:
-            end.abort()
-            return
-        if doorstep is not None and doorstep.banned(end.peer.address):
             end.abort()
             return
         task = asyncio.create_task(self._at_the_door(end), name="postgres connection")
@@ -112,7 +108,11 @@ class PostgresAdapter:
                 await cancel()
             end.close()
         elif isinstance(met, Arrived):
-            await PostgresSession(self._around, end, met).run()
+            try:
+                await PostgresSession(self._around, end, met).run()
+            finally:
+                if door.doorstep is not None and door.visitor is None:
+                    door.doorstep.leave(end.peer.address, was_signed_in=True)
 
 
 async def _gone(end: End, patience: float = 5.0) -> None:

@@ -19,7 +19,7 @@ from gateway.core.errors import Malformed
 from gateway.core.sql import changes_catalog
 from gateway.recording.statements import mark_said
 from gateway.session.database.results import Results
-from gateway.wire.postgres.frames import BackendReader, Message, Run, frame
+from gateway.wire.postgres.frames import BackendReader, Message, Run
 from gateway.wire.postgres.messages import (
     COPY_DONE,
     ColumnDescription,
@@ -62,10 +62,10 @@ class Answering:
         self.in_the_middle = False
         """A message was shown in part."""
         talk.flight.first = self._comes
-        self._acts: dict[int, Callable[[bytes], None]] = {
-            ByServer.PARSE_COMPLETE: lambda body: self._agreed(Awaited.PARSED, body),
-            ByServer.BIND_COMPLETE: lambda body: self._agreed(Awaited.BOUND, body),
-            ByServer.CLOSE_COMPLETE: lambda body: self._agreed(Awaited.CLOSED, body),
+        self._acts: dict[int, Callable[[Message], None]] = {
+            ByServer.PARSE_COMPLETE: lambda item: self._agreed(Awaited.PARSED, item),
+            ByServer.BIND_COMPLETE: lambda item: self._agreed(Awaited.BOUND, item),
+            ByServer.CLOSE_COMPLETE: lambda item: self._agreed(Awaited.CLOSED, item),
             ByServer.PARAMETER_DESCRIPTION: self._parameters,
             ByServer.ROW_DESCRIPTION: self._columns,
             ByServer.NO_DATA: self._no_columns,
@@ -77,8 +77,8 @@ class Answering:
             ByServer.NOTICE: self._notice,
             ByServer.NOTIFICATION: self._notification,
             ByServer.PARAMETER_STATUS: self._setting,
-            ByServer.COPY_IN: lambda body: self._copy("in", ByServer.COPY_IN, body),
-            ByServer.COPY_OUT: lambda body: self._copy("out", ByServer.COPY_OUT, body),
+            ByServer.COPY_IN: lambda item: self._copy("in", item),
+            ByServer.COPY_OUT: lambda item: self._copy("out", item),
             ByServer.COPY_DONE: self._copied,
             ByServer.FUNCTION_RESULT: self._called,
         }
@@ -132,7 +132,7 @@ class Answering:
         act = self._acts.get(item.tag)
         if act is None:
             raise Malformed(f"the server sent a message of type {item.tag}, which does not belong here")
-        act(item.body)
+        act(item)
 
     # Rows.
 
@@ -164,30 +164,31 @@ class Answering:
         if columns is not None:
             results.describe(columns, is_new=prepared is None or prepared.first == results.n)
 
-    def _columns(self, body: bytes) -> None:
+    def _columns(self, item: Message) -> None:
         head = self._head()
         if head.awaited is Awaited.ANSWERED:
             results = self._current()
-            results.describe(parse_row_description(body))
+            results.describe(parse_row_description(item.body))
             self._reader.whole = results.wants_whole_rows
-            return self._talk.show(frame(ByServer.ROW_DESCRIPTION, body))
-        self._described(head, body, None)
+            return self._talk.show(item.frame)
+        self._described(head, item, None)
         return None
 
-    def _no_columns(self, body: bytes) -> None:
-        self._described(self._head(), body, ())
+    def _no_columns(self, item: Message) -> None:
+        self._described(self._head(), item, ())
 
-    def _described(self, head: Entry, body: bytes, columns: tuple[ColumnDescription, ...] | None) -> None:
-        tag = ByServer.ROW_DESCRIPTION if columns is None else ByServer.NO_DATA
+    def _described(self, head: Entry, item: Message, columns: tuple[ColumnDescription, ...] | None) -> None:
         if head.awaited is Awaited.STATEMENT_DESCRIBED:
             if head.prepared is not None:
-                head.prepared.columns = read_columns(head.prepared, body) if columns is None else columns
+                head.prepared.columns = read_columns(head.prepared, item.body) if columns is None else columns
         elif head.awaited is Awaited.PORTAL_DESCRIBED:
             if head.portal is not None:
-                head.portal.columns = read_columns(head.portal.prepared, body) if columns is None else columns
+                head.portal.columns = (
+                    read_columns(head.portal.prepared, item.body) if columns is None else columns
+                )
         else:
             raise Malformed("the server described what nobody asked about")
-        self._landed(head, frame(tag, body))
+        self._landed(head, item.frame)
 
     def _comes(self, entry: Entry) -> None:
         """This is what is answered next. Whether rows must come whole has to be known before the first one does."""
@@ -196,47 +197,44 @@ class Answering:
             self._describe(results, entry)
         self._reader.whole = results is not None and results.wants_whole_rows
 
-    def _parameters(self, body: bytes) -> None:
+    def _parameters(self, item: Message) -> None:
         head = self._head()
         if head.awaited is not Awaited.STATEMENT_DESCRIBED:
             raise Malformed("the server described what nobody asked about")
         if head.prepared is not None:
-            head.prepared.types = parse_parameter_description(body)
+            head.prepared.types = parse_parameter_description(item.body)
         if not head.ours:
-            self._talk.show(frame(ByServer.PARAMETER_DESCRIPTION, body))
+            self._talk.show(item.frame)
 
     # What else answers.
 
-    def _agreed(self, awaited: Awaited, body: bytes) -> None:
+    def _agreed(self, awaited: Awaited, item: Message) -> None:
         head = self._head()
         if head.awaited is not awaited or head.refusal:
             raise Malformed("the server answered what was not asked")
         if head.change is not None:
             names: Any = self._talk.portals if head.is_portal else self._talk.statements
             names.agreed(head.change)
-        tag = {Awaited.PARSED: ByServer.PARSE_COMPLETE, Awaited.BOUND: ByServer.BIND_COMPLETE}.get(
-            awaited, ByServer.CLOSE_COMPLETE
-        )
-        self._landed(head, frame(tag, body))
+        self._landed(head, item.frame)
 
-    def _complete(self, body: bytes) -> None:
+    def _complete(self, item: Message) -> None:
         results = self._current()
-        tag = parse_command_complete(body)
+        tag = parse_command_complete(item.body)
         self._over(results, tag)
-        self._next(frame(ByServer.COMMAND_COMPLETE, body))
+        self._next(item.frame)
 
-    def _empty(self, body: bytes) -> None:
+    def _empty(self, item: Message) -> None:
         head = self._head()
         if head.current is not None:
             self._over(head.current, "")
-        self._next(frame(ByServer.EMPTY_QUERY, body))
+        self._next(item.frame)
 
-    def _suspended(self, body: bytes) -> None:
+    def _suspended(self, item: Message) -> None:
         head = self._head()
         if head.awaited is not Awaited.EXECUTED or head.portal is None:
             raise Malformed("the server suspended what was not under way")
         head.portal.running = head.current
-        self._next(frame(ByServer.PORTAL_SUSPENDED, body))
+        self._next(item.frame)
 
     def _next(self, data: bytes) -> None:
         """One statement is over: the entry with it, or not yet."""
@@ -269,54 +267,54 @@ class Answering:
         if (notice := results.notice()) and talk.tells_masks:
             talk.show(refusals.notice(notice))
 
-    def _ready(self, body: bytes) -> None:
+    def _ready(self, item: Message) -> None:
         head = self._head()
         if head.awaited not in (Awaited.SYNCED, *_SIMPLE):
             raise Malformed("the server is ready too early")
         for results in head.results:
             if not results.is_done:
                 results.done("", _NOT_RUN)
-        self._talk.status = parse_ready(body)
+        self._talk.status = parse_ready(item.body)
         self._reader.whole = False
-        self._landed(head, frame(ByServer.READY, body))
+        self._landed(head, item.frame)
 
-    def _called(self, body: bytes) -> None:
+    def _called(self, item: Message) -> None:
         head = self._head()
         if head.awaited is not Awaited.CALLED or head.current is None:
             raise Malformed("the server answered a call that was not made")
         head.current.done("FUNCTION")
-        self._talk.show(frame(ByServer.FUNCTION_RESULT, body))
+        self._talk.show(item.frame)
 
     # Copying.
 
-    def _copy(self, way: str, tag: int, body: bytes) -> None:
+    def _copy(self, way: str, item: Message) -> None:
         results = self._current()
-        response = parse_copy_response(body)
+        response = parse_copy_response(item.body)
         results.describe_copy(way, response.format, response.formats)
         self._reader.whole = results.wants_whole_rows
         if way == "in":
             head = self._head()
             if head.awaited is Awaited.EXECUTED:
                 self._asking.copy_begins(goes_on=self._talk.flight.ignore_syncs())
-        self._talk.show(frame(tag, body))
+        self._talk.show(item.frame)
 
-    def _copied(self, body: bytes) -> None:
+    def _copied(self, item: Message) -> None:
         rest = self._current().copy_over()
         self._talk.show(rest + COPY_DONE)
 
     # Errors, and what comes at any time.
 
-    def _error(self, body: bytes) -> None:
+    def _error(self, item: Message) -> None:
         talk = self._talk
         head = talk.flight.head
         if head is None:  # the server says why it hangs up
-            return talk.show(make_error(self._words(parse_fields(body), None)))
+            return talk.show(make_error(self._words(parse_fields(item.body), None)))
         self._reader.whole = False
         results = head.current if head.results else None
         if head.refusal:
             shown = head.refusal
         else:
-            fields = self._words(parse_fields(body), results)
+            fields = self._words(parse_fields(item.body), results)
             shown = make_error(fields)
             if results is not None and not results.is_done:
                 results.done("", told(fields))
@@ -339,25 +337,25 @@ class Answering:
             if entry.portal is not None and entry.awaited is Awaited.PORTAL_DESCRIBED:
                 entry.portal.described = False
 
-    def _notice(self, body: bytes) -> None:
+    def _notice(self, item: Message) -> None:
         head = self._talk.flight.head
-        fields = self._words(parse_fields(body), head.current if head is not None else None)
+        fields = self._words(parse_fields(item.body), head.current if head is not None else None)
         self._talk.desk.mark(mark_said("notice", field(fields, "M")))
         self._talk.show(make_notice(fields))
 
-    def _notification(self, body: bytes) -> None:
-        news = parse_notification(body)
+    def _notification(self, item: Message) -> None:
+        news = parse_notification(item.body)
         self._talk.desk.mark(mark_said("notification", f"{news.channel}: {news.payload}"))
-        self._talk.show(frame(ByServer.NOTIFICATION, body))
+        self._talk.show(item.frame)
 
-    def _setting(self, body: bytes) -> None:
-        setting = parse_parameter_status(body)
+    def _setting(self, item: Message) -> None:
+        setting = parse_parameter_status(item.body)
         if setting.name == "standard_conforming_strings":
             self._talk.plain_strings = setting.value == "on"
         elif setting.name == "client_encoding":
             self._talk.desk.encoding = setting.value
             self._talk.encoding = ENCODINGS.get(setting.value.upper(), "ascii")
-        self._talk.show(frame(ByServer.PARAMETER_STATUS, body))
+        self._talk.show(item.frame)
 
     def _words(self, fields: ErrorFields, results: Results | None) -> ErrorFields:
         """What the server says in words, as it may be shown. What is about no statement came by itself."""

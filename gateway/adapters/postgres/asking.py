@@ -62,14 +62,14 @@ class Asking:
         self._gone = False
         self._behind = 0
         """Bytes that came while something else was under way."""
-        self._acts: dict[int, Callable[[bytes], Slow | None]] = {
+        self._acts: dict[int, Callable[[Message], Slow | None]] = {
             ByClient.QUERY: self._query,
             ByClient.PARSE: self._parse,
             ByClient.BIND: self._bind,
             ByClient.DESCRIBE: self._describe,
             ByClient.EXECUTE: self._execute,
             ByClient.SYNC: self._sync,
-            ByClient.FLUSH: lambda body: self._talk.ask(FLUSH),
+            ByClient.FLUSH: lambda item: self._talk.ask(FLUSH),
             ByClient.CLOSE: self._close,
             ByClient.COPY_DONE: self._end_copy,
             ByClient.COPY_FAIL: self._fail_copy,
@@ -125,12 +125,13 @@ class Asking:
         return None
 
     def _message(self, item: Message) -> Slow | None:
-        act = self._acts.get(item.tag)
+        tag = item.tag
+        act = self._acts.get(tag)
         if act is None:
-            raise Malformed(f"a message of type {item.tag} does not belong here")
-        if self._skipping and item.tag not in (ByClient.SYNC, ByClient.TERMINATE):
+            raise Malformed(f"a message of type {tag} does not belong here")
+        if self._skipping and tag not in (ByClient.SYNC, ByClient.TERMINATE):
             return None
-        return act(item.body)
+        return act(item)
 
     def _begin(self, slow: Slow) -> None:
         """Nothing more is looked at until this is done. A little is still read, to notice that somebody hangs up."""
@@ -152,17 +153,17 @@ class Asking:
 
     # Simple queries.
 
-    def _query(self, body: bytes) -> Slow | None:
-        text = self._texts.decode(parse_query(body))
+    def _query(self, item: Message) -> Slow | None:
+        text = self._texts.decode(parse_query(item.body))
         reading = self._texts.known(text)
         if reading is not None and len(reading.statements) == 1 and not reading.error:
             results = self._judging.alike(reading.statements[0])
             if results is not None:
-                self._talk.ask(frame(ByClient.QUERY, body), Entry(Awaited.ANSWERED, results=[results]))
+                self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=[results]))
                 return None
-        return self._judge_query(text, body)
+        return self._judge_query(text, item)
 
-    async def _judge_query(self, text: str, body: bytes) -> None:
+    async def _judge_query(self, text: str, item: Message) -> None:
         talk = self._talk
         reading = await self._texts.read(text)
         facts = reading.statements
@@ -176,7 +177,7 @@ class Asking:
             return self._refuse_query(refusals.denied(problem), problem.sentence)
         except Withdrawn:
             return self._refuse_query(refusals.cancelled(), "withdrawn")
-        talk.ask(frame(ByClient.QUERY, body), Entry(Awaited.ANSWERED, results=results))
+        talk.ask(item.frame, Entry(Awaited.ANSWERED, results=results))
         return None
 
     def _refuse_query(self, error: bytes, why: str) -> None:
@@ -188,20 +189,20 @@ class Asking:
 
     # The extended protocol.
 
-    def _parse(self, body: bytes) -> Slow | None:
-        parsed = parse_parse(body)
+    def _parse(self, item: Message) -> Slow | None:
+        parsed = parse_parse(item.body)
         text = self._texts.decode(parsed.text)
         reading = self._texts.known(text)
         if reading is None:
-            return self._read_parse(parsed, text, body)
-        return self._define(parsed, reading, text, body)
+            return self._read_parse(parsed, text, item)
+        return self._define(parsed, reading, text, item)
 
-    async def _read_parse(self, parsed: Parse, text: str, body: bytes) -> None:
-        slow = self._define(parsed, await self._texts.read(text), text, body)
+    async def _read_parse(self, parsed: Parse, text: str, item: Message) -> None:
+        slow = self._define(parsed, await self._texts.read(text), text, item)
         if slow is not None:
             await slow
 
-    def _define(self, parsed: Parse, reading: Reading, text: str, body: bytes) -> Slow | None:
+    def _define(self, parsed: Parse, reading: Reading, text: str, item: Message) -> Slow | None:
         facts = only_statement(reading, text)
         if not self._judging.allows(facts):
             if reading.error:
@@ -210,31 +211,31 @@ class Asking:
             return self._deny(facts, ())
         talk = self._talk
         change = talk.statements.define(parsed.statement, Prepared(facts, parsed.types), talk.group)
-        talk.ask(frame(ByClient.PARSE, body), Entry(Awaited.PARSED, change=change))
+        talk.ask(item.frame, Entry(Awaited.PARSED, change=change))
         return None
 
-    def _bind(self, body: bytes) -> Slow | None:
-        bound = parse_bind(body)
+    def _bind(self, item: Message) -> Slow | None:
+        bound = parse_bind(item.body)
         talk = self._talk
         if not talk.statements.settled(bound.statement, talk.group):
-            return self._after_settling(self._bind, body)
+            return self._after_settling(self._bind, item)
         prepared = talk.statements.get(bound.statement) or never_seen(bound.statement)
         shown = values.shown(bound.values, bound.formats, prepared.types) if bound.values else ()
-        self._bound(bound.portal, Portal(prepared, shown, bound.result_formats), frame(ByClient.BIND, body))
+        self._bound(bound.portal, Portal(prepared, shown, bound.result_formats), item.frame)
         return None
 
     def _bound(self, name: str, portal: Portal, data: bytes) -> None:
         change = self._talk.portals.define(name, portal, self._talk.group)
         self._talk.ask(data, Entry(Awaited.BOUND, change=change, is_portal=True))
 
-    def _describe(self, body: bytes) -> Slow | None:
-        asked = parse_describe(body)
+    def _describe(self, item: Message) -> Slow | None:
+        asked = parse_describe(item.body)
         name = asked.name
         talk = self._talk
         is_portal = asked.what == "P"
         names: Names[Any] = talk.portals if is_portal else talk.statements
         if not names.settled(name, talk.group):
-            return self._after_settling(self._describe, body)
+            return self._after_settling(self._describe, item)
         if not is_portal:
             entry = Entry(Awaited.STATEMENT_DESCRIBED, prepared=talk.statements.get(name))
         else:
@@ -242,19 +243,19 @@ class Asking:
             entry = Entry(Awaited.PORTAL_DESCRIBED, portal=portal)
             if portal is not None:
                 portal.described = True
-        talk.ask(frame(ByClient.DESCRIBE, body), entry)
+        talk.ask(item.frame, entry)
         return None
 
-    def _execute(self, body: bytes) -> Slow | None:
-        name = parse_execute(body).portal
+    def _execute(self, item: Message) -> Slow | None:
+        name = parse_execute(item.body).portal
         talk = self._talk
         if not talk.portals.settled(name, talk.group):
-            return self._after_settling(self._execute, body)
+            return self._after_settling(self._execute, item)
         portal = talk.portals.get(name) or self._cursor(name)
         results = self._goes_on(portal) or self._judging.repeated(portal.prepared, portal.values)
         if results is None:
-            return self._judge_execute(name, portal, body)
-        self._run_portal(name, portal, results, body)
+            return self._judge_execute(name, portal, item)
+        self._run_portal(name, portal, results, item)
         return None
 
     def _goes_on(self, portal: Portal) -> Results | None:
@@ -264,7 +265,7 @@ class Asking:
             return None
         return running
 
-    async def _judge_execute(self, name: str, portal: Portal, body: bytes) -> None:
+    async def _judge_execute(self, name: str, portal: Portal, item: Message) -> None:
         try:
             (results,) = await self._judging.admit([portal.prepared.facts], portal.values)
         except Denied as problem:
@@ -272,10 +273,10 @@ class Asking:
         except Withdrawn:
             return self._refuse(refusals.cancelled(), "withdrawn")
         portal.prepared.permit, portal.prepared.first = results.permit, results.n
-        self._run_portal(name, portal, results, body)
+        self._run_portal(name, portal, results, item)
         return None
 
-    def _run_portal(self, name: str, portal: Portal, results: Results, body: bytes) -> None:
+    def _run_portal(self, name: str, portal: Portal, results: Results, item: Message) -> None:
         talk = self._talk
         if not portal.described and portal.prepared.columns is None:
             portal.described = True
@@ -283,7 +284,7 @@ class Asking:
                 make_describe(Describe("P", name)), Entry(Awaited.PORTAL_DESCRIBED, ours=True, portal=portal)
             )
         entry = Entry(Awaited.EXECUTED, results=[results], portal=portal, prepared=portal.prepared)
-        talk.ask(frame(ByClient.EXECUTE, body), entry)
+        talk.ask(item.frame, entry)
 
     def _cursor(self, name: str) -> Portal:
         """A portal that no Bind has made: DECLARE has, or something unseen."""
@@ -309,7 +310,7 @@ class Asking:
         self._skipping = True
         self._talk.ask(refusals.failing_parse(why), Entry(Awaited.PARSED, refusal=error))
 
-    def _sync(self, body: bytes) -> None:
+    def _sync(self, item: Message) -> None:
         talk = self._talk
         self._skipping = False
         talk.group += 1
@@ -318,13 +319,13 @@ class Asking:
         else:
             talk.ask(frame(ByClient.SYNC), Entry(Awaited.SYNCED))
 
-    def _close(self, body: bytes) -> Slow | None:
-        asked = parse_close(body)
+    def _close(self, item: Message) -> Slow | None:
+        asked = parse_close(item.body)
         talk = self._talk
         is_portal = asked.what == "P"
         names: Names[Any] = talk.portals if is_portal else talk.statements
         change = names.drop(asked.name, talk.group)
-        talk.ask(frame(ByClient.CLOSE, body), Entry(Awaited.CLOSED, change=change, is_portal=is_portal))
+        talk.ask(item.frame, Entry(Awaited.CLOSED, change=change, is_portal=is_portal))
         return None
 
     # Copying, functions, the end.
@@ -362,30 +363,30 @@ class Asking:
         if slow is not None:
             await slow
 
-    def _end_copy(self, body: bytes) -> None:
+    def _end_copy(self, item: Message) -> None:
         self._copying = False
         self._talk.ask(frame(ByClient.COPY_DONE), Entry(Awaited.COPIED) if self._talk.flight else None)
 
-    def _fail_copy(self, body: bytes) -> None:
+    def _fail_copy(self, item: Message) -> None:
         self._copying = False
         entry = Entry(Awaited.COPIED) if self._talk.flight else None
-        self._talk.ask(frame(ByClient.COPY_FAIL, body), entry)
+        self._talk.ask(item.frame, entry)
 
-    def _call(self, body: bytes) -> Slow:
-        return self._judge_call(body)
+    def _call(self, item: Message) -> Slow:
+        return self._judge_call(item)
 
-    async def _judge_call(self, body: bytes) -> None:
-        facts = facts_of(parse_function_call(body))
+    async def _judge_call(self, item: Message) -> None:
+        facts = facts_of(parse_function_call(item.body))
         try:
             results = await self._judging.admit([facts])
         except Denied as problem:
             return self._refuse_query(refusals.denied(problem), problem.sentence)
         except Withdrawn:
             return self._refuse_query(refusals.cancelled(), "withdrawn")
-        self._talk.ask(frame(ByClient.FUNCTION_CALL, body), Entry(Awaited.CALLED, results=results))
+        self._talk.ask(item.frame, Entry(Awaited.CALLED, results=results))
         return None
 
-    def _terminate(self, body: bytes) -> Slow:
+    def _terminate(self, item: Message) -> Slow:
         return self._leave()
 
     async def _leave(self) -> None:
@@ -395,8 +396,8 @@ class Asking:
 
     # Small things.
 
-    async def _after_settling(self, act: Callable[[bytes], Slow | None], body: bytes) -> None:
+    async def _after_settling(self, act: Callable[[Message], Slow | None], item: Message) -> None:
         await self._talk.settle()
-        slow = act(body)
+        slow = act(item)
         if slow is not None:
             await slow

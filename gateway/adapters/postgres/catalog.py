@@ -3,7 +3,7 @@
 import asyncio
 
 from gateway.adapters.postgres.catalog_assembly import Row, assemble
-from gateway.adapters.postgres.catalog_query import SETTINGS, Question
+from gateway.adapters.postgres.catalog_query import SETTINGS, WITHOUT_ENCODING, Question
 from gateway.adapters.postgres.upstream.server import Server
 from gateway.core.catalog import Catalog
 from gateway.core.errors import Unreachable
@@ -25,12 +25,17 @@ async def read_catalog(server: Server, patience: float = PATIENCE) -> Catalog:
     try:
         async with asyncio.timeout(patience):
             answers = {}
-            settled = await _ask(server, reader, SETTINGS)
+            settled = await _ask(server, reader, _settings(server))
             for question in Question:
                 answers[question] = None if settled is None else await _ask(server, reader, question.value)
     except TimeoutError:
         raise Unreachable("the database takes too long to say what is in it") from None
     return await asyncio.to_thread(assemble, answers)
+
+
+def _settings(server: Server) -> str:
+    encoding = server.parameters.get("server_encoding", "")
+    return SETTINGS.format(encoding=encoding if encoding == WITHOUT_ENCODING else "UTF8")
 
 
 async def _ask(server: Server, reader: BackendReader, statement: str) -> list[Row] | None:

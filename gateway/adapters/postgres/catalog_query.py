@@ -6,7 +6,9 @@ exact, where their text would have to be understood again.
 
 from enum import Enum
 
-SETTINGS = "SET search_path TO ''; SET client_encoding TO 'UTF8'"
+SETTINGS = "SET search_path TO ''; SET client_encoding TO '{encoding}'"
+WITHOUT_ENCODING = "SQL_ASCII"
+"""Of a server that keeps bytes and knows nothing of letters: it can not make UTF8 of them."""
 
 _KINDS = "('r', 'v', 'm', 'p', 'f', 't', 'S')"
 FIRST_OF_OTHERS = 16384

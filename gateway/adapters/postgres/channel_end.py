@@ -29,6 +29,7 @@ class ChannelEnd(HangsUp):
         self._connection: PacedConnection | None = None
         self._unread: list[bytes] = []
         self._waiting = 0
+        self._is_bounded = True
         self._more = asyncio.Event()
         self._ended = False
         self._receive: Callable[[bytes], None] | None = None
@@ -67,7 +68,7 @@ class ChannelEnd(HangsUp):
         self._unread.append(data)
         self._waiting += len(data)
         self._more.set()
-        if self._waiting > UNREAD_MOST:
+        if self._is_bounded and self._waiting > UNREAD_MOST:
             self.pause()
 
     def eof_received(self) -> bool:
@@ -105,10 +106,16 @@ class ChannelEnd(HangsUp):
             self._more.set()
 
     def take_over(self, receive: Callable[[bytes], None]) -> None:
+        if self._waiting > UNREAD_MOST:
+            self._is_bounded = False  # what asyncssh holds back is delivered from within, and comes first
+            self.resume()
+        waiting, had_ended = b"".join(self._unread), self._ended
+        self._unread.clear()
+        self._waiting = 0
         self._receive = receive
-        if waiting := self._take():
+        if waiting:
             receive(waiting)
-        if self._ended:
+        if had_ended:
             receive(b"")
 
     def write(self, data: bytes) -> None:
@@ -153,11 +160,11 @@ class ChannelEnd(HangsUp):
         return self._has_room.is_set() and (self._connection is None or self._connection.is_clear)
 
     def _take(self) -> bytes:
-        data = b"".join(self._unread)
+        data, waited = b"".join(self._unread), self._waiting
         self._unread.clear()
-        if self._waiting > UNREAD_MOST:
-            self.resume()
         self._waiting = 0
+        if waited > UNREAD_MOST:
+            self.resume()  # asyncssh delivers what it has at once, from within
         return data
 
     def _end(self) -> None:

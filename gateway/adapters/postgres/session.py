@@ -138,7 +138,10 @@ class PostgresSession:
 
         secret = keys.give(server.pid, server.protocol, cancel) if server.secret else b""
         try:
-            return await self._converse(talk, server, secret)
+            how = await self._converse(talk, server, secret)
+            if how in (ending.BY_STAFF, ending.FAULT) and talk.flight:
+                await self._cancel(server)
+            return how
         finally:
             if secret:
                 keys.take_back(server.pid, secret)
@@ -286,3 +289,4 @@ class PostgresSession:
 
     def _last_word(self, said: bytes) -> None:
         self._person.write(said)
+        self._person.close()

@@ -54,9 +54,9 @@ def _note_argument(function: Named, arguments: Any, found: Found) -> None:
     """The sequence of `nextval('app.orders_id_seq')`."""
     if function.name not in ARGUMENT_IS_RELATION or not arguments:
         return
-    said = constant(arguments[0])
+    said = constant(arguments[0], only_text=True)
     if said is None:
-        return
+        return  # by its number, or computed
     parts = [part[1:-1] if part[:1] == '"' == part[-1:] else part.lower() for part in said.split(".")]
     found.writes[named(parts)] = None
 

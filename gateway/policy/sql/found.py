@@ -143,7 +143,7 @@ def named(parts: list[str]) -> Named:
     return Named(parts[-2] if len(parts) > 1 else "", parts[-1] if parts else "")
 
 
-def constant(node: Any) -> str | None:
+def constant(node: Any, *, only_text: bool = False) -> str | None:
     """The value of a constant, as text, whatever it is cast to; None for anything else."""
     while isinstance(node, dict) and "TypeCast" in node:
         node = node["TypeCast"].get("arg")
@@ -152,6 +152,8 @@ def constant(node: Any) -> str | None:
     value = node["A_Const"]
     if "sval" in value:
         return str(value["sval"].get("sval", ""))
+    if only_text:
+        return None
     if "ival" in value:
         return str(value["ival"].get("ival", 0))
     if "fval" in value:

@@ -13,6 +13,8 @@ from gateway.policy.sql.reading import own_text
 LONGEST = 2000
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_ \t\r\n(),.=<>*+:\[\]-]*;?[ \t\r\n]*")
 _INTEGER = re.compile(r"(?:(?<=[ \t\r\n(,=<>\[])|(?<=[ (,=]-))[0-9]{1,9}(?=[ \t\r\n),;\]]|\Z)")
+_MATTERS = re.compile(r"(?:float|time|stamp|second|interval)[ \t\r\n]*\(", re.IGNORECASE)
+"""Where the grammar looks at a number: FLOAT(99) is refused, and CURRENT_TIME(3) is another shape than one with 6."""
 _VERBS = ("select", "insert", "update", "delete")
 
 
@@ -20,8 +22,7 @@ def key(text: str) -> str | None:
     """The same for texts of the same facts; None where only parsing tells."""
     if len(text) > LONGEST or not _PLAIN.fullmatch(text) or "--" in text:
         return None
-    # FLOAT(99) is refused by the grammar, FLOAT(9) is not: the one place where it looks at a number.
-    return None if "float" in text.lower() else _INTEGER.sub("0", text)
+    return None if _MATTERS.search(text) else _INTEGER.sub("0", text)
 
 
 def may_stand_for_others(text: str, reading: Reading) -> bool:

@@ -21,6 +21,10 @@ from gateway.session.database.parser_process import Lost, ParserProcess
 log = logging.getLogger(__name__)
 
 SHORT = 16 << 10
+_NO_PARSER = "there is no parser to understand it"
+_STOPPING = "the gateway is stopping"
+_PASSING = (_NO_PARSER, _STOPPING)
+"""Not the text's fault, so not remembered of it."""
 _WAIT_SECONDS = 10.0
 """For a process that is free, and for one to say what it found: the machine may be busy."""
 
@@ -75,9 +79,7 @@ class Parsers:
 
     async def _end_all(self) -> None:
         for place in self._places:
-            process, place.process = place.process, None
-            if process is not None:
-                await process.end()
+            await self._end(place)
 
     def known(self, text: str) -> Reading | None:
         """What was read before, at once."""
@@ -114,52 +116,66 @@ class Parsers:
         try:
             place = await asyncio.wait_for(self._place(len(data) > SHORT), _WAIT_SECONDS)
         except (TimeoutError, asyncio.CancelledError):
-            return _unknown(text, "the parser has too much to do")
-        try:
-            reading = await self._ask(place, text, data)
-        except Fault as fault:
-            self._free(place)
-            log.error("%s", fault.sentence)
-            return _unknown(text, "there is no parser to understand it")
-        except Lost as lost:
-            why = await self._bury(place, lost)
-            reading = _unknown(text, why)
-        else:
-            self._free(place)
-        if not self._is_stopped:
+            return _unknown(text, _STOPPING if self._is_stopped else "the parser has too much to do")
+        reading = await self._ask(place, text, data)
+        if not self._is_stopped and reading.statements[0].why not in _PASSING:
             self._cache.put(text, reading)
         return reading
 
     async def _ask(self, place: _Place, text: str, data: bytes) -> Reading:
-        process = await self._process_of(place)
-        packed = await process.ask(data, self._seconds + _WAIT_SECONDS)
-        try:
-            return unpack_reading(json.loads(packed), text)
-        except (ValueError, TypeError, KeyError, RecursionError) as problem:
-            raise Lost("the parser answers nonsense") from problem
+        """Whatever comes of it, the place is free again, or will be."""
+        tries = 2 if len(data) <= SHORT else 1  # no short text harms: something else did
+        while True:
+            tries -= 1
+            try:
+                process = await self._process_of(place)
+                packed = await process.ask(data, self._seconds + _WAIT_SECONDS)
+                reading = _unpacked(packed, text)
+            except Fault as fault:
+                self._free(place)
+                log.error("%s", fault.sentence)
+                return _unknown(text, _NO_PARSER)
+            except Lost as lost:
+                why = await self._bury(place, lost)
+                if tries and not self._is_stopped:
+                    continue
+                self._later(self._replace(place))
+                return _unknown(text, _STOPPING if self._is_stopped else why)
+            if process.is_lost:
+                self._later(self._replace(place))
+            else:
+                self._free(place)
+            return reading
 
     async def _process_of(self, place: _Place) -> ParserProcess:
+        if self._is_stopped:
+            raise Lost(_STOPPING)
+        if place.process is not None and place.process.is_lost:
+            await self._end(place)
         if place.process is None:
             process = await ParserProcess.start(self._memory, self._seconds)
             if self._is_stopped:
                 await process.end()
-                raise Lost("the gateway is stopping")
+                raise Lost(_STOPPING)
             place.process = process
         return place.process
 
     async def _bury(self, place: _Place, lost: Lost) -> str:
-        """End what is left of a process, start another in the background, say why in words for people."""
-        why = str(lost)
+        """End what is left of a process, say why in words for people."""
+        process = await self._end(place)
+        why = (process.why() if process is not None else "") or str(lost)
+        if not self._is_stopped:
+            log.warning("a statement ended its SQL parser: %s", why)
+        return why
+
+    async def _end(self, place: _Place) -> ParserProcess | None:
         process, place.process = place.process, None
         if process is not None:
             await process.end()
-            why = process.why() or why
-        if not self._is_stopped:
-            log.warning("a statement ended its SQL parser: %s", why)
-            self._later(self._replace(place))
-        return why
+        return process
 
     async def _replace(self, place: _Place) -> None:
+        """Start another process in the background, so that whoever comes next need not wait for it."""
         try:
             await self._process_of(place)
         except Fault as fault:
@@ -198,6 +214,13 @@ class Parsers:
                 waiter.set_result(place)
                 return
         self._idle.insert(0 if place.short_only else len(self._idle), place)
+
+
+def _unpacked(packed: bytes, text: str) -> Reading:
+    try:
+        return unpack_reading(json.loads(packed), text)
+    except (ValueError, TypeError, KeyError, RecursionError) as problem:
+        raise Lost("the parser answers nonsense") from problem
 
 
 def _unknown(text: str, why: str) -> Reading:

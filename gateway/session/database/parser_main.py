@@ -17,6 +17,8 @@ from gateway.policy.sql.portable import pack_reading
 from gateway.policy.sql.reading import read
 from gateway.session.database.parser_grammar import Grammar, NotGrammar, TooMuch
 
+MORE, LAST = b"+", b"-"
+"""Before each reply: whether this process goes on."""
 STACK = 64 << 20
 DEEPEST = 50_000
 REPLY_MOST = 4 << 20
@@ -63,7 +65,7 @@ def _serve(grammar: Grammar, work: float) -> None:
         signal.setitimer(signal.ITIMER_PROF, work * (1 + len(data) / MORE_TIME_BYTES))
         reply, is_spent = _answer(grammar, data.decode())
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _send(reply)
+        _send((LAST if is_spent else MORE) + reply)
         if is_spent:
             return
 

@@ -17,6 +17,8 @@ from gateway.core.errors import Fault
 _ROOT = Path(__file__).resolve().parents[3]
 _START = "import sys; sys.path.insert(0, sys.argv[1]); from gateway.session.database.parser_main import main; main()"
 _LIBRARIES = ("libpg_query.so", "libpg_query.dylib")
+_MORE = b"+"
+"""Before a reply: the process goes on."""
 _START_SECONDS = 20.0
 _REPLY_MOST = 8 << 20
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -35,7 +37,8 @@ class ParserProcess(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[bytes] | None = None
-        self._is_lost = False
+        self.is_lost = False
+        """It has ended, or is about to."""
 
     @classmethod
     async def start(cls, memory: int, seconds: float) -> "ParserProcess":
@@ -59,15 +62,17 @@ class ParserProcess(asyncio.Protocol):
 
     async def ask(self, text: bytes, seconds: float) -> bytes:
         """Send a text, get the packed reading. Raises Lost, which says why in words for people."""
-        if self._transport is None or self._is_lost:
+        if self._transport is None or self.is_lost:
             raise Lost("the parser is gone")
         self._transport.write(len(text).to_bytes(4, "big"))
         self._transport.write(text)
-        return await self._reply(seconds)
+        reply = await self._reply(seconds)
+        self.is_lost |= not reply.startswith(_MORE)
+        return reply[1:]
 
     async def end(self) -> None:
         """Kill it, and wait until it is gone."""
-        self._is_lost = True
+        self.is_lost = True
         if self._transport is not None:
             self._transport.abort()
         await asyncio.to_thread(self._kill)
@@ -103,7 +108,7 @@ class ParserProcess(asyncio.Protocol):
                 self._answer.set_result(bytes(self._buffer[4 : 4 + size]))
                 del self._buffer[: 4 + size]
                 return
-        if self._is_lost and not self._answer.done():
+        if self.is_lost and not self._answer.done():
             self._answer.set_exception(Lost("the parser broke off over it"))
 
     def why(self) -> str:
@@ -121,7 +126,7 @@ class ParserProcess(asyncio.Protocol):
         self._take()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_lost = True
+        self.is_lost = True
         self._take()
 
 

@@ -4,7 +4,7 @@ What is small comes as a `Message`; rows and COPY come as a `Run`: thousands of 
 they are, in one slice. Only what comes in halves is copied. Lengths are checked before anything is kept.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 
 from gateway.core.errors import Malformed
@@ -29,6 +29,8 @@ class Message:
 
     tag: int
     body: bytes
+    frame: bytes = field(default=b"", compare=False, repr=False)
+    """The whole of it as it came, for who passes it on."""
 
 
 @dataclass(slots=True)
@@ -118,7 +120,7 @@ class _Reader:
                 return None
             data, at, end = self._data, 0, 1 + length
         self._at = end
-        return Message(tag, data[at + HEAD_SIZE : end])
+        return Message(tag, data[at + HEAD_SIZE : end], data[at:end])
 
     def _gather(self, need: int) -> bool:
         """Put so many bytes together, if they have come."""

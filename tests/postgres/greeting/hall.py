@@ -18,10 +18,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.adapters.doorstep import Doorstep
 from gateway.adapters.postgres.end import SocketEnd
 from gateway.adapters.postgres.greeting.door import Door, PostgresDoor, Visitor
-from gateway.adapters.postgres.greeting.furnished import furnished
 from gateway.adapters.postgres.greeting.greet import Arrived, greet
+from gateway.adapters.postgres.greeting.tls import DoorTls
 from gateway.api.schema_databases import DatabaseCertificateAsked
 from gateway.app.inventory import Targets
 from gateway.blobs.local import LocalBlobs
@@ -104,21 +105,20 @@ class Hall:
 
     async def meet(self, end: SocketEnd) -> None:
         """What an adapter does with a connection, without a server behind it."""
-        doorstep, address = self.door.doorstep, end.peer.address
+        doorstep = self.door.doorstep
         assert doorstep is not None
-        if not doorstep.arrive(address):
-            end.abort()
-            return
-        arrived = None
         try:
             arrived = await greet(end, self.door)
             self.came.append(arrived)
             self.changed.set()
             if isinstance(arrived, Arrived):
-                await self._answer(end, arrived)
+                try:
+                    await self._answer(end, arrived)
+                finally:
+                    if self.door.visitor is None:
+                        doorstep.leave(end.peer.address, was_signed_in=True)
         finally:
             end.close()
-            doorstep.leave(address, was_signed_in=isinstance(arrived, Arrived))
 
     async def _answer(self, end: SocketEnd, arrived: Arrived) -> None:
         reader = FrontendReader()
@@ -147,9 +147,12 @@ class Hall:
 
 
 @asynccontextmanager
-async def a_hall(directory: Path, empty_ledger: Path, settings: PostgresDoor = QUIET) -> AsyncIterator[Hall]:
-    """Open, and closed again."""
-    shutil.copy(empty_ledger, directory / "ledger.db")
+async def a_hall(
+    directory: Path, prepared: Path | None = None, settings: PostgresDoor = QUIET
+) -> AsyncIterator[Hall]:
+    """Open, and closed again. `prepared` is the directory of one that was."""
+    if prepared is not None:
+        shutil.copytree(prepared, directory, dirs_exist_ok=True)
     clock = HeldClock(datetime.now(UTC))
     ledger = await SqlLedger.open(f"sqlite:///{directory}/ledger.db", now=clock.now)
     house = House(ledger, LocalBlobs(directory / "blobs", reserve_bytes=0), WatchedBus(), clock, directory)
@@ -164,8 +167,17 @@ async def a_hall(directory: Path, empty_ledger: Path, settings: PostgresDoor = Q
     )
     tasks: set[asyncio.Task[None]] = set()
     try:
-        async with a_town(house, directory / "town") as town:
-            door = furnished(settings, town.lobby, targets.find, town.hall.server_signer, PUBLIC)
+        ports: list[int] = []
+        async with a_town(house, directory / "town", lambda: ports[0]) as town:
+            tls = DoorTls(settings, town.hall.server_signer)
+            doorstep = Doorstep(
+                per_address=settings.max_connections_per_address,
+                unauthenticated=settings.max_unauthenticated,
+                failures_per_address=settings.login_failures_per_address,
+                failures_per_name=settings.login_failures_per_name,
+                failure_window=settings.login_failure_window,
+            )
+            door = Door(town.lobby, targets.find, settings, tls.context, doorstep, PUBLIC)
             hall = Hall(town, door, directory)
 
             def came(end: SocketEnd) -> None:
@@ -177,6 +189,7 @@ async def a_hall(directory: Path, empty_ledger: Path, settings: PostgresDoor = Q
                 lambda: SocketEnd(came=came), "127.0.0.1", 0
             )
             hall.port = server.sockets[0].getsockname()[1]
+            ports.append(hall.port)
             try:
                 yield hall
             finally:

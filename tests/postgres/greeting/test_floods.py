@@ -37,9 +37,9 @@ async def comes_in(hall: Hall, token: str) -> bool:
     return good
 
 
-async def test_wrong_passwords_by_the_hundred(tmp_path: Path, empty_ledger: Path) -> None:
+async def test_wrong_passwords_by_the_hundred(tmp_path: Path, prepared: Path) -> None:
     few = PostgresDoor(login_failures_per_address=5, login_failures_per_name=1000)
-    async with a_hall(tmp_path, empty_ledger, few) as hall:
+    async with a_hall(tmp_path, prepared, few) as hall:
         for _ in range(5):
             assert (await fails(hall))["C"] == "28P01"
         hall.door = replace(hall.door, courtesy=Courtesy(lambda: 0.0))
@@ -60,9 +60,9 @@ async def test_wrong_passwords_by_the_hundred(tmp_path: Path, empty_ledger: Path
         )
 
 
-async def test_many_addresses_at_one_target_are_written_down_once(tmp_path: Path, empty_ledger: Path) -> None:
+async def test_many_addresses_at_one_target_are_written_down_once(tmp_path: Path, prepared: Path) -> None:
     few = PostgresDoor(login_failures_per_address=1000, login_failures_per_name=5)
-    async with a_hall(tmp_path, empty_ledger, few) as hall:
+    async with a_hall(tmp_path, prepared, few) as hall:
         token = await hall.token()
         for _ in range(12):
             assert (await fails(hall))["C"] == "28P01"
@@ -70,9 +70,9 @@ async def test_many_addresses_at_one_target_are_written_down_once(tmp_path: Path
         assert await comes_in(hall, token), "whoever has a good one is not hindered"
 
 
-async def test_others_come_in_meanwhile(tmp_path: Path, empty_ledger: Path) -> None:
+async def test_others_come_in_meanwhile(tmp_path: Path, prepared: Path) -> None:
     many = PostgresDoor(login_failures_per_address=10_000, login_failures_per_name=20)
-    async with a_hall(tmp_path, empty_ledger, many) as hall:
+    async with a_hall(tmp_path, prepared, many) as hall:
         token = await hall.token()
 
         async def hammer() -> None:
@@ -85,8 +85,8 @@ async def test_others_come_in_meanwhile(tmp_path: Path, empty_ledger: Path) -> N
         await asyncio.gather(*hammers)
 
 
-async def test_whoever_says_nothing_is_closed(tmp_path: Path, empty_ledger: Path) -> None:
-    async with a_hall(tmp_path, empty_ledger, PostgresDoor(login_grace=0.5)) as hall:
+async def test_whoever_says_nothing_is_closed(tmp_path: Path, prepared: Path) -> None:
+    async with a_hall(tmp_path, prepared, PostgresDoor(login_grace=0.5)) as hall:
         silent = await Raw.connect(hall.port)
         shaking = await Raw.connect(hall.port)
         shaking.say(make_ssl_request())
@@ -100,8 +100,8 @@ async def test_whoever_says_nothing_is_closed(tmp_path: Path, empty_ledger: Path
         assert [await hall.outcome(at) for at in range(3)] == [None] * 3
 
 
-async def test_strangers_take_no_more_than_their_places(tmp_path: Path, empty_ledger: Path) -> None:
-    async with a_hall(tmp_path, empty_ledger, PostgresDoor(max_unauthenticated=10)) as hall:
+async def test_strangers_take_no_more_than_their_places(tmp_path: Path, prepared: Path) -> None:
+    async with a_hall(tmp_path, prepared, PostgresDoor(max_unauthenticated=10)) as hall:
         inside = await Raw.connect(hall.port, anybody("postgresql"))
         inside.say(startup() + make_password(await hall.token()))
         await inside.message()

@@ -11,7 +11,7 @@ from gateway.core.events import CertificateRevoked
 from gateway.identity.authority import rotate
 from tests.postgres.greeting.hall import PERSON, PUBLIC, Hall, psql
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.needs("psql")]
 
 HINT = (
     "run: hoop-tui login   then: hoop-tui psql appdb   (psql 18 can sign in by itself: user=oauth "

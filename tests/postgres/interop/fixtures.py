@@ -49,3 +49,18 @@ def way(request: pytest.FixtureRequest, suite_server: SuiteServer) -> WayIn:
         gateway: GatewayProcess = request.getfixturevalue("gateway_process")
         return gateway.way
     return suite_server.way
+
+
+@pytest.fixture(scope="session")
+def hostile(suite_server: SuiteServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """Another in front of it, with the limits that a door has by itself and little time to sign in."""
+    gateway = GatewayProcess(
+        tmp_path_factory.mktemp("hostile"),
+        suite_server,
+        DATABASES,
+        door='login_grace = "3s"\n',
+        name="hostile",
+    )
+    gateway.start()
+    yield gateway
+    assert gateway.stop() == 0

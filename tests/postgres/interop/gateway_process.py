@@ -144,7 +144,8 @@ class GatewayProcess:
         try:
             ready = self.says(r"ready: .*")
             self.ports = {name: int(port) for name, port in re.findall(r"(\w+) on port (\d+)", ready)}
-            tokens = {database: self._token(database) for database in self._databases}
+            own = self._api_token()
+            tokens = {database: self._token(database, own) for database in self._databases}
         except BaseException:
             self.stop()
             raise
@@ -177,12 +178,12 @@ class GatewayProcess:
             time.sleep(0.02)
         return found[0]
 
-    def _token(self, database: str) -> str:
+    def _token(self, database: str, own: str) -> str:
         """What people get from `hoop-tui`, for as long as a run takes."""
         answer = httpx2.post(
             f"http://127.0.0.1:{self.ports['api']}/v1/tokens",
             json={"kind": "database", "target": database},
-            headers={"Authorization": f"Bearer {self._api_token()}"},
+            headers={"Authorization": f"Bearer {own}"},
             timeout=PATIENCE,
         )
         answer.raise_for_status()

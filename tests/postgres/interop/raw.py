@@ -1,9 +1,9 @@
-"""A client that sends whatever bytes it likes, for tests of bad input and for benchmarks. It keeps no rule by itself."""
+"""A client that sends whatever bytes it likes, for tests of bad input and for benchmarks."""
 
 import socket
 import ssl
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +25,7 @@ def query(text: str) -> bytes:
     return message(b"Q", text.encode() + b"\0")
 
 
-def start_up(protocol: int = PROTOCOL_3, **parameters: str) -> bytes:
+def start_up(parameters: Mapping[str, str], protocol: int = PROTOCOL_3) -> bytes:
     """A start-up packet."""
     words = b"".join(f"{name}\0{value}\0".encode() for name, value in parameters.items()) + b"\0"
     return struct.pack("!II", len(words) + 8, protocol) + words
@@ -85,7 +85,7 @@ class Raw:
         """As far as the first ReadyForQuery. `PermissionError` with the server's fields where it is refused."""
         if way.tls:
             self.start_tls()
-        self.send(start_up(user=way.user, database=database, **parameters))
+        self.send(start_up({"user": way.user, "database": database, **parameters}))
         for tag, body in self.messages():
             if tag == b"R" and body == b"\0\0\0\3":
                 self.send(message(b"p", (password or way.password(database)).encode() + b"\0"))
@@ -109,6 +109,10 @@ class Raw:
     def answer(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """Send this; what comes up to ReadyForQuery, or the end."""
         self.send(data)
+        return self.until_ready()
+
+    def until_ready(self) -> list[tuple[bytes, bytes]]:
+        """What comes up to ReadyForQuery, or the end."""
         came = []
         for tag, body in self.messages():
             came.append((tag, body))

@@ -109,6 +109,11 @@ class SuiteServer(PostgresServer):
         return [pid for (pid,) in found]
 
     @property
+    def programs(self) -> Path:
+        """Where `initdb` and `postgres` are."""
+        return self._programs
+
+    @property
     def way(self) -> WayIn:
         """Without anything in between."""
         return WayIn(DIRECT, self.port, USER, {"*": PASSWORD})

@@ -148,7 +148,7 @@ def _has_rest(message: object) -> bool:
 
 @pytest.mark.parametrize("parse", PARSERS)
 def test_of_garbage_a_message_is_read_or_malformed_is_raised(parse: Callable[[bytes], object]) -> None:
-    @settings(max_examples=100)
+    @settings(max_examples=50)
     @given(st.binary(max_size=60))
     def garbage(body: bytes) -> None:
         with suppress(Malformed):

@@ -4,8 +4,9 @@ does: through the gateway's own door for databases, where each statement is judg
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from gateway.adapters.postgres.cage.caged import Caged, Order, run_caged
 from gateway.adapters.postgres.cage.program import Program, find_psql
@@ -16,7 +17,7 @@ from gateway.adapters.ssh.inside import Spawn
 from gateway.core.errors import Unreachable
 from gateway.core.people import Principal, Session, Target
 
-Converse = Callable[[End, Principal, Target, str], Awaitable[None]]
+Converse = Callable[[End, Principal, Target, str], Coroutine[Any, Any, None]]
 """Serves one connection of somebody who is signed in, as this account."""
 
 

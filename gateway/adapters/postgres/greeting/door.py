@@ -78,7 +78,8 @@ class Door:
     tls: Callable[[], ssl.SSLContext] | None = None
     """The context in force now: `tls.DoorTls.context`. None: TLS is not offered, so nobody but visitors comes in."""
     doorstep: Doorstep | None = None
-    """Who stands at the door. `arrive` and `leave` are its listener's to call; `greet` tells it of the sign-in."""
+    """Who stands at the door. Whoever serves somebody who has arrived tells it when they leave; `greet` does the
+    rest."""
     public_url: str = ""
     """Where browsers reach the gateway; empty: psql can not sign in by itself."""
     visitor: Visitor | None = None

@@ -52,7 +52,28 @@ class Arrived:
 
 
 async def greet(end: End, door: Door) -> Arrived | CancelRequest | None:
-    """None: they were told why not, and are closed."""
+    """None: they were told why not, and are closed. Of who has arrived, and is no visitor, the doorstep is to be told
+    when they leave."""
+    address, doorstep = end.peer.address, door.doorstep if door.visitor is None else None
+    if doorstep is None:
+        return await _greeted(end, door)
+    if not doorstep.arrive(address):
+        if words := doorstep.no_room_for(address):
+            log.warning("%s", words)
+        end.abort()
+        return None
+    met: Arrived | CancelRequest | None = None
+    try:
+        met = await _greeted(end, door)
+    finally:
+        if isinstance(met, Arrived):
+            doorstep.signed_in(address)
+        else:
+            doorstep.leave(address, was_signed_in=False)
+    return met
+
+
+async def _greeted(end: End, door: Door) -> Arrived | CancelRequest | None:
     try:
         async with asyncio.timeout(door.settings.login_grace):
             return await _Greeting(end, door).run()
@@ -129,13 +150,10 @@ class _Greeting:
         doorstep, name = self._door.doorstep, plain(wishes.wanted, 64)
         noted = doorstep is None or not doorstep.wary_of(name)
         try:
-            proven = await Proof(self._end, self._door, wishes, self._peer, rest, noted=noted).ask()
+            return await Proof(self._end, self._door, wishes, self._peer, rest, noted=noted).ask()
         except Failed as failed:
             await self._count(name)
             raise failed.turned_away from failed
-        if doorstep is not None:
-            doorstep.signed_in(self._end.peer.address)
-        return proven
 
     async def _count(self, name: str) -> None:
         if self._door.doorstep is None:

@@ -1,0 +1,24 @@
+"""`ssh -L 5432:appdb:5432`: clients of PostgreSQL that come through a channel of a person's SSH connection."""
+
+from gateway.adapters.postgres.cage.inside import Converse
+from gateway.adapters.postgres.channel_end import ChannelEnd
+from gateway.adapters.ssh.forward.roads import Inspected
+from gateway.adapters.ssh.inside import Spawn
+from gateway.adapters.ssh.session import Visitor
+from gateway.core.people import Target
+
+PORT = 5432
+
+
+def inspected_by(converse: Converse) -> Inspected:
+    """For the SSH door: `converse` serves whoever comes that way, as the person that SSH knows them to be."""
+
+    def begin(visitor: Visitor, target: Target, spawn: Spawn) -> ChannelEnd:
+        login = visitor.login.account if visitor.login.target == target.name else ""
+
+        def came(end: ChannelEnd) -> None:
+            spawn(converse(end, visitor.principal, target, login))
+
+        return ChannelEnd(visitor.peer, came)
+
+    return Inspected(PORT, begin)
