@@ -171,7 +171,7 @@ def _result(index: StatementIndex, statement: Statement, width: int) -> Iterator
     if result.masked:
         told = ", ".join([f"{name} {count:,}" for name, count in result.masked.items()])
         yield from _labelled("masked", told, width, "bold $text-warning")
-    if result.rows > result.kept:
+    if result.rows > result.kept and (copy or index.columns(statement.place)):
         yield from _labelled("kept", f"{result.kept:,} of {result.rows:,} rows kept", width, "$text-warning")
 
 

@@ -52,7 +52,7 @@ do      = "block"
 message = "say which rows"
 """
 CONVERSATION = (
-    (1.1, "select count(*) as customers, min(joined) as first, max(joined) as last from customers;"),
+    (1.1, "select count(*) as orders, min(total) as least, max(total) as most from orders;"),
     (6.0, "select id, name, email, ssn, born, joined\n  from customers\n where name like 'Mar%'\n limit 8;"),
     (14.0, "update customers set email = null;"),
     (5.5, "begin;"),
@@ -63,7 +63,7 @@ CONVERSATION = (
     (3.0, "select state, count(*), round(avg(total), 2) as average\n  from orders group by 1 order by 2 desc;"),
     (7.0, "prepare of_customer (bigint) as select id, total, state from orders where customer = $1 order by id;"),
     *[(0.4, f"execute of_customer({customer});") for customer in range(611, 623)],
-    (4.0, "copy (select id, name from customers order by id limit 5) to stdout;"),
+    (4.0, "copy (select id, total, state from orders order by id limit 5) to stdout;"),
     (3.0, "do $$ begin raise notice 'checked % customers', (select count(*) from customers); end $$;"),
 )  # fmt: skip
 

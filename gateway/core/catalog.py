@@ -57,6 +57,9 @@ class TypeInfo:
     element: int = 0
 
 
+_DOUBT = "in doubt"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """One database, at one moment. Compared by identity: reading it again makes another one."""
@@ -79,4 +82,7 @@ class Catalog:
 
     def in_doubt(self) -> "Catalog":
         """The same for a session that has changed something which nobody else can see yet."""
-        return replace(self, complete=False, notes={})
+        if self.complete and _DOUBT not in self.notes:
+            self.notes[_DOUBT] = replace(self, complete=False, notes={})
+        doubted: Catalog = self.notes[_DOUBT] if self.complete else self
+        return doubted

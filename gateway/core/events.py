@@ -295,7 +295,7 @@ class PasswordSet(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateIssued(Event):
-    """An SSH certificate for a person was signed."""
+    """A certificate for a person was signed: one for SSH, or one for databases."""
 
     name: ClassVar[str] = "certificate.issued"
     serial: str
@@ -308,7 +308,7 @@ class CertificateIssued(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateRevoked(Event):
-    """An SSH certificate was ended before its time."""
+    """A certificate was ended before its time."""
 
     name: ClassVar[str] = "certificate.revoked"
     serial: str

@@ -143,7 +143,7 @@ class LockRow:
 
 @dataclass(frozen=True, slots=True)
 class CertificateRow:
-    """An SSH certificate that was signed for somebody."""
+    """A certificate that was signed for somebody, for SSH or for databases."""
 
     serial: int
     person: str

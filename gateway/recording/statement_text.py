@@ -26,7 +26,7 @@ def lines_of(statement: Statement) -> Iterator[str]:
         yield f"-- said: {_one(said)}"
     yield from _table(statement)
     if statement.result is not None:
-        yield from _ending(statement.result)
+        yield from _ending(statement.result, has_rows=bool(statement.columns or statement.copy))
 
 
 def _quoted(value: str | None) -> str:
@@ -60,14 +60,14 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return " | ".join([cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]).rstrip()
 
 
-def _ending(result: Result) -> Iterator[str]:
+def _ending(result: Result, *, has_rows: bool) -> Iterator[str]:
     if result.error:
         code, message = result.error.get("code", ""), _one(result.error.get("message", ""))
         yield f"-- error {code}: {message}".replace(" :", ":")
         yield from [
             f"-- {name}: {_one(said)}" for name in ("detail", "hint") if (said := result.error.get(name))
         ]
-    if result.rows > result.kept:
+    if has_rows and result.rows > result.kept:
         yield f"-- {result.kept:,} of {result.rows:,} rows kept"
     facts = [result.tag, f"{result.us / 1000:.3f} ms", f"{result.bytes:,} bytes"]
     yield f"-- {', '.join([fact for fact in facts if fact])}" + _digest(result.sha256)

@@ -6,9 +6,9 @@ When it does is the Gate's business.
 import json
 from collections.abc import Mapping
 
-from gateway.core.events import OperationAdmitted, OperationDenied, SessionEnded
+from gateway.core.events import OperationAdmitted, OperationDenied, SessionEnded, SessionSteered
 from gateway.core.operation import Operation
-from gateway.core.people import Session
+from gateway.core.people import Principal, Session
 from gateway.core.verdict import Allow, Hold
 
 SEEN = ("confidence", "source")
@@ -72,3 +72,11 @@ def denied(
 def ended(session: Session, outcome: str, masked: Mapping[str, int]) -> SessionEnded:
     """Nothing of it follows."""
     return SessionEnded(session=session.id, actor=session.principal.id, outcome=outcome, masked=dict(masked))
+
+
+def steered(session: Session, by: Principal, action: str, text: str) -> tuple[SessionSteered, bytes]:
+    """What staff are about to do: for the ledger, and as a mark."""
+    about = ": ".join(part for part in (f"by {by.name}" if by.name else "", text) if part)
+    mark = {"kind": action, "text": about, "by": by.name}
+    event = SessionSteered(session=session.id, actor=by.id, person=by.name, action=action, text=text)
+    return event, json.dumps(mark).encode()

@@ -7,20 +7,18 @@ Next in the reading path: `gateway/adapters/ssh/session.py`.
 """
 
 import asyncio
-import json
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.core.errors import Denied, Fault, State
 from gateway.core.events import (
     Event,
     OperationRepeated,
-    SessionSteered,
 )
 from gateway.core.findings import CommandRead
 from gateway.core.frame import FrameKind
@@ -46,6 +44,7 @@ HARMLESS = frozenset({Effect.READ})
 """What only reads may be repeated on the strength of one entry in the ledger."""
 
 _MINT = object()
+T = TypeVar("T")
 
 log = logging.getLogger("hoop.session")
 
@@ -225,9 +224,13 @@ class Gate:
         await self._record(frames)
 
     def would_admit(self, operation: Operation) -> bool:
-        """What policy says, asking nobody and writing nothing: for questions too small to audit, such as whether a
-        file exists. Raises `Fault`."""
-        return self._ask(lambda judge: not isinstance(judge.decide(operation, self.session), Deny))
+        """What policy says, asking nobody and writing nothing: for what is too small to audit. Raises `Fault`."""
+        return self.foresee(operation) is not None
+
+    def foresee(self, operation: Operation) -> frozenset[str] | None:
+        """The same, and what would be masked in its answers; None where it would be blocked."""
+        verdict = self._ask(lambda judge: judge.decide(operation, self.session))
+        return None if isinstance(verdict, Deny) else verdict.masks
 
     def watches_typing(self) -> bool:
         """Whether lines typed at a terminal are to be admitted one by one. Raises `Fault`."""
@@ -237,7 +240,7 @@ class Gate:
         """Whether anything at all might be admitted, where reaching a target shows something. Raises `Fault`."""
         return self._ask(lambda judge: judge.lets_in(self.session))
 
-    def _ask(self, question: Callable[[Judge], bool]) -> bool:
+    def _ask(self, question: Callable[[Judge], T]) -> T:
         self._must_be_open()
         try:
             return question(self._organs.judge())
@@ -258,13 +261,9 @@ class Gate:
     async def note_steering(self, by: Principal, action: str, text: str) -> None:
         """Write down what staff are about to do to this session, before they do it. Raises `Fault`."""
         self._must_be_open()
-        steered = SessionSteered(
-            session=self.session.id, actor=by.id, person=by.name, action=action, text=text
-        )
+        steered, mark = audit.steered(self.session, by, action, text)
         await self._organs.ledger.append(steered)
-        about = ": ".join(part for part in (f"by {by.name}" if by.name else "", text) if part)
-        mark = {"kind": action, "text": about, "by": by.name}
-        await self._record([(FrameKind.MARK, json.dumps(mark).encode())])
+        await self._record([(FrameKind.MARK, mark)])
         await self._organs.bus.publish(Hint("session", self.session.id))
 
     def fail(self, spoken: str) -> None:

@@ -7,7 +7,7 @@ means that there is a recording and an audit entry; the Gate then judges what is
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, NoReturn, Protocol
 
@@ -212,9 +212,12 @@ class Lobby:
         login: str,
         peer: Peer,
         about: Mapping[str, Any] | None = None,
+        *,
+        kind: str = "",
     ) -> Gate:
         """Open a session: its recording exists and `session.opened` is durable when this returns. `about` goes into
-        the recording's header (pty, cols, rows, term, command). Raises `Refused` or `Fault`."""
+        the recording's header (pty, cols, rows, term, command). `kind`: how somebody comes, where that is not the
+        target's own protocol; the session is one of that kind then. Raises `Refused` or `Fault`."""
         asked = f"{login}%{target}" if login else target
         known = self._rooms.identities.still(principal)
         if known is None:
@@ -234,7 +237,8 @@ class Lobby:
             await self._turn_away(principal, peer, asked, not_offered.sentence)
         if no_room := self._no_room_for(principal.id):
             await self._turn_away(principal, peer, asked, no_room)
-        session = Session(new_session_id(), principal, found, peer, self._rooms.clock.now(), account)
+        reached = replace(found, kind=kind or found.kind)
+        session = Session(new_session_id(), principal, reached, peer, self._rooms.clock.now(), account)
         self._entering[principal.id] += 1
         try:
             return await self._open(session, dict(about or {}))

@@ -68,8 +68,10 @@ class Ends(Protocol):
 class TypedLines:
     """One terminal: `typed` by whoever carries input, `answered` by whoever carries output, `run` beside them."""
 
-    def __init__(self, gate: Gate, ends: Ends, cols: int, rows: int) -> None:
+    def __init__(self, gate: Gate, ends: Ends, cols: int, rows: int, *, judged: bool = True) -> None:
+        """Not `judged`: no line waits, because what they ask for is judged elsewhere."""
         self._gate = gate
+        self._judged = judged
         self._ends = ends
         self._watch = LineWatch(cols, rows)
         self._notes = TypedNotes(gate, self._watch.wants_more)
@@ -123,7 +125,7 @@ class TypedLines:
             ahead.append(stroke.data)
             if not stroke.ender:
                 continue
-            if not self._gate.watches_typing():
+            if not self._judged or not self._gate.watches_typing():
                 ahead.append(stroke.ender)
                 self._watch_pass(stroke.ender)
                 await self._notes.room()

@@ -24,8 +24,8 @@ def blocked(rule: str, reason: str) -> str:
 
 def unmaskable(target: str, verb: str) -> str:
     """Why a file or a forwarded connection is not passed on where secrets are to be masked."""
-    what = "forwards through" if verb in ("forward", "listen") else "files from"
-    return f"{what} {target} can not be masked, so they are not delivered where a rule masks"
+    what = {"forward": "forwards through", "listen": "forwards through", "function": "calls by number on"}
+    return f"{what.get(verb, 'files from')} {target} can not be masked, so they are not delivered where a rule masks"
 
 
 def held(approval: Approval, left: timedelta) -> str:

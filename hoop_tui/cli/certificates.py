@@ -1,4 +1,4 @@
-"""`hoop-tui certificates ls|revoke`: the ssh certificates that the gateway has signed."""
+"""`hoop-tui certificates ls|revoke`: the certificates that the gateway has signed."""
 
 from pathlib import Path
 

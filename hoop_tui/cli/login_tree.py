@@ -28,7 +28,7 @@ _Print = Annotated[
 ]
 
 tokens = App(name="tokens", help="List and revoke tokens.")
-certificates = App(name="certificates", help="List and revoke ssh certificates.")
+certificates = App(name="certificates", help="List and revoke certificates, for ssh and for databases.")
 
 
 def join(app: App) -> None:
@@ -192,7 +192,7 @@ def list_certificates(
     gateway: Gateway = "",
     token_file: TokenFile = None,
 ) -> int:
-    """List ssh certificates, newest first.
+    """List certificates for ssh and for databases, newest first.
 
     Parameters
     ----------

@@ -29,7 +29,7 @@ Commands:
   token                Print a password for a database.
   tokens ls            List your tokens.
   tokens revoke        End a token before its time.
-  certificates ls      List ssh certificates.
+  certificates ls      List certificates.
   certificates revoke  End a certificate before its time.
   people ls            List people.
   people show          Show all that is known of one person.

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncssh
 import pytest
+from cryptography import x509
 
 from gateway.app.clock import SystemClock
 from gateway.core.people import Principal
@@ -51,7 +52,7 @@ def issue(config: Path) -> None:
     asyncio.run(keep())
 
 
-@pytest.mark.parametrize("kind", ["user", "host", "target"])
+@pytest.mark.parametrize("kind", ["user", "host", "target", "database"])
 def test_rotate_and_retire(run: Run, config: Path, kind: str) -> None:
     first = run("ca", "rotate", kind, "-c", config)
     assert first.code == 0
@@ -136,6 +137,22 @@ def test_show(run: Run, config: Path) -> None:
     for kind, form in (("host", "trusted-user-ca-keys"), ("target", "known-hosts"), ("user", "known-hosts")):
         wrong = run("ca", "show", kind, "--form", form, "-c", config)
         assert (wrong.code, wrong.out) == (2, "")
+
+
+def test_what_clients_of_databases_know_it_by(run: Run, config: Path) -> None:
+    for _ in range(2):
+        run("ca", "rotate", "database", "-c", config)
+    shown = run("ca", "show", "database", "-c", config)
+    assert (shown.code, shown.err) == (0, "")
+    certificates = x509.load_pem_x509_certificates(shown.out.encode())
+    assert [each.issuer for each in certificates] == [each.subject for each in certificates]
+    assert run("ca", "show", "database", "--form", "pem", "-c", config).out == shown.out, "made once"
+    keys = json.loads(run("ca", "show", "database", "--form", "json", "-c", config).out)
+    assert [each["state"] for each in keys] == ["trusted", "signs"]
+    assert run("ca", "show", "database", "--form", "known-hosts", "-c", config).code == 2
+    run("ca", "retire", "database", "0001", "--yes", "-c", config)
+    left = x509.load_pem_x509_certificates(run("ca", "show", "database", "-c", config).out.encode())
+    assert left == certificates[1:]
 
 
 def test_the_names_it_goes_by(run: Run, config: Path) -> None:

@@ -102,8 +102,9 @@ def holds(text: str) -> Reading | None:
 def agree(one: str, other: str) -> None:
     """If what was read of one stands for the other, then it says what reading the other says."""
     key = shapes.key(one)
-    if key is None or key != shapes.key(other):
+    if key is None or key != shapes.bare(other):
         return
+    assert shapes.key(other) == key
     first, second = holds(one), holds(other)
     if first is None or not shapes.may_stand_for_others(one, first):
         return

@@ -92,7 +92,8 @@ async def talk(postgres: DatabaseServer, shop: str) -> AsyncIterator[Talk]:
     if shop not in _read:
         _read[shop] = await read_catalog(server)
     talk = Talk(server, ColumnRules.of(RULES), _read[shop])
-    await talk.query("SET search_path = app; BEGIN")
+    await talk.query("SET search_path = app")
+    await talk.query("BEGIN")
     yield talk
     await leave(server)
 
@@ -170,7 +171,6 @@ INSERT INTO customers SELECT id + 10, name, ssn || 'x', pin, city, 1 FROM custom
 UPDATE orders SET item = ssn FROM customers c WHERE c.id = customer RETURNING item || ''
 MERGE INTO orders USING customers c ON c.id = customer WHEN MATCHED THEN UPDATE SET item = c.ssn
 WITH d AS (DELETE FROM children RETURNING ssn) SELECT ssn || '' FROM d
-UPDATE ruled SET id = 2
 EXPLAIN VERBOSE SELECT * FROM customers WHERE ssn = '078-05-1120'
 COPY customers TO STDOUT
 COPY customers (id, ssn) TO STDOUT (FORMAT csv, HEADER)
@@ -178,9 +178,9 @@ COPY customers TO STDOUT (FORMAT binary)
 COPY (SELECT ssn FROM customers) TO STDOUT
 COPY (SELECT c FROM customers c) TO STDOUT (FORMAT csv, QUOTE '|', FORCE_QUOTE *)
 COPY (SELECT reverse(ssn) FROM customers) TO STDOUT (FORMAT binary)
-COPY (SELECT code FROM v) TO STDOUT (DELIMITER '-')
+COPY (SELECT code FROM v) TO STDOUT (DELIMITER ';')
 COPY (UPDATE customers SET name = name RETURNING ssn) TO STDOUT
-COPY kept TO STDOUT
+COPY (TABLE kept) TO STDOUT
 COPY people_1 TO STDOUT
 SELECT ssn::int FROM customers
 SELECT ssn::numeric FROM customers
@@ -188,13 +188,13 @@ SELECT to_date(ssn, 'MONTH') FROM customers
 SELECT ssn::date FROM customers
 SELECT ssn::uuid FROM customers
 SELECT ssn::regclass FROM customers
-SELECT ssn::json FROM customers
-SELECT count(*) FROM orders WHERE item::int = 1 OR (SELECT ssn::int FROM customers LIMIT 1) = 1
+SELECT ('["' || ssn || '" x')::json FROM customers
+SELECT count(*) FROM orders WHERE (SELECT ssn::int FROM customers LIMIT 1) = id
 INSERT INTO customers SELECT 50, name, ssn, pin, city, 1 FROM customers
 INSERT INTO customers SELECT 51, ssn || 'y', NULL, 1, NULL, 1 FROM customers
 UPDATE customers SET pin = -pin
 UPDATE customers SET city = NULL
-ALTER TABLE customers ALTER ssn TYPE int USING ssn::int
+ALTER TABLE customers ALTER city TYPE int USING ssn::int
 CREATE TABLE other AS SELECT ssn::int FROM customers
 CREATE UNIQUE INDEX ON customers ((ssn::int))
 DELETE FROM regions
@@ -231,6 +231,12 @@ async def test_ways_around_masks(talk: Talk, text: str) -> None:
         (NEEDS_NEWER, "UPDATE orders", "SELECT most", "UPDATE customers SET name = name RETURNING *")
     ):
         assert leaks(sent), "the server did not tell it in the first place"
+
+
+async def test_what_a_rule_selects_instead_of_a_change(talk: Talk) -> None:
+    answer = await talk.query("UPDATE ruled SET id = 2", facts("UPDATE ruled SET id = 2"))
+    assert leaks(answer.everything_sent())
+    assert answer.shown == [[b"[masked]"]] * 2
 
 
 @pytest.mark.parametrize("format", [0, 1])

@@ -15,9 +15,12 @@ from gateway.adapters.postgres.cage.inside import PsqlInside
 from gateway.adapters.postgres.greeting.door import Door
 from gateway.adapters.postgres.through_ssh import inspected_by
 from gateway.adapters.postgres.upstream.dial import Dialler
+from gateway.app.shelf import PolicyShelf
 from gateway.core.frame import FrameKind
 from gateway.core.people import Target
 from gateway.core.verdict import Allow, Deny
+from gateway.masking.detectors import DETECTORS
+from gateway.policy.loader import load_policy
 from gateway.secrets.references import ReferenceSecrets
 from gateway.session.database.parser import Parsers
 from tests.postgres.servers import MISSING, DatabaseServer, binaries
@@ -112,9 +115,9 @@ class Way:
                 await asyncio.sleep(0.02)
         return outcomes
 
-    def recording(self, protocol: str) -> Recording:
-        """The only one of this protocol."""
-        found = [each for each in self.house.recordings() if each.meta.get("protocol") == protocol]
+    def recording(self, kind: str) -> Recording:
+        """The only one of this kind."""
+        found = [each for each in self.house.recordings() if each.meta.get("kind") == kind]
         (only,) = found
         return only
 
@@ -233,7 +236,10 @@ async def test_psql_inside_runs_a_command(way: Way) -> None:
     assert b" answer \n--------\n     42\n" in ran.out
     assert await way.over(2) == ["exit 0"] * 2
     opened = await way.house.entries("session.opened")
-    assert {(each.body["target"], each.body["person"]) for each in opened} == {("appdb", "alice@example.com")}
+    assert [(each.body["kind"], each.body["target"], each.body["person"]) for each in opened] == [
+        ("ssh", "appdb", "alice@example.com"),
+        ("postgres", "appdb", "alice@example.com"),
+    ]
     admitted = [
         (each.body["verb"], each.body["text"]) for each in await way.house.entries("operation.admitted")
     ]
@@ -293,6 +299,53 @@ async def test_rules_decide_about_both(way: Way) -> None:
     ran = await way.ssh.run("appdb@gw", "delete from pg_class")
     assert ran.status == 1
     assert "ERROR:  hoop: blocked - ask first" in ran.said
+
+
+@pytest.mark.usefixtures("caged")
+async def test_what_is_typed_at_psql_is_no_command_line(way: Way) -> None:
+    """Rules about commands of shells know nothing of SQL; each statement is judged as what it is."""
+    way.house.decide = lambda operation, session: (
+        Deny("no-such", "never") if operation.verb == "typed" else Allow("everything")
+    )
+    desk = Terminal()
+    try:
+        await desk.start(way.ssh.command("-tt", "appdb@gw"))
+        await desk.until(b"appdb=# ")
+        desk.type(b"select 6 * 7; -- rm -rf /\r")
+        await desk.until(b"(1 row)")
+        desk.type(b"\x04")
+        assert await desk.ended() == 0
+    finally:
+        await desk.close()
+
+
+@pytest.mark.usefixtures("caged")
+async def test_masks_of_the_terminal_are_those_for_terminals(way: Way) -> None:
+    """A rule that also names columns does not make the terminal impossible."""
+    rules = """
+    [[rule]]
+    id = "all"
+    match = { user = "*" }
+    do = "allow"
+    [[rule]]
+    id = "hidden"
+    match = { user = "*" }
+    do = "mask"
+    [rule.mask]
+    email = "redact"
+    "*.ssn" = "redact"
+    """
+    judge = PolicyShelf(load_policy([("rules.toml", rules)], DETECTORS)).judge()
+    way.house.decide = judge.decide
+    with way.server.connect(way.database) as connection:
+        connection.execute("create table people (name text, ssn text)")
+        connection.execute("insert into people values ('ada@example.com', '078-05-1120')")
+    ran = await way.ssh.run("appdb@gw", "select * from people")
+    assert ran.status == 0
+    assert b"1 row" in ran.out
+    assert b"078-05" not in ran.out
+    assert b"ada@" not in ran.out
+    assert not any(b"078-05" in each.path.read_bytes() for each in way.house.recordings())
 
 
 @pytest.mark.usefixtures("caged")

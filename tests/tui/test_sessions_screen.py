@@ -31,7 +31,7 @@ async def test_live_sessions_come_first(open_app: OpenedApp) -> None:
         await scenery.sessions()
         shown = words(scenery.app)
         assert shown.index("3MMD61HV") < shown.index("91XKD0PM") < shown.index("2B8CK4TQ")
-        assert "4 live, 9 today" in shown
+        assert "4 live, 10 today" in shown
         assert "* live" in shown
 
 

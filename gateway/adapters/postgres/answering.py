@@ -5,6 +5,7 @@ The hot path: thousands of rows come as one run of bytes and leave as one.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from gateway.adapters.postgres import refusals
@@ -14,7 +15,7 @@ from gateway.adapters.postgres.encodings import ENCODINGS
 from gateway.adapters.postgres.ending import ServerGone
 from gateway.adapters.postgres.flight import Awaited, Entry
 from gateway.adapters.postgres.prepared import Prepared
-from gateway.adapters.postgres.talk import Talk
+from gateway.adapters.postgres.talk import IDLE, Talk
 from gateway.core.errors import Malformed
 from gateway.core.sql import changes_catalog
 from gateway.recording.statements import mark_said
@@ -27,6 +28,8 @@ from gateway.wire.postgres.messages import (
     field,
     make_error,
     make_notice,
+    make_notification,
+    make_parameter_status,
     parse_command_complete,
     parse_copy_response,
     parse_fields,
@@ -38,14 +41,9 @@ from gateway.wire.postgres.messages import (
 )
 from gateway.wire.postgres.tables import ByServer
 
-_EXTENDED = (
-    Awaited.PARSED,
-    Awaited.BOUND,
-    Awaited.CLOSED,
-    Awaited.STATEMENT_DESCRIBED,
-    Awaited.PORTAL_DESCRIBED,
-    Awaited.EXECUTED,
-)
+FREE_TEXT = frozenset({"application_name", "search_path"})
+"""Settings whose new value may be anything."""
+MASKED = "[masked]"
 _SIMPLE = (Awaited.ANSWERED, Awaited.CALLED)
 
 
@@ -144,8 +142,10 @@ class Answering:
             self._talk.show(results.rows(run.data, run.count, starts=run.starts))
         elif run.tag == ByServer.COPY_DATA:
             self._talk.show(results.copied(run.data, run.count))
-        else:
-            raise Malformed("the server sent a message that is too large")
+        else:  # what a function has given; those whose answers are masked are not called
+            if run.ends:
+                results.done("FUNCTION")
+            self._talk.show(run.data)
         self.in_the_middle = not run.ends
 
     def _current(self) -> Results:
@@ -253,17 +253,12 @@ class Answering:
         facts = results.facts
         talk = self._talk
         if facts.verb == "prepare" and facts.inner:
-            talk.statements.know(facts.name, Prepared(facts.inner[0]))
+            talk.statements.know(facts.name, Prepared(facts.inner[0], masks=results.permit.masks))
         elif facts.verb == "declare" and facts.inner:
             talk.cursors[facts.name] = facts.inner[0]
-        elif facts.verb == "deallocate":
-            talk.statements.forget(facts.name) if facts.name else talk.statements.clear()
-        elif facts.verb == "discard":
-            talk.statements.clear()
-        elif facts.verb in ("do", "unknown"):
-            talk.obscured = True
         if talk.catalog is not None and changes_catalog(facts):
             talk.catalog.outdate()
+            talk.changing = True
         if (notice := results.notice()) and talk.tells_masks:
             talk.show(refusals.notice(notice))
 
@@ -275,8 +270,17 @@ class Answering:
             if not results.is_done:
                 results.done("", _NOT_RUN)
         self._talk.status = parse_ready(item.body)
+        self._seen_by_all()
         self._reader.whole = False
         self._landed(head, item.frame)
+
+    def _seen_by_all(self) -> None:
+        """Behind a transaction everybody sees what it has changed, and so does who reads the catalog."""
+        talk = self._talk
+        if talk.changing and talk.status == IDLE:
+            talk.changing = False
+            if talk.catalog is not None:
+                talk.catalog.outdate()
 
     def _called(self, item: Message) -> None:
         head = self._head()
@@ -314,12 +318,12 @@ class Answering:
         if head.refusal:
             shown = head.refusal
         else:
-            fields = self._words(parse_fields(item.body), results)
+            fields = self._words(parse_fields(item.body), head)
             shown = make_error(fields)
             if results is not None and not results.is_done:
                 results.done("", told(fields))
         talk.show(shown)
-        if head.awaited in _EXTENDED:
+        if head.awaited < Awaited.SYNCED:
             self._skipped(talk.flight.drop_group())
         elif head.awaited is Awaited.ANSWERED:
             head.at = len(head.results)
@@ -339,14 +343,17 @@ class Answering:
 
     def _notice(self, item: Message) -> None:
         head = self._talk.flight.head
-        fields = self._words(parse_fields(item.body), head.current if head is not None else None)
+        fields = self._words(parse_fields(item.body), head)
         self._talk.desk.mark(mark_said("notice", field(fields, "M")))
         self._talk.show(make_notice(fields))
 
     def _notification(self, item: Message) -> None:
         news = parse_notification(item.body)
-        self._talk.desk.mark(mark_said("notification", f"{news.channel}: {news.payload}"))
-        self._talk.show(item.frame)
+        shown = self._unasked(news.payload)
+        self._talk.desk.mark(mark_said("notification", f"{news.channel}: {shown}"))
+        self._talk.show(
+            item.frame if shown == news.payload else make_notification(replace(news, payload=shown))
+        )
 
     def _setting(self, item: Message) -> None:
         setting = parse_parameter_status(item.body)
@@ -355,13 +362,30 @@ class Answering:
         elif setting.name == "client_encoding":
             self._talk.desk.encoding = setting.value
             self._talk.encoding = ENCODINGS.get(setting.value.upper(), "ascii")
-        self._talk.show(item.frame)
+        shown = self._unasked(setting.value) if setting.name in FREE_TEXT else setting.value
+        is_same = shown == setting.value
+        self._talk.show(item.frame if is_same else make_parameter_status(replace(setting, value=shown)))
 
-    def _words(self, fields: ErrorFields, results: Results | None) -> ErrorFields:
+    def _unasked(self, text: str) -> str:
+        """What comes beside results, in a session that has masks: nobody can tell what is in it."""
+        masks = self._talk.masks
+        if not masks:
+            return text
+        ((_, shown),) = self._talk.desk.masks.of_words(masks, None, (("D", text),)) or (("D", MASKED),)
+        return shown
+
+    def _words(self, fields: ErrorFields, head: Entry | None) -> ErrorFields:
         """What the server says in words, as it may be shown. What is about no statement came by itself."""
-        if results is None:
-            return fields
-        return results.words(fields)
+        if head is not None and head.current is not None:
+            return head.current.words(fields)
+        masks, prepared = self._talk.desk.masks, None if head is None else head.prepared
+        if prepared is not None:
+            return masks.of_words(prepared.masks, prepared.facts, fields) if prepared.masks else fields
+        return (
+            masks.of_words(self._talk.masks, None, fields)
+            if self._talk.masks and head is not None
+            else fields
+        )
 
     # Small things.
 

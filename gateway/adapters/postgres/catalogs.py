@@ -26,6 +26,7 @@ class KeptCatalog:
         self.current: Catalog | None = None
         self._read = read
         self._good_until = 0.0
+        self._changes = 0
         self._lock = asyncio.Lock()
 
     @property
@@ -34,17 +35,22 @@ class KeptCatalog:
         return time.monotonic() < self._good_until
 
     def outdate(self) -> None:
-        """The database was changed."""
+        """The database was changed. Until it is read again, only what can not have changed is relied on."""
+        self._changes += 1
         self._good_until = 0.0
+        if self.current is not None:
+            self.current = self.current.in_doubt()
 
     async def refresh(self) -> None:
         """Read it again where it may be outdated. What can not be read is None."""
         async with self._lock:
             if self.is_fresh:
                 return
-            lasts = LASTS
+            lasts, changes = LASTS, self._changes
             try:
                 self.current = await self._read()
+                if changes != self._changes:
+                    self.current, lasts = self.current.in_doubt(), 0.0
             except (Unreachable, Malformed, OSError) as problem:
                 log.warning("a catalog can not be read, so everything is masked there: %s", problem)
                 self.current, lasts = None, AGAIN_AFTER

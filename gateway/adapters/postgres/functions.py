@@ -30,12 +30,16 @@ _NAMES = {
 
 def facts_of(call: FunctionCall) -> SqlFacts:
     """What is known of a call. It may do anything, as far as rules that restrict are concerned."""
-    name = _NAMES.get(call.function, "")
     shown = values.shown(call.values, call.formats, ())
-    given = ", ".join("NULL" if value is None else value for value in shown)
+    return facts_of_number(call.function, ", ".join("NULL" if value is None else value for value in shown))
+
+
+def facts_of_number(function: int, given: str) -> SqlFacts:
+    """The same of a call whose values are not looked into."""
+    name = _NAMES.get(function, "")
     return SqlFacts(
         verb="function",
-        text=f"-- function {name or call.function}({given})",
+        text=f"-- function {name or function}({given})",
         effects=frozenset({Effect.RUN, Effect.UNKNOWN}),
         functions=(Named("pg_catalog", name),) if name else (),
         certain=False,

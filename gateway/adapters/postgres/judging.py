@@ -5,12 +5,13 @@ do. It knows the conversation and not its messages.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from gateway.adapters.postgres import values
+from gateway.adapters.postgres import refusals, values
 from gateway.adapters.postgres.prepared import Prepared
 from gateway.adapters.postgres.talk import Talk
+from gateway.core.errors import Denied
 from gateway.core.operation import Effect, Operation
 from gateway.core.sql import SqlFacts
 from gateway.recording.statements import mark_again, mark_command
@@ -21,7 +22,14 @@ SHAPES_MOST = 1000
 """So many shapes of statements are remembered of a session; with more, all are forgotten."""
 
 _UNSEEN = "what it stands for was not seen here"
+_RENAMES = frozenset({"prepare", "deallocate", "discard", "declare", "close", "do", "call", "unknown"})
 _NAMED = {"execute": "prepared statement", "fetch": "cursor", "move": "cursor"}
+
+
+Values = tuple[str | None, ...]
+"""What is bound to a statement, as text."""
+Refuse = Callable[[bytes, str], None]
+"""Tells the person that something was refused: an error, and why for the server's log."""
 
 
 class Withdrawn(Exception):
@@ -61,33 +69,55 @@ class Judging:
         catalog = self._talk.catalog
         return bool(permit.masks) and catalog is not None and not catalog.is_fresh
 
-    def allows(self, facts: SqlFacts) -> bool:
-        """Whether it would not be blocked. It is not written down."""
-        return self._talk.gate.would_admit(_operation(self._meant(facts), (), 0))
+    def foresee(self, facts: SqlFacts) -> frozenset[str] | None:
+        """What would be masked in its answers; None where it would be blocked. It is not written down."""
+        return self._talk.gate.foresee(_operation(self._meant(facts), (), 0))
 
-    async def admit(self, given: Sequence[SqlFacts], bound: tuple[str | None, ...] = ()) -> list[Results]:
+    async def admit(
+        self, given: Sequence[SqlFacts], bound: tuple[str | None, ...] = (), *, maskable: bool = True
+    ) -> list[Results]:
         """All of these, or none. Raises `Denied`, `Withdrawn` or `Fault`."""
         talk = self._talk
-        meant = [self._meant(facts) for facts in given]
+        meant: list[SqlFacts] = []
+        for facts in given:
+            hazy = any(earlier.verb in _RENAMES for earlier in given[: len(meant)])
+            meant.append(self._meant(facts, hazy=hazy))
         for facts in meant:
             if not talk.gate.would_admit(_operation(facts, bound, 0)):
-                await self._one(facts, bound)
+                await self._one(facts, bound, maskable)
         admitted = []
         for facts in meant:
-            n, permit = await self._one(facts, bound)
+            n, permit = await self._one(facts, bound, maskable)
             if facts.shape and not bound and len(meant) == 1:
                 self._remember(facts, permit, n)
             admitted.append(Results(talk.desk, n, permit, facts))
         return admitted
 
-    async def _one(self, facts: SqlFacts, bound: tuple[str | None, ...]) -> tuple[int, Permit]:
+    async def admitted(
+        self, facts: Sequence[SqlFacts], bound: Values, refuse: Refuse, *, maskable: bool = True
+    ) -> list[Results] | None:
+        """The same, where a refusal is passed on to whoever asked: then it is None."""
+        try:
+            return await self.admit(facts, bound, maskable=maskable)
+        except Denied as problem:
+            refuse(refusals.denied(problem), problem.sentence)
+        except Withdrawn:
+            refuse(refusals.cancelled(), "withdrawn")
+        return None
+
+    async def _one(
+        self, facts: SqlFacts, bound: tuple[str | None, ...], maskable: bool
+    ) -> tuple[int, Permit]:
         talk = self._talk
         n = talk.number()
-        work = self._work = asyncio.ensure_future(talk.gate.admit(_operation(facts, bound, n), self._held))
+        admitted = talk.gate.admit(_operation(facts, bound, n), self._held, maskable=maskable)
+        work = self._work = asyncio.ensure_future(admitted)
         try:
             permit = await asyncio.shield(work)
             if permit.masks and talk.catalog is not None and not talk.catalog.is_fresh:
                 await talk.catalog.refresh()
+            talk.masks |= permit.masks
+            self._renamed(facts)
             return n, permit
         except asyncio.CancelledError:
             if work.cancelled():
@@ -110,20 +140,35 @@ class Judging:
             shapes.clear()
         shapes[facts.shape] = Prepared(facts, permit=permit, first=n)
 
-    def _meant(self, facts: SqlFacts) -> SqlFacts:
-        """What a statement that only names another one comes to."""
+    def _renamed(self, facts: SqlFacts) -> None:
+        """It is about to run: names that it may give another meaning mean nothing certain until it has."""
+        talk = self._talk
+        match facts.verb:
+            case "prepare" | "deallocate" if facts.name:
+                talk.statements.forget(facts.name)
+            case "deallocate" | "discard":
+                talk.statements.clear()
+            case "declare" | "close" if facts.name:
+                talk.cursors.pop(facts.name, None)
+            case "close":
+                talk.cursors.clear()
+            case "do" | "call" | "unknown":
+                talk.obscured = True
+
+    def _meant(self, facts: SqlFacts, *, hazy: bool = False) -> SqlFacts:
+        """What a statement that only names another one comes to. `hazy`: names may have changed just before it."""
         if facts.verb not in _NAMED:
             return facts
         talk = self._talk
         if facts.verb == "execute":
-            found = talk.statements.get(facts.name)
+            found = talk.statements.get(facts.name) if talk.statements.settled(facts.name, -1) else None
             inner = found.facts if found is not None else None
         else:
             inner = talk.cursors.get(facts.name)
             portal = talk.portals.get(facts.name)
             if inner is None and portal is not None:
                 inner = portal.prepared.facts
-        if inner is None or talk.obscured:
+        if inner is None or hazy or talk.obscured:
             return replace(
                 facts,
                 effects=facts.effects | {Effect.UNKNOWN},

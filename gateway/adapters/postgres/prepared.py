@@ -17,6 +17,8 @@ class Prepared:
     """Of its parameters, as far as they are known."""
     columns: tuple[ColumnDescription, ...] | None = None
     """Of its result: None until it was described, none where it has no rows."""
+    masks: frozenset[str] = frozenset()
+    """What is masked in what the server says of it before it runs."""
     permit: Permit | None = None
     """By which it ran last, for when it is run again."""
     first: int = 0

@@ -154,7 +154,7 @@ class PostgresSession:
             session.target.name, session.login, lambda: self._read_catalog(session)
         )
         desk = ResultDesk(
-            Masks(lambda: kept.current),
+            Masks(lambda: talk.known()),
             keep_rows=int(options.get("keep_rows", 1000)),
             keep_bytes=int(options.get("keep_result", 1 << 20)),
         )

@@ -12,6 +12,7 @@ from gateway.adapters.postgres.end import End
 from gateway.adapters.postgres.flight import Awaited, Entry, Flight
 from gateway.adapters.postgres.names import Names
 from gateway.adapters.postgres.prepared import Portal, Prepared
+from gateway.core.catalog import Catalog
 from gateway.core.sql import SqlFacts
 from gateway.session.database.parser import Parsers
 from gateway.session.database.results import ResultDesk
@@ -41,6 +42,8 @@ class Talk:
         """What DECLARE has made."""
         self.obscured = False
         """Something ran that could have given names other meanings, unseen."""
+        self.masks: frozenset[str] = frozenset()
+        """All that anything in this session was to be masked by."""
         self.status = IDLE
         """Of the transaction, as the server said last."""
         self.encoding = "utf-8"
@@ -48,6 +51,8 @@ class Talk:
         """`standard_conforming_strings` is on."""
         self.catalog: KeptCatalog | None = None
         """What the database holds; None where nobody has asked yet."""
+        self.changing = False
+        """It has changed the database in a transaction, and nobody else can see that yet."""
         self.tells_masks = True
         """People are told when something was masked."""
         self.group = 0
@@ -60,6 +65,11 @@ class Talk:
         self._down: list[bytes] = []
         self._recording = asyncio.Lock()
         """Held while frames are being recorded that may not be overtaken."""
+
+    def known(self) -> Catalog | None:
+        """What the database holds, as far as this session can rely on it."""
+        current = None if self.catalog is None else self.catalog.current
+        return current.in_doubt() if current is not None and self.changing else current
 
     def number(self) -> int:
         """The number of one more statement."""

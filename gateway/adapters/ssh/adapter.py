@@ -215,7 +215,9 @@ class SshAdapter:
         )
 
     def _open_session(self, visitor: Visitor, person: PersonSide, asked: Asked) -> None:
-        session = SshSession(visitor, person, asked, self._lobby, self._dialler, self._inside, self._spawn)
+        session = SshSession(
+            visitor, person, asked, self._lobby, self._dialler, self._around.find, self._inside, self._spawn
+        )
         self._spawn(session.run(), lambda: person.leave_with(ending.NOT_RECORDED))
 
     def _spawn(self, session: Coroutine[Any, Any, None], failed: Callable[[], None] = lambda: None) -> None:

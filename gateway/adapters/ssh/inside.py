@@ -26,8 +26,10 @@ class Inside(Protocol):
         """Why it is not offered for this target; empty where it is."""
         ...
 
-    def start(self, session: Session, asked: Asked, spawn: Spawn) -> AbstractAsyncContextManager[FarSide]:
-        """Run it until the block is left; `spawn` runs what it asks of the target. Raises `Unreachable`."""
+    def start(
+        self, session: Session, target: Target, asked: Asked, spawn: Spawn
+    ) -> AbstractAsyncContextManager[FarSide]:
+        """`session` is that of the terminal, `target` what the program is for. Run it until the block is left; `spawn` runs what it asks of the target. Raises `Unreachable`."""
         ...
 
 

@@ -7,7 +7,7 @@ and written down. It knows when things happen; bytes are relay.py's business. Ne
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,7 +29,7 @@ from gateway.adapters.ssh.target.far_side import FarSide
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Denied, Fault, Refused, Unreachable
 from gateway.core.operation import Operation
-from gateway.core.people import Peer, Principal
+from gateway.core.people import Peer, Principal, Target
 from gateway.core.plain import sentence
 from gateway.core.shown import Stream
 from gateway.session.gate import Gate, Permit
@@ -69,15 +69,18 @@ class SshSession:
         asked: Asked,
         lobby: Lobby,
         dialler: Dialler,
+        find: Callable[[str], Target | None],
         inside: Mapping[str, Inside],
         spawn: Spawn,
     ) -> None:
-        """`inside`: by kind of target, what runs in the gateway for those that have no SSH; `spawn` is for that."""
+        """`find` asks the inventory. `inside`: by kind of target, what runs in the gateway for those that have no
+        SSH; `spawn` is for that."""
         self._visitor = visitor
         self._person = person
         self._asked = asked
         self._lobby = lobby
         self._dialler = dialler
+        self._find = find
         self._programs = inside
         self._spawn = spawn
 
@@ -85,9 +88,13 @@ class SshSession:
         """Returns when the channel is closed toward the person. Never raises but when cancelled."""
         login = self._visitor.login
         try:
-            about = {**self._asked.about, "protocol": KIND}
             gate = await self._lobby.enter(
-                self._visitor.principal, login.target, login.account, self._visitor.peer, about
+                self._visitor.principal,
+                login.target,
+                login.account,
+                self._visitor.peer,
+                self._asked.about,
+                kind=KIND,
             )
         except (Refused, Fault) as problem:
             log.info("%s may not enter %s: %s", self._visitor.principal.id, login, problem.sentence)
@@ -125,9 +132,9 @@ class SshSession:
             return await self._explain(gate, _gravest(problems))
 
     async def _through(self, gate: Gate, tasks: asyncio.TaskGroup) -> Ending:
-        target = gate.session.target
-        if target.kind != KIND:
-            return await self._inside(gate, tasks)
+        target = self._find(gate.session.target.name)
+        if target is None or target.kind != KIND:
+            return await self._inside(gate, tasks, target)
         self._asked = await self._narrowed(gate)
         if self._asked.verb == "shell" and self._asked.terminal is not None:
             await self._greet(gate)
@@ -148,12 +155,12 @@ class SshSession:
             return await self._no_subsystem(gate)
         return await self._run(gate, permit)
 
-    async def _inside(self, gate: Gate, tasks: asyncio.TaskGroup) -> Ending:
+    async def _inside(self, gate: Gate, tasks: asyncio.TaskGroup, target: Target | None) -> Ending:
         """The target has no SSH, but there may be a program for it here."""
-        target, asked = gate.session.target, self._asked
-        program = self._programs.get(target.kind)
-        if program is None:
-            await self._say(gate, f'there is no target "{target.name}" for you over SSH')
+        asked = self._asked
+        program = self._programs.get(target.kind) if target is not None else None
+        if target is None or program is None:
+            await self._say(gate, f'there is no target "{gate.session.target.name}" for you over SSH')
             return ending.BLOCKED
         if asked.verb == "subsystem":
             return await self._no_subsystem(gate)
@@ -165,8 +172,8 @@ class SshSession:
         interrupt = tasks.create_task(_raise_when(self._person.interrupted, Interrupted()))
         permit = await self._admitted(gate, operation(program, asked))
         interrupt.cancel()
-        async with program.start(gate.session, asked, self._spawn) as running:
-            return await self._relay(gate, permit, running)
+        async with program.start(gate.session, target, asked, self._spawn) as running:
+            return await self._relay(gate, permit, running, judged=False)
 
     async def _narrowed(self, gate: Gate) -> Asked:
         """What was asked, as far as the target takes it at all. Raises `Denied`."""
@@ -201,10 +208,10 @@ class SshSession:
         async with agents, started as target:
             return await self._relay(gate, permit, target)
 
-    async def _relay(self, gate: Gate, permit: Permit, target: FarSide) -> Ending:
+    async def _relay(self, gate: Gate, permit: Permit, target: FarSide, *, judged: bool = True) -> Ending:
         target.obey(gate.inflow)
         if self._asked.terminal is not None:
-            shell = ShellRelay(gate, permit, self._person, target, self._asked.terminal)
+            shell = ShellRelay(gate, permit, self._person, target, self._asked.terminal, judged=judged)
             return await shell.run(terminal=True)
         return await Relay(gate, permit, self._person, target).run(terminal=False)
 

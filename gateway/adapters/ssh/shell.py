@@ -17,10 +17,18 @@ class ShellRelay(Relay):
     """One admitted shell or command on a terminal, while it runs."""
 
     def __init__(
-        self, gate: Gate, permit: Permit, person: PersonSide, target: FarSide, terminal: Terminal
+        self,
+        gate: Gate,
+        permit: Permit,
+        person: PersonSide,
+        target: FarSide,
+        terminal: Terminal,
+        *,
+        judged: bool = True,
     ) -> None:
+        """Not `judged`: what is typed is no command line, so no rule is asked about it."""
         super().__init__(gate, permit, person, target)
-        self._lines = TypedLines(gate, self, **terminal.shown_size)
+        self._lines = TypedLines(gate, self, **terminal.shown_size, judged=judged)
         self._showing = asyncio.Lock()
 
     async def run(self, *, terminal: bool) -> Ending:

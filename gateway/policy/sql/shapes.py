@@ -20,9 +20,15 @@ _VERBS = ("select", "insert", "update", "delete")
 
 def key(text: str) -> str | None:
     """The same for texts of the same facts; None where only parsing tells."""
-    if len(text) > LONGEST or not _PLAIN.fullmatch(text) or "--" in text:
+    if len(text) > LONGEST or not _PLAIN.fullmatch(text) or "--" in text or _MATTERS.search(text):
         return None
-    return None if _MATTERS.search(text) else _INTEGER.sub("0", text)
+    return bare(text)
+
+
+def bare(text: str) -> str:
+    """Without its whole numbers. Where this is the key of some text, it is this one's, too: digits make no text plain
+    that is not, nor the other way round."""
+    return _INTEGER.sub("0", text) if len(text) <= LONGEST else ""
 
 
 def may_stand_for_others(text: str, reading: Reading) -> bool:

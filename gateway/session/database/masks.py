@@ -43,8 +43,9 @@ class Masks:
         """The same for what COPY sends. Raises `Fault`."""
         return copy_masker(format, formats, _rules(masks), self._catalog(), facts, encoding)
 
-    def of_words(self, masks: frozenset[str], facts: SqlFacts, fields: ErrorFields) -> ErrorFields:
-        """What the server says about the statement, as it may be shown. Raises `Fault`."""
+    def of_words(self, masks: frozenset[str], facts: SqlFacts | None, fields: ErrorFields) -> ErrorFields:
+        """What the server says about the statement, as it may be shown. No facts: nobody can tell what it is about.
+        Raises `Fault`."""
         rules = _rules(masks)
         if touches_ruled(facts, rules, self._catalog()):
             return hide_words(fields)

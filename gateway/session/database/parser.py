@@ -50,7 +50,7 @@ class Parsers:
         cache_entries: int = 10_000,
         cache_bytes: int = 64 << 20,
     ) -> None:
-        """`most_bytes`: of one text. `seconds`: of work for a short one, others get more. `memory`: bytes for one process."""
+        """`most_bytes`: of a text. `seconds`: of work for a short one, others get more. `memory`: of one process."""
         self._most_bytes = most_bytes
         self._seconds = seconds
         self._memory = memory
@@ -113,8 +113,11 @@ class Parsers:
         return "it has a zero byte in it" if b"\0" in data else data
 
     async def _read(self, text: str, data: bytes) -> Reading:
+        is_long = len(data) > SHORT
         try:
-            place = await asyncio.wait_for(self._place(len(data) > SHORT), _WAIT_SECONDS)
+            place = self._idle_place(is_long) or await asyncio.wait_for(
+                self._next_place(is_long), _WAIT_SECONDS
+            )
         except (TimeoutError, asyncio.CancelledError):
             return _unknown(text, _STOPPING if self._is_stopped else "the parser has too much to do")
         reading = await self._ask(place, text, data)
@@ -154,11 +157,15 @@ class Parsers:
             await self._end(place)
         if place.process is None:
             process = await ParserProcess.start(self._memory, self._seconds)
-            if self._is_stopped:
+            if self._is_over():
                 await process.end()
                 raise Lost(_STOPPING)
             place.process = process
         return place.process
+
+    def _is_over(self) -> bool:
+        """By now: it may have been stopped meanwhile."""
+        return self._is_stopped
 
     async def _bury(self, place: _Place, lost: Lost) -> str:
         """End what is left of a process, say why in words for people."""
@@ -189,11 +196,14 @@ class Parsers:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _place(self, is_long: bool) -> _Place:
+    def _idle_place(self, is_long: bool) -> _Place | None:
         for place in self._idle:
             if not (is_long and place.short_only):
                 self._idle.remove(place)
                 return place
+        return None
+
+    async def _next_place(self, is_long: bool) -> _Place:
         waiter: asyncio.Future[_Place] = asyncio.get_running_loop().create_future()
         self._waiting.append((is_long, waiter))
         try:

@@ -25,9 +25,9 @@ class ReadingCache:
         if reading is not None:
             self._texts.move_to_end(text)
             return reading
-        key = shapes.key(text) if self._shapes else None
-        facts = self._shapes.get(key) if key is not None else None
-        if key is None or facts is None:
+        key = shapes.bare(text)
+        facts = self._shapes.get(key)
+        if facts is None:
             return None
         self._shapes.move_to_end(key)
         return shapes.of_text(facts, text)

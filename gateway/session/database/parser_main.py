@@ -27,6 +27,7 @@ MORE_TIME_BYTES = 512 << 10
 _TOO_MUCH = "it takes too much memory to be understood"
 _TOO_DEEP = "it is nested too deeply to be understood"
 _IN, _OUT = 0, 1
+_ENCODE = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 def main() -> None:
@@ -78,7 +79,7 @@ def _answer(grammar: Grammar, text: str) -> tuple[bytes, bool]:
         except NotGrammar as problem:
             why = "PostgreSQL's grammar does not know it"
             reading = Reading((unknown(text, why),), problem.sentence, problem.position)
-        reply = json.dumps(pack_reading(reading, text), separators=(",", ":")).encode()
+        reply = _ENCODE(pack_reading(reading, text)).encode()
         return (reply, False) if len(reply) <= REPLY_MOST else _gives_up(text, _TOO_MUCH, False)
     except (MemoryError, TooMuch):
         return _gives_up(text, _TOO_MUCH, True)
@@ -89,7 +90,7 @@ def _answer(grammar: Grammar, text: str) -> tuple[bytes, bool]:
 
 
 def _gives_up(text: str, why: str, is_spent: bool) -> tuple[bytes, bool]:
-    return json.dumps(pack_reading(Reading((unknown(text, why),)), text)).encode(), is_spent
+    return _ENCODE(pack_reading(Reading((unknown(text, why),)), text)).encode(), is_spent
 
 
 def _receive(size: int) -> bytes | None:

@@ -19,6 +19,7 @@ _START = "import sys; sys.path.insert(0, sys.argv[1]); from gateway.session.data
 _LIBRARIES = ("libpg_query.so", "libpg_query.dylib")
 _MORE = b"+"
 """Before a reply: the process goes on."""
+_TOO_LONG = "it takes too long to be understood"
 _START_SECONDS = 20.0
 _REPLY_MOST = 8 << 20
 _KEPT = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -64,8 +65,7 @@ class ParserProcess(asyncio.Protocol):
         """Send a text, get the packed reading. Raises Lost, which says why in words for people."""
         if self._transport is None or self.is_lost:
             raise Lost("the parser is gone")
-        self._transport.write(len(text).to_bytes(4, "big"))
-        self._transport.write(text)
+        self._transport.write(len(text).to_bytes(4, "big") + text)
         reply = await self._reply(seconds)
         self.is_lost |= not reply.startswith(_MORE)
         return reply[1:]
@@ -86,15 +86,19 @@ class ParserProcess(asyncio.Protocol):
         self._process.wait()
 
     async def _reply(self, seconds: float) -> bytes:
-        if self._answer is None:
-            self._answer = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._answer = loop.create_future()
+        patience = loop.call_later(seconds, self._give_up)
         self._take()
         try:
-            return await asyncio.wait_for(self._answer, seconds)
-        except TimeoutError:
-            raise Lost("it takes too long to be understood") from None
+            return await self._answer
         finally:
+            patience.cancel()
             self._answer = None
+
+    def _give_up(self) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(Lost(_TOO_LONG))
 
     def _take(self) -> None:
         """Hand over the reply, once it is whole."""
@@ -113,7 +117,7 @@ class ParserProcess(asyncio.Protocol):
 
     def why(self) -> str:
         """How it ended, for people; empty where that says nothing. After `end`."""
-        return "it takes too long to be understood" if self._process.returncode == -signal.SIGPROF else ""
+        return _TOO_LONG if self._process.returncode == -signal.SIGPROF else ""
 
     # asyncio.Protocol
 

@@ -12,7 +12,7 @@ from tests.postgres.interop.gateway_process import GatewayProcess
 from tests.postgres.interop.suite_server import SuiteServer
 from tests.postgres.interop.ways import DIRECT, GATEWAY, WayIn
 
-WAYS = (DIRECT,)
+WAYS = (DIRECT, GATEWAY)
 DATABASES = ("drivers", "dumped", "restored")
 
 

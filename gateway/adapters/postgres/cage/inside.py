@@ -36,8 +36,9 @@ class PsqlInside:
         return f"psql is not offered here for {target.name} - use: {_tunnel(target)}"
 
     @asynccontextmanager
-    async def start(self, session: Session, asked: Asked, spawn: Spawn) -> AsyncIterator[Caged]:
-        target = session.target
+    async def start(
+        self, session: Session, target: Target, asked: Asked, spawn: Spawn
+    ) -> AsyncIterator[Caged]:
         program = await asyncio.to_thread(self._find)
         if program is None:
             raise Unreachable(f"psql is not installed on this gateway - use: {_tunnel(target)}")
@@ -45,7 +46,7 @@ class PsqlInside:
         order = Order(program, arguments(asked.text), environment(session.login, target.name, term))
         try:
             async with run_caged(
-                order, asked.terminal, lambda ours: spawn(self._serve(ours, session))
+                order, asked.terminal, lambda ours: spawn(self._serve(ours, session, target))
             ) as caged:
                 yield caged
         except Unreachable as problem:
@@ -53,13 +54,13 @@ class PsqlInside:
                 f"psql was not opened: {problem.sentence} - use: {_tunnel(target)}"
             ) from problem
 
-    async def _serve(self, ours: socket.socket, session: Session) -> None:
+    async def _serve(self, ours: socket.socket, session: Session, target: Target) -> None:
         """A connection that psql makes. Nobody but that one process can be at its other end."""
         end = SocketEnd(session.peer)
         end.secured = True
         await asyncio.get_running_loop().create_connection(lambda: end, sock=ours)
         try:
-            await self._converse(end, session.principal, session.target, session.login)
+            await self._converse(end, session.principal, target, session.login)
         finally:
             end.close()
 

@@ -37,6 +37,6 @@ class Incoming:
             if not data:
                 raise Missed("it closed the connection")
             self._left -= len(data)
-            if False:
+            if self._left < 0:
                 raise Malformed("a server that has too much to say before it begins")
             self._reader.receive(data)

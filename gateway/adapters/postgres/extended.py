@@ -1,0 +1,195 @@
+"""The extended protocol: statements are prepared, bound to values and executed, by messages that may be sent ahead.
+
+A statement is looked at when it is prepared, and judged with its values each time that it is executed. After a
+refusal everything is skipped up to the next Sync, here as on the server.
+"""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from gateway.adapters.postgres import refusals, values
+from gateway.adapters.postgres.flight import Awaited, Entry
+from gateway.adapters.postgres.judging import Judging
+from gateway.adapters.postgres.names import Names
+from gateway.adapters.postgres.prepared import Portal, Prepared, never_made, never_seen
+from gateway.adapters.postgres.simple import TOO_LARGE
+from gateway.adapters.postgres.talk import Talk
+from gateway.adapters.postgres.texts import Texts, only_statement
+from gateway.core.sql import Reading, SqlFacts
+from gateway.session.database.results import Results
+from gateway.wire.postgres.frames import Message, Run
+from gateway.wire.postgres.messages import (
+    Describe,
+    Parse,
+    make_describe,
+    parse_bind,
+    parse_bind_names,
+    parse_close,
+    parse_describe,
+    parse_execute,
+    parse_parse,
+)
+
+Slow = Coroutine[Any, Any, None]
+
+
+class Extended:
+    """Of one conversation."""
+
+    def __init__(self, talk: Talk, judging: Judging, texts: Texts) -> None:
+        self.skipping = False
+        """Something was refused: nothing goes on to the server before the next Sync."""
+        self._talk = talk
+        self._judging = judging
+        self._texts = texts
+
+    def parse(self, item: Message) -> Slow | None:
+        """A statement is to be prepared."""
+        parsed = parse_parse(item.body)
+        text = self._texts.decode(parsed.text)
+        reading = self._texts.known(text)
+        if reading is None:
+            return self._read_parse(parsed, text, item)
+        return self._define(parsed, reading, text, item)
+
+    async def _read_parse(self, parsed: Parse, text: str, item: Message) -> None:
+        slow = self._define(parsed, await self._texts.read(text), text, item)
+        if slow is not None:
+            await slow
+
+    def _define(self, parsed: Parse, reading: Reading, text: str, item: Message) -> Slow | None:
+        facts = only_statement(reading, text)
+        masks = self._judging.foresee(facts)
+        if masks is None:
+            if reading.error:
+                self._refuse(refusals.grammar(reading.error, reading.position), "not readable")
+                return None
+            return self._deny(facts)
+        talk = self._talk
+        prepared = Prepared(facts, parsed.types, masks=masks)
+        change = talk.statements.define(parsed.statement, prepared, talk.group)
+        talk.ask(item.frame, Entry(Awaited.PARSED, change=change, prepared=prepared))
+        return None
+
+    def bind(self, item: Message) -> Slow | None:
+        """A portal is to be made of a statement and values."""
+        bound = parse_bind(item.body)
+        talk = self._talk
+        if not talk.statements.settled(bound.statement, talk.group):
+            return self._after_settling(self.bind, item)
+        prepared = talk.statements.get(bound.statement) or never_seen(bound.statement)
+        shown = values.shown(bound.values, bound.formats, prepared.types) if bound.values else ()
+        self._bound(bound.portal, Portal(prepared, shown, bound.result_formats), item.frame)
+        return None
+
+    def _bound(self, name: str, portal: Portal, data: bytes) -> None:
+        change = self._talk.portals.define(name, portal, self._talk.group)
+        entry = Entry(Awaited.BOUND, change=change, is_portal=True, prepared=portal.prepared)
+        self._talk.ask(data, entry)
+
+    def describe(self, item: Message) -> Slow | None:
+        """What a statement or portal takes and gives is asked for."""
+        asked = parse_describe(item.body)
+        name = asked.name
+        talk = self._talk
+        is_portal = asked.what == "P"
+        names: Names[Any] = talk.portals if is_portal else talk.statements
+        if not names.settled(name, talk.group):
+            return self._after_settling(self.describe, item)
+        if not is_portal:
+            entry = Entry(Awaited.STATEMENT_DESCRIBED, prepared=talk.statements.get(name))
+        else:
+            portal = talk.portals.get(name)
+            entry = Entry(Awaited.PORTAL_DESCRIBED, portal=portal)
+            if portal is not None:
+                portal.described = True
+        talk.ask(item.frame, entry)
+        return None
+
+    def execute(self, item: Message) -> Slow | None:
+        """A portal is to be run."""
+        name = parse_execute(item.body).portal
+        talk = self._talk
+        if not talk.portals.settled(name, talk.group):
+            return self._after_settling(self.execute, item)
+        portal = talk.portals.get(name) or self._cursor(name)
+        results = self._goes_on(portal) or self._judging.repeated(portal.prepared, portal.values)
+        if results is None:
+            return self._judge_execute(name, portal, item)
+        self._run_portal(name, portal, results, item)
+        return None
+
+    def _goes_on(self, portal: Portal) -> Results | None:
+        """The next rows of what was executed in part, if nothing has changed about it."""
+        running = portal.running
+        if running is None or running.permit.revision != self._talk.gate.revision:
+            return None
+        return running
+
+    async def _judge_execute(self, name: str, portal: Portal, item: Message) -> None:
+        admitted = await self._judging.admitted([portal.prepared.facts], portal.values, self._refuse)
+        if admitted is not None:
+            (results,) = admitted
+            portal.prepared.permit, portal.prepared.first = results.permit, results.n
+            self._run_portal(name, portal, results, item)
+        return
+
+    def _run_portal(self, name: str, portal: Portal, results: Results, item: Message) -> None:
+        talk = self._talk
+        if not portal.described and portal.prepared.columns is None:
+            portal.described = True
+            talk.ask(
+                make_describe(Describe("P", name)), Entry(Awaited.PORTAL_DESCRIBED, ours=True, portal=portal)
+            )
+        entry = Entry(Awaited.EXECUTED, results=[results], portal=portal, prepared=portal.prepared)
+        talk.ask(item.frame, entry)
+
+    def close(self, item: Message) -> Slow | None:
+        """A statement or portal is to be forgotten."""
+        asked = parse_close(item.body)
+        talk = self._talk
+        is_portal = asked.what == "P"
+        names: Names[Any] = talk.portals if is_portal else talk.statements
+        change = names.drop(asked.name, talk.group)
+        talk.ask(item.frame, Entry(Awaited.CLOSED, change=change, is_portal=is_portal))
+        return None
+
+    def bind_in_pieces(self, run: Run) -> Slow | None:
+        """Values that are too large to be looked into. Their names come first."""
+        talk = self._talk
+        if run.starts:
+            portal, statement = parse_bind_names(run.data)
+            if not talk.statements.settled(statement, talk.group):
+                return self._settled_large_bind(run)
+            prepared = talk.statements.get(statement) or never_seen(statement)
+            self._bound(portal, Portal(prepared, (TOO_LARGE,)), run.data)
+        else:
+            talk.ask(run.data)
+        return None
+
+    async def _settled_large_bind(self, run: Run) -> None:
+        await self._talk.settle()
+        slow = self.bind_in_pieces(run)
+        if slow is not None:
+            await slow
+
+    def _cursor(self, name: str) -> Portal:
+        """A portal that no Bind has made: DECLARE has, or something unseen."""
+        facts = self._talk.cursors.get(name)
+        return never_made(name) if facts is None else Portal(Prepared(facts))
+
+    async def _deny(self, facts: SqlFacts) -> None:
+        """What would be blocked is blocked now, and written down."""
+        admitted = await self._judging.admitted([facts], (), self._refuse)
+        if admitted is not None:  # the rules have changed this very moment
+            self._refuse(refusals.error("40001", "the rules have changed - try again"), "try again")
+
+    def _refuse(self, error: bytes, why: str) -> None:
+        self.skipping = True
+        self._talk.ask(refusals.failing_parse(why), Entry(Awaited.PARSED, refusal=error))
+
+    async def _after_settling(self, act: Callable[[Message], Slow | None], item: Message) -> None:
+        await self._talk.settle()
+        slow = act(item)
+        if slow is not None:
+            await slow

@@ -1,0 +1,78 @@
+"""Simple queries and calls of functions by number: one message asks, and ReadyForQuery ends its answer."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from gateway.adapters.postgres import refusals
+from gateway.adapters.postgres.flight import Awaited, Entry
+from gateway.adapters.postgres.functions import facts_of, facts_of_number
+from gateway.adapters.postgres.judging import Judging
+from gateway.adapters.postgres.talk import IDLE, Talk
+from gateway.adapters.postgres.texts import Texts
+from gateway.core.sql import SqlFacts, unknown
+from gateway.wire.postgres.frames import Message, Run
+from gateway.wire.postgres.messages import parse_function_call, parse_function_number, parse_query
+
+Slow = Coroutine[Any, Any, None]
+
+TOO_LARGE = "(too large to be shown)"
+
+
+class Simple:
+    """Of one conversation."""
+
+    def __init__(self, talk: Talk, judging: Judging, texts: Texts) -> None:
+        self._talk = talk
+        self._judging = judging
+        self._texts = texts
+        self._calling = False
+        """What comes of a large call goes on to the server."""
+
+    def query(self, item: Message) -> Slow | None:
+        """Statements to be run at once."""
+        text = self._texts.decode(parse_query(item.body))
+        reading = self._texts.known(text)
+        if reading is not None and len(reading.statements) == 1 and not reading.error:
+            results = self._judging.alike(reading.statements[0])
+            if results is not None:
+                self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=[results]))
+                return None
+        return self._judge_query(text, item)
+
+    async def _judge_query(self, text: str, item: Message) -> None:
+        reading = await self._texts.read(text)
+        facts = reading.statements
+        if reading.error:
+            facts = (unknown(text, reading.error),)
+            if self._judging.foresee(facts[0]) is None:
+                self._refuse(refusals.grammar(reading.error, reading.position), "not readable")
+                return
+        results = await self._judging.admitted(facts, (), self._refuse)
+        if results is not None:
+            self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=results))
+
+    def call(self, item: Message) -> Slow:
+        """A function to be called."""
+        return self._judge_call(facts_of(parse_function_call(item.body)), item.frame)
+
+    async def _judge_call(self, facts: SqlFacts, data: bytes) -> None:
+        self._calling = False
+        results = await self._judging.admitted([facts], (), self._refuse, maskable=False)
+        if results is not None:
+            self._calling = True
+            self._talk.ask(data, Entry(Awaited.CALLED, results=results))
+
+    def call_in_pieces(self, run: Run) -> Slow | None:
+        """The same, with values that are too large to be looked into."""
+        if run.starts:
+            return self._judge_call(facts_of_number(parse_function_number(run.data), TOO_LARGE), run.data)
+        if self._calling:
+            self._talk.ask(run.data)
+        return None
+
+    def _refuse(self, error: bytes, why: str) -> None:
+        talk = self._talk
+        if not talk.flight and talk.status == IDLE:
+            talk.person.write(error + refusals.READY_IDLE)
+        else:
+            talk.ask(refusals.failing_query(why), Entry(Awaited.ANSWERED, refusal=error))
