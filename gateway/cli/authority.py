@@ -38,8 +38,8 @@ _NEXT: dict[AuthorityName, str] = {
     "user": "signs from now on; what older ones have signed stays good until they are retired",
     "host": "is trusted; an older one signs until it is retired: before, let others know of this one",
     "target": "signs from now on, beside older ones until they are retired: before, let targets know of this one",
-    "database": "signs for people from now on, and for the gateway once older ones are retired: before, let clients "
-    "know of this one",
+    "database": "signs for people from now on; an older one signs for the gateway until it is retired: before, let "
+    "clients know of this one",
 }
 
 _ELSEWHERE = {

@@ -5,6 +5,7 @@ When it does is the Gate's business.
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from gateway.core.events import OperationAdmitted, OperationDenied, SessionEnded, SessionSteered
 from gateway.core.operation import Operation
@@ -80,3 +81,8 @@ def steered(session: Session, by: Principal, action: str, text: str) -> tuple[Se
     mark = {"kind": action, "text": about, "by": by.name}
     event = SessionSteered(session=session.id, actor=by.id, person=by.name, action=action, text=text)
     return event, json.dumps(mark).encode()
+
+
+def exit_frame(exit: Mapping[str, Any]) -> bytes:
+    """How it ended: the last frame of a recording."""
+    return json.dumps(dict(exit)).encode()

@@ -108,8 +108,7 @@ class Gate:
         self._blocked = 0
         self._again: Counter[str] = Counter()
         self._masked_beside: Counter[str] = Counter()
-        self._shown = 0
-        self._sent = 0
+        self._shown = self._sent = 0
         self._permits: list[Permit] = []
         """Those by which something was revealed: a session may admit a file a hundred thousand times."""
 
@@ -296,7 +295,7 @@ class Gate:
 
     @property
     def closed(self) -> bool:
-        """Nothing more happens in this session."""
+        """Nothing more happens in it."""
         return self._closed
 
     async def close(self, outcome: str, exit: Mapping[str, Any]) -> None:
@@ -309,7 +308,7 @@ class Gate:
         self._closed = True
         self.steering.over()
         self._echo.finish()
-        last = [*self._echo.take(), (FrameKind.EXIT, json.dumps(dict(exit)).encode())]
+        last = [*self._echo.take(), (FrameKind.EXIT, audit.exit_frame(exit))]
         ended = replace(
             audit.ended(self.session, outcome, self._masked()),
             bytes_shown=self._shown,

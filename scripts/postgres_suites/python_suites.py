@@ -146,7 +146,7 @@ class SqlAlchemy(PythonSuite):
         packages = (f"sqlalchemy[asyncio]=={SQLALCHEMY}", "psycopg[binary]", "pytest>=8,<9", "pytest-xdist")
         self._python = place.python(f"sqlalchemy-{SQLALCHEMY}", packages)
         self.parts = tuple(
-            name for name in ("test", "setup.cfg", "pyproject.toml") if (self._source / name).exists()
+            name for name in ("test", "lib", "setup.cfg", "pyproject.toml") if (self._source / name).exists()
         )
 
     def set_up(self, run: Run) -> None:

@@ -214,14 +214,17 @@ async def test_what_was_shown_opens_nothing_once_it_is_revoked(
     )
     by_token = replace(CAROL, token=minted.row.id, token_kind="login")
     by_certificate = replace(CAROL, method="ssh-certificate 7")
+    by_x509 = replace(CAROL, method="x509-certificate 7")
     await directory.refresh()
     assert directory.still(by_token)
     assert directory.still(by_certificate)
+    assert directory.still(by_x509)
     await ledger.revoke_token(minted.row.id, TokenRevoked(token=minted.row.id))
     await ledger.revoke_certificate(7, CertificateRevoked(serial="7", person="carol"))
     await directory.refresh()
     assert directory.still(by_token) is None
     assert directory.still(by_certificate) is None
+    assert directory.still(by_x509) is None
     assert directory.still(replace(CAROL, method="ssh-certificate 8"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.core.errors import Fault
+from gateway.core.errors import Fault, Refused
 from gateway.core.people import Principal
 from gateway.core.ports import TokenRow
 from gateway.identity.tokens import Minted, TokenIdentities, mint
@@ -71,6 +71,58 @@ async def test_what_opens_one_thing_does_not_open_the_api(kind: str) -> None:
     assert await scene.who() is None
     identities = TokenIdentities(scene.shelf, scene.clock, scene.people.get)
     assert await identities.by_token(scene.minted.token, {kind}) is not None
+
+
+def password(scene: Scene, **about: object) -> TokenIdentities:
+    """The scene's token is one for databases, with this about it."""
+    row = replace(scene.minted.row, kind="database", target="appdb")
+    scene.shelf.rows[row.id] = replace(row, **about)  # type: ignore[arg-type]  # whatever a test says
+    return TokenIdentities(scene.shelf, scene.clock, scene.people.get)
+
+
+async def test_a_password_for_databases() -> None:
+    scene = Scene()
+    found = await password(scene).by_database_token(scene.minted.token)
+    assert (found.id, found.token_kind) == ("carol", "database")
+    assert found.targets == {"appdb"}
+    assert scene.shelf.rows[found.token].used_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("over", "said"),
+    [
+        (timedelta(), "expired 1 s ago"),
+        (timedelta(seconds=59), "expired 59 s ago"),
+        (timedelta(minutes=59), "expired 59 min ago"),
+        (timedelta(hours=2, minutes=59), "expired 2 h ago"),
+        (timedelta(days=9), "expired 9 d ago"),
+    ],
+)
+async def test_how_long_a_password_is_over(over: timedelta, said: str) -> None:
+    scene = Scene(expires=timedelta(hours=1))
+    scene.clock.at += timedelta(hours=1) + over
+    with pytest.raises(Refused) as refused:
+        await password(scene).by_database_token(scene.minted.token)
+    assert refused.value.sentence == f"the password was not a valid hoop-tui token ({said})"
+
+
+async def test_only_who_has_the_right_secret_is_told_why_not() -> None:
+    scene = Scene(expires=timedelta(hours=1))
+    wrong = scene.minted.token[:-1] + ("a" if scene.minted.token[-1] != "a" else "b")
+    gone = {"revoked": True, "kind": "database"}
+    for about, sentence in (
+        (gone, "the password was not a valid hoop-tui token (revoked)"),
+        ({"kind": "login"}, "the password was a token, but not one for databases"),
+        ({"person": "nobody"}, "the password was a token of somebody who may not come in"),
+    ):
+        identities = password(scene, **about)
+        with pytest.raises(Refused) as refused:
+            await identities.by_database_token(scene.minted.token)
+        assert refused.value.sentence == sentence
+        for other in (wrong, "secret", ""):
+            with pytest.raises(Refused) as refused:
+                await identities.by_database_token(other)
+            assert refused.value.sentence == "the password was not a valid hoop-tui token"
 
 
 async def test_a_token_for_one_target_reaches_no_other() -> None:

@@ -65,7 +65,7 @@ def test_ls_for_programs(run: Run, http_double: HttpDouble) -> None:
     assert [(row["id"], row["state"]) for row in rows] == [("s-77QA4TBN", "LIVE")]
     assert "/v1/sessions?state=live&limit=5&person=carol&target=web-3" in http_double.seen
     lines = run("sessions", "ls", "-o", "jsonl").stdout.splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert all(json.loads(line)["id"].startswith("s-") for line in lines)
 
 

@@ -43,11 +43,11 @@ async def test_the_cursor_stays_on_its_session(open_app: OpenedApp) -> None:
         ended.summary = ended.summary.model_copy(update={"state": SessionState.ENDED, "ended_at": NOW})
         del gateway.kept["s-3MMD61HV"]
         gateway.hint("session", "s-77QA4TBN")
-        await scenery.until(lambda: len(screen_of(scenery).sessions) == 8)
+        await scenery.until(lambda: len(screen_of(scenery).sessions) == 9)
         assert screen_of(scenery).chosen == "s-91XKD0PM"
         del gateway.kept["s-91XKD0PM"]
         gateway.hint("session", "s-91XKD0PM")
-        await scenery.until(lambda: len(screen_of(scenery).sessions) == 7)
+        await scenery.until(lambda: len(screen_of(scenery).sessions) == 8)
         assert screen_of(scenery).chosen != "s-91XKD0PM"
 
 
@@ -95,11 +95,11 @@ async def test_filters_go_to_the_gateway(open_app: OpenedApp) -> None:
         await scenery.until(lambda: len(screen_of(scenery).sessions) == 2)
         assert "sessions ended erin web-1" in gateway.asked
         await scenery.press("escape")
-        await scenery.until(lambda: len(screen_of(scenery).sessions) == 9)
+        await scenery.until(lambda: len(screen_of(scenery).sessions) == 10)
         await scenery.press("l")
         await scenery.until(lambda: len(screen_of(scenery).sessions) == 4)
         await scenery.press("a")
-        await scenery.until(lambda: len(screen_of(scenery).sessions) == 9)
+        await scenery.until(lambda: len(screen_of(scenery).sessions) == 10)
 
 
 async def test_a_filter_that_is_none_is_explained(open_app: OpenedApp) -> None:
@@ -225,11 +225,11 @@ async def test_keys_of_the_list(open_app: OpenedApp) -> None:
     async with open_app(size=(100, 24)) as scenery:
         await scenery.sessions("s-5ZR2M8WC")
         table = scenery.app.screen.query_one(RowTable)
-        for key, row in (("j", 1), ("down", 2), ("k", 1), ("up", 0), ("up", 0), ("G", 8), ("j", 8), ("g", 0)):
+        for key, row in (("j", 1), ("down", 2), ("k", 1), ("up", 0), ("up", 0), ("G", 9), ("j", 9), ("g", 0)):
             await scenery.press(key)
             assert table.cursor_row == row
         await scenery.press("pagedown")
-        assert table.cursor_row == 8
+        assert table.cursor_row == 9
         await scenery.press("pageup")
         assert table.cursor_row == 0
         await scenery.press("y")

@@ -191,7 +191,7 @@ class Answering:
         self._landed(head, item.frame)
 
     def _comes(self, entry: Entry) -> None:
-        """This is what is answered next. Whether rows must come whole has to be known before the first one does."""
+        """This is answered next. Whether rows must come whole has to be known before the first one does."""
         results = entry.current if entry.awaited is Awaited.EXECUTED else None
         if results is not None and results.permit.masks and not results.is_described:
             self._describe(results, entry)

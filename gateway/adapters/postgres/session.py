@@ -89,7 +89,7 @@ class PostgresSession:
         }
         try:
             return await self._around.lobby.enter(
-                arrived.principal, arrived.target, arrived.login, self._person.peer, about
+                arrived.principal, arrived.target, arrived.login, arrived.peer, about
             )
         except Refused as problem:
             log.info("%s may not enter %s: %s", arrived.principal.id, arrived.target, problem.sentence)

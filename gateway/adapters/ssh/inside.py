@@ -29,7 +29,8 @@ class Inside(Protocol):
     def start(
         self, session: Session, target: Target, asked: Asked, spawn: Spawn
     ) -> AbstractAsyncContextManager[FarSide]:
-        """`session` is that of the terminal, `target` what the program is for. Run it until the block is left; `spawn` runs what it asks of the target. Raises `Unreachable`."""
+        """`session` is that of the terminal, `target` what the program is for. Run it until the block is left;
+        `spawn` runs what it asks of the target. Raises `Unreachable`."""
         ...
 
 
