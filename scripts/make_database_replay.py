@@ -59,7 +59,7 @@ CONVERSATION = (
     (2.0, "update customers set email = null where id = 611;"),
     (1.6, "commit;"),
     (9.0, "select o.id, c.name, o.total, o.state\n  from orders o join customers c on c.id = o.customer;"),
-    (8.2, "select * from order;"),
+    (8.2, "select * from order_lines;"),
     (3.0, "select state, count(*), round(avg(total), 2) as average\n  from orders group by 1 order by 2 desc;"),
     (7.0, "prepare of_customer (bigint) as select id, total, state from orders where customer = $1 order by id;"),
     *[(0.4, f"execute of_customer({customer});") for customer in range(611, 623)],

@@ -20,7 +20,7 @@ from pathlib import Path
 import asyncssh
 
 from gateway.api.schema import CertificateAsked
-from gateway.app import demo_config, demo_files, seeds
+from gateway.app import demo_config, demo_database, demo_files, seeds
 from gateway.app.config_file import load_config
 from gateway.app.demo_provider import PEOPLE, DemoProvider
 from gateway.app.demo_target import DemoTarget
@@ -44,6 +44,8 @@ class Demo:
     provider: DemoProvider
     identity: Path
     """Where ssh looks for the key that signing in leaves."""
+    has_database: bool
+    """PostgreSQL is installed here, so there is a target `appdb`."""
 
     async def sign_in(self, subject: str) -> None:
         """Put a key with a certificate there, as signing in does: for scripts, which have no browser."""
@@ -98,12 +100,17 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
     target = DemoTarget(made.home, made.target_host_key, made.target_person_key)
     provider = DemoProvider(made.client_secret.read_text(), port=made.provider_port())
     made.keep_provider_port(provider.url)
+    found = demo_database.programs()
+    database = demo_database.DemoDatabase(found) if found is not None else None
     port = await target.start()
     try:
         issuer = await provider.start()
-        config = load_config(
-            demo_config.write(made, target_port=port, ssh_port=_free(ssh_port), issuer=issuer)
+        if database is not None:
+            await database.start()
+        file = demo_config.write(
+            made, target_port=port, ssh_port=_free(ssh_port), issuer=issuer, database=_place(database)
         )
+        config = load_config(file)
         house = await House.open(config, hints=demo_config.lines(directory), demo=True)
         try:
             api = f"http://127.0.0.1:{house.ports['api']}"
@@ -114,12 +121,21 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
             minted = mint(staff.id, frozenset(), house.clock.now(), None)
             await house.ledger.add_token(minted.row, minted.event)
             demo_config.write_private(made.token_file, f"{minted.token}\n".encode())
-            yield Demo(house, directory, made.token_file, provider, identity)
+            yield Demo(house, directory, made.token_file, provider, identity, database is not None)
         finally:
             await house.stop()
     finally:
         await provider.stop()
         await target.stop()
+        if database is not None:
+            await database.stop()
+
+
+def _place(database: demo_database.DemoDatabase | None) -> demo_config.Place | None:
+    if database is None:
+        return None
+    there = demo_database
+    return demo_config.Place(database.directory, there.PORT, there.DATABASE, there.ROLE)
 
 
 async def _vouched(house: House, provider: DemoProvider, subject: str) -> Principal:
@@ -142,6 +158,7 @@ def _free(port: int) -> int:
 
 def _welcome(demo: Demo, tui: bool) -> str:
     sign_in, shell, blocked, masked = demo_config.lines(demo.directory)
+    databases = _databases(demo)
     after = "The app opens when you press Enter; q leaves it." if tui else "Ctrl-C ends the demo."
     return f"""
 hoop-tui demo: a gateway, a target with a real shell, and recorded sessions, on loopback only.
@@ -153,10 +170,22 @@ In a second terminal:
   blocked       {blocked}
   masked        {masked}
 
+{databases}
+
 Choose Alice in the browser. Without signing in first, ssh asks you to open a page itself.
 
 The API: {demo.api}  token: {demo.token_file}
 {after}"""
+
+
+def _databases(demo: Demo) -> str:
+    if not demo.has_database:
+        return "There is no database in this demo: PostgreSQL is not installed here (Debian: postgresql)."
+    psql, inside, blocked, tunnel = demo_config.database_lines(demo.directory)
+    return f"""  psql          {psql}
+  without psql  {inside}
+  blocked       {blocked}
+  a tunnel      {tunnel}"""
 
 
 async def _app(demo: Demo, stop: asyncio.Event) -> int:

@@ -19,8 +19,9 @@ name     = "demo"
 data_dir = "data"
 
 [listen]
-ssh = "127.0.0.1:{ssh_port}"
-api = "127.0.0.1:0"
+ssh      = "127.0.0.1:{ssh_port}"
+api      = "127.0.0.1:0"
+postgres = "127.0.0.1:0"
 
 [store]
 reserve = "1MiB"
@@ -86,16 +87,43 @@ cloud-key   = "redact"
 private-key = "redact"
 """
 
+_DATABASE = """
+[[target]]
+name     = "appdb"
+kind     = "postgres"
+to       = "{place}"
+database = "{database}"
+user     = "{role}"
+labels   = {{ env = "demo" }}
+
+[[rule]]
+id      = "no-whole-tables"
+match   = {{ verb = ["update", "delete"], has_where = false, label = {{ env = "demo" }} }}
+do      = "block"
+message = "say which rows: add WHERE"
+
+[[rule]]
+id    = "nobody-sees-ssn"
+match = {{ protocol = "postgres", label = {{ env = "demo" }} }}
+do    = "mask"
+
+[rule.mask]
+"customers.ssn" = "redact"
+"""
+
 _SSH_CONFIG = """\
 Host web-1
+    User web-1
+Host appdb
+    User appdb
+Host web-1 appdb
     HostName 127.0.0.1
     Port {port}
-    User web-1
     UserKnownHostsFile {known_hosts}
     StrictHostKeyChecking yes
     HostKeyAlias hoop-demo
 # Once you have signed in:
-Match originalhost web-1 exec "test -e {tested}"
+Match originalhost web-1,appdb exec "test -e {tested}"
     IdentityFile {identity}
     CertificateFile {certificate}
     IdentitiesOnly yes
@@ -106,6 +134,12 @@ _LOGIN = """\
 # Signs you in to the demo. What you are given stays in the demo's directory, and your own agent is left alone.
 unset SSH_AUTH_SOCK
 XDG_CONFIG_HOME={directory} exec {program} login --gateway {api} --no-known-hosts "$@"
+"""
+
+_PSQL = """\
+#!/bin/sh
+# Runs your psql through the demo's gateway, with a password that lasts for this once.
+XDG_CONFIG_HOME={directory} exec {program} psql --gateway {api} appdb "$@"
 """
 
 
@@ -156,7 +190,17 @@ def make(directory: Path) -> Made:
     return made
 
 
-def write(made: Made, *, target_port: int, ssh_port: int, issuer: str) -> Path:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the demo's database is."""
+
+    directory: Path
+    port: int
+    database: str
+    role: str
+
+
+def write(made: Made, *, target_port: int, ssh_port: int, issuer: str, database: Place | None = None) -> Path:
     """The configuration file."""
     path = made.directory / "hoop.toml"
     text = _CONFIG.format(
@@ -165,6 +209,9 @@ def write(made: Made, *, target_port: int, ssh_port: int, issuer: str) -> Path:
         issuer=issuer,
         target=made.target_host_key.export_public_key().decode().strip(),
     )
+    if database is not None:
+        place = f"{database.directory}:{database.port}"
+        text += _DATABASE.format(place=place, database=database.database, role=database.role)
     write_private(path, text.encode())
     return path
 
@@ -186,10 +233,11 @@ def write_access(made: Made, *, ssh_port: int, api: str) -> Path:
     )
     write_private(made.directory / "ssh_config", text.encode())
     program = Path(sys.executable).with_name("hoop-tui")
-    script = _LOGIN.format(
-        directory=shlex.quote(str(made.directory)), program=shlex.quote(str(program)), api=api
-    )
-    write_private(made.directory / "login", script.encode())
+    for name, script in (("login", _LOGIN), ("psql", _PSQL)):
+        filled = script.format(
+            directory=shlex.quote(str(made.directory)), program=shlex.quote(str(program)), api=api
+        )
+        write_private(made.directory / name, filled.encode())
     return identity
 
 
@@ -198,6 +246,19 @@ def lines(directory: Path) -> tuple[str, str, str, str]:
     ssh = f"ssh -F {shlex.quote(str(directory / 'ssh_config'))} web-1"
     sign_in = f"sh {shlex.quote(str(directory / 'login'))}"
     return sign_in, ssh, f"{ssh} sudo systemctl restart nginx", f"{ssh} cat customers.csv"
+
+
+def database_lines(directory: Path) -> tuple[str, str, str, str]:
+    """The same for the database: psql of one's own, psql inside the gateway, a blocked statement, a tunnel."""
+    ssh = f"ssh -F {shlex.quote(str(directory / 'ssh_config'))}"
+    psql = f"sh {shlex.quote(str(directory / 'psql'))}"
+    query, deletion = "select * from customers", "delete from orders"
+    return (
+        f"{psql} -c '{query}'",
+        f"{ssh} appdb",
+        f"{psql} -c '{deletion}'",
+        f"{ssh} -N -L 5433:appdb:5432 appdb & psql 'host=127.0.0.1 port=5433 dbname=appdb sslmode=disable'",
+    )
 
 
 def _quoted(path: Path) -> str:

@@ -18,7 +18,7 @@ from gateway.app.watchman import Watchman
 from gateway.core.people import Target
 from gateway.core.ports import Clock, Ledger, Secrets
 from gateway.identity import sealing
-from gateway.identity.authority import Authority, make_missing
+from gateway.identity.authority import KINDS, Authority, make_missing
 from gateway.identity.local import LocalPeople, LocalPerson
 from gateway.identity.machines import Machine, Machines
 from gateway.identity.passwords import Hashing
@@ -46,13 +46,8 @@ class FrontHall:
         directory = settings.gateway.data_dir / "ca"
         self._ledger = ledger
         self._settings = settings
-        self._authorities = (
-            Authority(directory, "user"),
-            Authority(directory, "host"),
-            Authority(directory, "target"),
-            Authority(directory, "database"),
-        )
-        user, host, target, database = self._authorities
+        self._authorities = {kind: Authority(directory, kind) for kind in KINDS}
+        user, host, target, database = self._authorities.values()
         databases = X509Authority(database)
         sealer = sealing.load_or_make(settings.gateway.data_dir / "sealing.key")
         self.people = People(settings, ledger, clock, user, databases)
@@ -80,15 +75,7 @@ class FrontHall:
             host_authority=host,
             client_signer=ClientSigner(databases, clock),
         )
-        place = Place(
-            name=settings.gateway.name,
-            hosts=hosts(settings),
-            ssh_host=_host(settings, settings.listen.ssh),
-            ssh_port=ssh_port,
-            postgres_host=_host(settings, settings.listen.postgres),
-            postgres_port=postgres_port,
-            own_certificate=settings.postgres.certificate is None,
-        )
+        place = _place(settings, ssh_port, postgres_port)
         self.desk = FrontDesk(staff, ledger, clock, place, settings, find)
         self.watchman = Watchman(self.people.directory, live, self._providers, self.desk.look_around)
         self._take(settings)
@@ -100,7 +87,7 @@ class FrontHall:
 
     async def open(self) -> None:
         """Know everybody, and have every authority that is needed. Raises `Fault`."""
-        await make_missing(self._authorities, self._ledger)
+        await make_missing(self._authorities.values(), self._ledger)
         await self.people.directory.refresh()
         await self.desk.look_around()
         self.watchman.start()
@@ -151,6 +138,18 @@ def hosts(settings: Settings) -> tuple[str, ...]:
         return settings.ssh.names
     named = urlsplit(settings.gateway.public_url or "").hostname
     return (named,) if named else ()
+
+
+def _place(settings: Settings, ssh_port: Callable[[], int], postgres_port: Callable[[], int]) -> Place:
+    return Place(
+        name=settings.gateway.name,
+        hosts=hosts(settings),
+        ssh_host=_host(settings, settings.listen.ssh),
+        ssh_port=ssh_port,
+        postgres_host=_host(settings, settings.listen.postgres),
+        postgres_port=postgres_port,
+        own_certificate=settings.postgres.certificate is None,
+    )
 
 
 def _host(settings: Settings, listening: Address | None) -> str:

@@ -155,9 +155,16 @@ class StatementsScreen(RecordingScreen):
             self._about.extend_to(lines)
         else:
             self._about.show(lines)
-        kept = statement.result.kept if statement.result else 0
-        hint = safe("enter: all rows that were kept" if kept else "", "$text-muted")
-        self._detail.set_heading(safe(f"Statement {place + 1:,}", "bold"), hint)
+        self._detail.set_heading(
+            safe(f"Statement {place + 1:,}", "bold"), safe(self._hint(place), "$text-muted")
+        )
+
+    def _hint(self, place: int) -> str:
+        if self.index is None or self._folds is None:
+            return ""
+        if (count := self._folds.line(self._folds.key_of(place)).count) > 1:
+            return f"the first of {count:,}; space: one by one"
+        return "enter: all rows that were kept" if self.index.has_rows(place) else ""
 
     def redraw(self) -> None:
         if self.index is None or self._folds is None or self._summary is None or not self.is_mounted:

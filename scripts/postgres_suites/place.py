@@ -13,7 +13,6 @@ from pathlib import Path
 
 from scripts.postgres_suites.results import Unavailable
 
-ARCHIVES = "http://deb.debian.org/debian"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -53,7 +52,7 @@ class Place:
             raise Unavailable(f"the source of {package} comes from Debian's archive, by apt-get")
         lists = self.directory("apt", release, "partial").parent
         sources = lists / "sources.list"
-        sources.write_text(f"deb-src [signed-by={KEYRING}] {ARCHIVES} {release} main\n")
+        sources.write_text(f"deb-src [signed-by={KEYRING}] {_archive()} {release} main\n")
         options = [f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=-", f"Dir::State::Lists={lists}"]
         options += ["Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=", "APT::Sandbox::User=root"]
         apt = ["apt-get", "-qq", *(word for option in options for word in ("-o", option))]
@@ -88,6 +87,15 @@ class Place:
             )
             do("tar", "xf", next(place.glob("*.tar.gz")).name, "--no-same-owner", cwd=place)
         return unpacked
+
+
+def _archive() -> str:
+    """Where this machine gets Debian's packages from: sources are there, too."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages", "Label: Debian"]
+    found = do(*asked).split()
+    if not found:
+        raise Unavailable("this machine knows no archive of Debian's: apt-get update")
+    return found[0]
 
 
 def do(*command: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> str:

@@ -191,7 +191,7 @@ def test_for_a_target_that_knows_older_keys(desk: Desk, caplog: pytest.LogCaptur
         return [read_certificate(certificate_blob(line)).authority for line in lines]
 
     assert by() == trusted[:-4:-1]
-    fresh = TargetSigner(Authority(desk.authority._place.parent, "user"), desk.clock)
-    (desk.authority._place / "0004.key").unlink()
+    fresh = TargetSigner(Authority(desk.authority.place.parent, "user"), desk.clock)
+    (desk.authority.place / "0004.key").unlink()
     assert len(fresh.sign(LINE, "deploy", "s-1 alice", ())) == OFFERED_MOST - 1
     assert "signed without an older key: " in caplog.text

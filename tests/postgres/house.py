@@ -152,7 +152,7 @@ class House:
         )
         async with asyncio.timeout(60):
             out, err = await process.communicate(stdin.encode())
-        return process.returncode or 0, out.decode(), err.decode()
+        return process.returncode or 0, out.decode(errors="replace"), err.decode(errors="replace")
 
     async def entries(self, name: str = "") -> list[Entry]:
         return [entry for entry in await self.ledger.entries() if not name or entry.name == name]

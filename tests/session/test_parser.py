@@ -40,6 +40,16 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def halt(pid: int) -> None:
+    """Stop all of its threads, and wait until they are."""
+    os.kill(pid, signal.SIGSTOP)
+    while any(
+        stat.read_text().rsplit(")", 1)[1].split()[0] != "T"
+        for stat in Path(f"/proc/{pid}/task").glob("*/stat")
+    ):
+        os.sched_yield()
+
+
 def doubt(reading: Reading) -> str:
     (only,) = reading.statements
     assert (only.verb, only.certain, only.effects) == ("unknown", False, frozenset({Effect.UNKNOWN}))
@@ -148,7 +158,7 @@ async def test_a_crash_is_seen_and_said_without_the_text(
     caplog.set_level(logging.WARNING)
     await parsers.read(LONG)
     long_one = pids(parsers)[1]
-    os.kill(long_one, signal.SIGSTOP)
+    halt(long_one)
     reading = asyncio.ensure_future(parsers.read("select 'hunter2'" + " " * SHORT))
     await asyncio.sleep(0)
     os.kill(long_one, signal.SIGSEGV)
@@ -165,7 +175,7 @@ async def test_a_process_that_does_not_answer_is_given_up(monkeypatch: pytest.Mo
         await parsers.read(LONG)
         stuck = pids(parsers)[-1]
         monkeypatch.setattr("gateway.session.database.parser._WAIT_SECONDS", 0.2)
-        os.kill(stuck, signal.SIGSTOP)
+        halt(stuck)
         assert doubt(await parsers.read(LONG + " ")) == "it takes too long to be understood"
         assert not is_running(stuck)
     finally:

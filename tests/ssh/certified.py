@@ -53,7 +53,9 @@ class CertifiedHouse(House):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.authorities = {kind: Authority(self.directory / "ca", kind) for kind in KINDS}
+        self.authorities = {
+            kind: Authority(self.directory / "ca", kind) for kind in KINDS if kind != "database"
+        }
         clock = SystemClock()
         directory = Directory(self.ledger, clock)
         identities = CertificateIdentities(self.authorities["user"], self.ledger, clock, directory.find)

@@ -234,7 +234,7 @@ def test_the_plain_key_comes_first(shown: Shown) -> None:
 def test_when_it_can_not_be_signed(shown: Shown, caplog: pytest.LogCaptureFixture) -> None:
     """The last one is shown for as long as it is valid, then none."""
     first = shown.certificate()
-    (shown.authority._place / "0002.pub").write_text("garbage")
+    (shown.authority.place / "0002.pub").write_text("garbage")
     with pytest.raises(Fault):
         shown.authority.trusted()
     shown.at += 2 * RENEWED_EVERY
@@ -244,7 +244,7 @@ def test_when_it_can_not_be_signed(shown: Shown, caplog: pytest.LogCaptureFixtur
     shown.at += (HOST_VALIDITY + SLACK).total_seconds()
     assert shown.certificate() is None
     assert list(shown.keys.for_the_door()) == [b"ssh-ed25519"]
-    (shown.authority._place / "0002.pub").unlink()
+    (shown.authority.place / "0002.pub").unlink()
     assert list(shown.keys.for_target("web-1")) == [b"ssh-ed25519", CERTIFIED]
 
 

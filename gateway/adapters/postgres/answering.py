@@ -5,45 +5,33 @@ The hot path: thousands of rows come as one run of bytes and leave as one.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from gateway.adapters.postgres import refusals
+from gateway.adapters.postgres.asides import Asides
 from gateway.adapters.postgres.asking import Asking, Slow
 from gateway.adapters.postgres.described import in_formats, read_columns, told
-from gateway.adapters.postgres.encodings import ENCODINGS
 from gateway.adapters.postgres.ending import ServerGone
 from gateway.adapters.postgres.flight import Awaited, Entry
 from gateway.adapters.postgres.prepared import Prepared
 from gateway.adapters.postgres.talk import IDLE, Talk
 from gateway.core.errors import Malformed
 from gateway.core.sql import changes_catalog
-from gateway.recording.statements import mark_said
 from gateway.session.database.results import Results
 from gateway.wire.postgres.frames import BackendReader, Message, Run
 from gateway.wire.postgres.messages import (
     COPY_DONE,
     ColumnDescription,
-    ErrorFields,
-    field,
     make_error,
-    make_notice,
-    make_notification,
-    make_parameter_status,
     parse_command_complete,
     parse_copy_response,
     parse_fields,
-    parse_notification,
     parse_parameter_description,
-    parse_parameter_status,
     parse_ready,
     parse_row_description,
 )
 from gateway.wire.postgres.tables import ByServer
 
-FREE_TEXT = frozenset({"application_name", "search_path"})
-"""Settings whose new value may be anything."""
-MASKED = "[masked]"
 _SIMPLE = (Awaited.ANSWERED, Awaited.CALLED)
 
 
@@ -60,6 +48,7 @@ class Answering:
         self.in_the_middle = False
         """A message was shown in part."""
         talk.flight.first = self._comes
+        self._asides = asides = Asides(talk)
         self._acts: dict[int, Callable[[Message], None]] = {
             ByServer.PARSE_COMPLETE: lambda item: self._agreed(Awaited.PARSED, item),
             ByServer.BIND_COMPLETE: lambda item: self._agreed(Awaited.BOUND, item),
@@ -72,9 +61,9 @@ class Answering:
             ByServer.PORTAL_SUSPENDED: self._suspended,
             ByServer.READY: self._ready,
             ByServer.ERROR: self._error,
-            ByServer.NOTICE: self._notice,
-            ByServer.NOTIFICATION: self._notification,
-            ByServer.PARAMETER_STATUS: self._setting,
+            ByServer.NOTICE: asides.notice,
+            ByServer.NOTIFICATION: asides.notification,
+            ByServer.PARAMETER_STATUS: asides.setting,
             ByServer.COPY_IN: lambda item: self._copy("in", item),
             ByServer.COPY_OUT: lambda item: self._copy("out", item),
             ByServer.COPY_DONE: self._copied,
@@ -118,11 +107,11 @@ class Answering:
         with self._talk:
             await self._talk.passed_back()
             self._busy = False
-            if self._gone:
-                raise ServerGone
             if self._talk.over.is_set():
                 return
             self._work()
+            if self._gone and not self._busy:
+                raise ServerGone
             if not self._busy and not self._talk.person.full:
                 self._talk.server.resume()
 
@@ -312,13 +301,13 @@ class Answering:
         talk = self._talk
         head = talk.flight.head
         if head is None:  # the server says why it hangs up
-            return talk.show(make_error(self._words(parse_fields(item.body), None)))
+            return talk.show(make_error(self._asides.words(parse_fields(item.body), None)))
         self._reader.whole = False
         results = head.current if head.results else None
         if head.refusal:
             shown = head.refusal
         else:
-            fields = self._words(parse_fields(item.body), head)
+            fields = self._asides.words(parse_fields(item.body), head)
             shown = make_error(fields)
             if results is not None and not results.is_done:
                 results.done("", told(fields))
@@ -340,52 +329,6 @@ class Answering:
                     results.done("", _NOT_RUN)
             if entry.portal is not None and entry.awaited is Awaited.PORTAL_DESCRIBED:
                 entry.portal.described = False
-
-    def _notice(self, item: Message) -> None:
-        head = self._talk.flight.head
-        fields = self._words(parse_fields(item.body), head)
-        self._talk.desk.mark(mark_said("notice", field(fields, "M")))
-        self._talk.show(make_notice(fields))
-
-    def _notification(self, item: Message) -> None:
-        news = parse_notification(item.body)
-        shown = self._unasked(news.payload)
-        self._talk.desk.mark(mark_said("notification", f"{news.channel}: {shown}"))
-        self._talk.show(
-            item.frame if shown == news.payload else make_notification(replace(news, payload=shown))
-        )
-
-    def _setting(self, item: Message) -> None:
-        setting = parse_parameter_status(item.body)
-        if setting.name == "standard_conforming_strings":
-            self._talk.plain_strings = setting.value == "on"
-        elif setting.name == "client_encoding":
-            self._talk.desk.encoding = setting.value
-            self._talk.encoding = ENCODINGS.get(setting.value.upper(), "ascii")
-        shown = self._unasked(setting.value) if setting.name in FREE_TEXT else setting.value
-        is_same = shown == setting.value
-        self._talk.show(item.frame if is_same else make_parameter_status(replace(setting, value=shown)))
-
-    def _unasked(self, text: str) -> str:
-        """What comes beside results, in a session that has masks: nobody can tell what is in it."""
-        masks = self._talk.masks
-        if not masks:
-            return text
-        ((_, shown),) = self._talk.desk.masks.of_words(masks, None, (("D", text),)) or (("D", MASKED),)
-        return shown
-
-    def _words(self, fields: ErrorFields, head: Entry | None) -> ErrorFields:
-        """What the server says in words, as it may be shown. What is about no statement came by itself."""
-        if head is not None and head.current is not None:
-            return head.current.words(fields)
-        masks, prepared = self._talk.desk.masks, None if head is None else head.prepared
-        if prepared is not None:
-            return masks.of_words(prepared.masks, prepared.facts, fields) if prepared.masks else fields
-        return (
-            masks.of_words(self._talk.masks, None, fields)
-            if self._talk.masks and head is not None
-            else fields
-        )
 
     # Small things.
 

@@ -27,6 +27,8 @@ class _Rules:
     relations: set[int] = field(default_factory=set)
     columns: set[tuple[int, int]] = field(default_factory=set)
     calls: set[Named] = field(default_factory=set)
+    targets: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Columns of a view that are a column of something else, unchanged."""
 
 
 def assemble(answers: Answers) -> Catalog:
@@ -42,14 +44,13 @@ def assemble(answers: Answers) -> Catalog:
         oid = int(number)
         used = rules.get(oid) or _Rules()
         mine = columns.get(oid, {})
-        sources = frozenset(used.columns)
         relations[oid] = Relation(
             oid=oid,
             schema=intern(schema),
             name=intern(name),
             kind=intern(kind),
             columns=mine,
-            origins=dict.fromkeys(mine, sources) if kind in _VIEWS and complete else {},
+            origins=_origins(oid, mine, rules) if kind in _VIEWS and complete else {},
             depends=frozenset(used.relations),
             parents=frozenset(parents.get(oid, ())),
             calls=frozenset(used.calls),
@@ -102,6 +103,8 @@ def _rules(answers: Answers) -> dict[int, _Rules]:
         own[int(oid)].relations.add(int(used))
         if int(used) < FIRST_OF_OTHERS:
             own[int(oid)].columns.add((int(used), 0))  # of the server's own, not each column is noted
+    for oid, number, used, column in _rows(answers, Question.RULE_TARGETS):
+        own[int(oid)].targets[int(number)] = (int(used), int(column))
     for (oid,) in _rows(answers, Question.RULE_WHOLE_ROWS):
         own[int(oid)].columns |= {(used, 0) for used in own[int(oid)].relations}
     for oid, schema, name in _rows(answers, Question.RULE_FUNCTIONS):
@@ -110,12 +113,34 @@ def _rules(answers: Answers) -> dict[int, _Rules]:
 
 
 def _all_the_way_down(oid: int, own: Mapping[int, _Rules]) -> _Rules:
-    found = _Rules()
+    found = _Rules(targets=own[oid].targets)
     for each in (oid, *_reached(oid, lambda each: own[each].relations if each in own else ())):
         if each in own:
             found.relations |= own[each].relations
             found.columns |= own[each].columns
             found.calls |= own[each].calls
+    return found
+
+
+def _origins(
+    oid: int, columns: Iterable[int], rules: Mapping[int, _Rules]
+) -> dict[int, frozenset[tuple[int, int]]]:
+    """Of each column of a view: the columns that it is, view by view; else all that the view uses for whatever."""
+    used = rules.get(oid) or _Rules()
+    everything = frozenset(used.columns)
+    found: dict[int, frozenset[tuple[int, int]]] = {}
+    for number in columns:
+        followed: set[tuple[int, int]] = set()
+        at = used.targets.get(number)
+        while at is not None and at not in followed:
+            followed.add(at)
+            below = rules.get(at[0])
+            if below is None:
+                break
+            if at[1] not in below.targets:
+                followed |= below.columns
+            at = below.targets.get(at[1])
+        found[number] = frozenset(followed) if number in used.targets else everything
     return found
 
 

@@ -6,7 +6,8 @@ exact, where their text would have to be understood again.
 
 from enum import Enum
 
-SETTINGS = "SET search_path TO ''; SET client_encoding TO '{encoding}'"
+SETTINGS = """
+    SET search_path TO ''; SET standard_conforming_strings TO on; SET client_encoding TO '{encoding}'"""
 WITHOUT_ENCODING = "SQL_ASCII"
 """Of a server that keeps bytes and knows nothing of letters: it can not make UTF8 of them."""
 
@@ -46,6 +47,17 @@ class Question(Enum):
             LATERAL pg_catalog.regexp_matches(
                 r.ev_action::pg_catalog.text || r.ev_qual::pg_catalog.text, ':relid ([0-9]+)', 'g') m (found)
         WHERE r.ev_class >= {FIRST_OF_OTHERS} AND m.found[1] <> r.ev_class::pg_catalog.text"""  # noqa: S608
+    RULE_TARGETS = rf"""
+        SELECT r.ev_class, m.found[1], m.found[2], m.found[3]
+        FROM pg_catalog.pg_rewrite r,
+            LATERAL pg_catalog.regexp_matches(
+                r.ev_action::pg_catalog.text,
+                ':resno ([0-9]+) :resname (?:[^ \\]|\\.)+ :ressortgroupref [0-9]+ '
+                    || ':resorigtbl ([1-9][0-9]*) :resorigcol (-?[0-9]+) :resjunk false', 'g') m (found)
+        WHERE r.ev_type = '1' AND r.ev_class >= {FIRST_OF_OTHERS}
+            AND pg_catalog.regexp_replace(r.ev_action::pg_catalog.text, ':targetList ', '') !~ ':targetList '"""  # noqa: S608
+    """Columns of views that are columns of what they read, unchanged: where there is one list of columns only, and so
+    no subquery whose list could be taken for that of the view."""
     RULE_WHOLE_ROWS = f"""
         SELECT DISTINCT r.ev_class FROM pg_catalog.pg_rewrite r
         WHERE (r.ev_action::pg_catalog.text || r.ev_qual::pg_catalog.text) ~ ':varattno 0 '

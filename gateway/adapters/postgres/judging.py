@@ -22,6 +22,7 @@ SHAPES_MOST = 1000
 """So many shapes of statements are remembered of a session; with more, all are forgotten."""
 
 _UNSEEN = "what it stands for was not seen here"
+_PARAMETERS = "what its parameters call does more than compute"
 _RENAMES = frozenset({"prepare", "deallocate", "discard", "declare", "close", "do", "call", "unknown"})
 _NAMED = {"execute": "prepared statement", "fetch": "cursor", "move": "cursor"}
 
@@ -177,7 +178,12 @@ class Judging:
                 shape="",
             )
         text = f"{facts.text}\n-- {_NAMED[facts.verb]} {facts.name}: {inner.text}"
-        return replace(inner, text=text, shape="", inner=(*inner.inner, inner))
+        meant = replace(inner, text=text, shape="", inner=(*inner.inner, inner))
+        if facts.effects <= {Effect.READ, Effect.UNKNOWN}:
+            return meant
+        both = inner.effects | facts.effects | {Effect.UNKNOWN}
+        functions = (*inner.functions, *facts.functions)
+        return replace(meant, effects=both, functions=functions, certain=False, why=_PARAMETERS)
 
 
 def _operation(facts: SqlFacts, bound: tuple[str | None, ...], n: int) -> Operation:

@@ -17,23 +17,18 @@ def rewrite(
     """DataRow messages with a piece of `stencil` (its length in front) in place of each cell that has one, and how
     many rows there were. NULL stays NULL, and is counted in `nulls`. Rows with other than `columns` cells, or that
     are not whole: Fault. `stencil` may be shorter than a row."""
-    raw = data
-    end = len(data)
-    last = end - _HEAD
+    raw, end, last = data, len(data), len(data) - _HEAD
     row = copied = rows = 0
     pieces: list[bytes] = []
     while row <= last:
         tag, length, cells = numbers.row_at(raw, row)
         row_end = row + 1 + length
-        if tag != _ROW or row_end > end:
-            raise Fault("a row is cut off, or is none")
-        if cells != columns:
-            raise Fault("a row has another number of cells than its description")
+        if tag != _ROW or row_end > end or cells != columns:
+            raise Fault("a row is cut off, or has another number of cells than its description")
         pieces.append(raw[copied : row + 1])
         head = len(pieces)
         pieces.append(b"")
-        copied = row + 5
-        at = row + _HEAD
+        copied, at = row + 5, row + _HEAD
         for column, piece in enumerate(stencil):
             if at + 4 > row_end:
                 raise Fault("a row ends before its cells do")

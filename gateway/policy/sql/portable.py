@@ -68,10 +68,7 @@ def unpack(packed: Any, text: str, shape: str = "") -> SqlFacts:
     ) = packed
     if not all(isinstance(each, str) for each in (verb, effects, why, name, shape)):
         raise TypeError("a text is none")
-    if has_where not in (None, True, False) or not all(
-        isinstance(each, bool) for each in (has_limit, in_with, certain)
-    ):
-        raise TypeError("a yes or no is neither")
+    _check_answers(has_where, has_limit, in_with, certain)
     facts = SqlFacts(
         verb=verb,
         text=text,
@@ -93,6 +90,11 @@ def unpack(packed: Any, text: str, shape: str = "") -> SqlFacts:
     if not certain and Effect.UNKNOWN not in facts.effects:
         raise ValueError("what is not certain has an effect that is unknown")
     return facts
+
+
+def _check_answers(has_where: Any, *others: Any) -> None:
+    if has_where not in (None, True, False) or not all(isinstance(each, bool) for each in others):
+        raise TypeError("a yes or no is neither")
 
 
 def _pack_copying(copying: Copying | None) -> list[Any] | None:

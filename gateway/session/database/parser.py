@@ -113,11 +113,8 @@ class Parsers:
         return "it has a zero byte in it" if b"\0" in data else data
 
     async def _read(self, text: str, data: bytes) -> Reading:
-        is_long = len(data) > SHORT
         try:
-            place = self._idle_place(is_long) or await asyncio.wait_for(
-                self._next_place(is_long), _WAIT_SECONDS
-            )
+            place = await self._place(len(data) > SHORT)
         except (TimeoutError, asyncio.CancelledError):
             return _unknown(text, _STOPPING if self._is_stopped else "the parser has too much to do")
         reading = await self._ask(place, text, data)
@@ -196,12 +193,12 @@ class Parsers:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _idle_place(self, is_long: bool) -> _Place | None:
+    async def _place(self, is_long: bool) -> _Place:
         for place in self._idle:
             if not (is_long and place.short_only):
                 self._idle.remove(place)
                 return place
-        return None
+        return await asyncio.wait_for(self._next_place(is_long), _WAIT_SECONDS)
 
     async def _next_place(self, is_long: bool) -> _Place:
         waiter: asyncio.Future[_Place] = asyncio.get_running_loop().create_future()

@@ -132,10 +132,10 @@ async def test_one_that_never_hangs_up() -> None:
         return await caller.rest()
 
     async with scripted(says(WELCOME), holds_on) as served:
-        server = await dial(target(("127.0.0.1", served.port)), "alice", timeout=0.4)
+        server = await dial(target(("127.0.0.1", served.port)), "alice", timeout=1.0)
         began = time.monotonic()
         with pytest.raises(Unreachable, match="could not be cancelled"):
             await server.cancel()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert await served.result(1) == b""
         await leave(server)

@@ -167,7 +167,7 @@ async def test_silence(begin: bytes) -> None:
     async with scripted(says(begin)) as served:
         began = time.monotonic()
         assert await reach(served, timeout=0.3) == "it did not answer in time"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5
         assert await served.result() == b""
 
 

@@ -72,7 +72,7 @@ DIGEST = struct.pack("!ii4si4s", 0, 4, b"salt", 4, b"once")
 async def test_one_answer_and_no_more(then: bytes) -> None:
     async with scripted(asks(MD5, then)) as served:
         assert await reach(served) == FOREIGN
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionError):
             await served.result()
 
 
@@ -91,7 +91,7 @@ async def test_one_answer_and_no_more(then: bytes) -> None:
 async def test_scram_is_not_left_half_way(then: bytes) -> None:
     async with scripted(asks(SCRAM, then)) as served:
         assert await reach(served) == FOREIGN
-        with pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionError):
             await served.result()
 
 
@@ -124,7 +124,7 @@ async def test_scram_with_a_twist(twist: Twist) -> None:
     async with scripted(script) as served:
         began = time.monotonic()
         assert await reach(served) == FOREIGN
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 5
         assert await served.result() == b""
 
 

@@ -22,7 +22,8 @@ from gateway.adapters.postgres.cage import landlock, seccomp
 
 READY = b"ready"
 NOBODY = "nobody"
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_PR_SET_PDEATHSIG = 1
+_PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4
 _SIGKILL = 9
 _LIMITS = {
     resource.RLIMIT_CORE: 0,
@@ -68,6 +69,7 @@ def shut_cage(order: Mapping[str, Any]) -> int:
     if os.geteuid() == 0:
         _become_nobody()
     libc = ctypes.CDLL(None)
+    libc.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
     libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     landlock.restrict(order["reads"], order["runs"], order["writes"])
     return seccomp.shut_in(here)
