@@ -112,7 +112,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, help="single queries on each way")
     given = parser.parse_args()
     full = {"rounds": 3, "rows": 5_000_000, "seconds": 5, "queries": 2000}
-    quick = {"rounds": 1, "rows": 50_000, "seconds": 1, "queries": 100}
+    quick = {"rounds": 1, "rows": 50_000, "seconds": 3, "queries": 100}
     for name, value in (quick if given.quick else full).items():
         if getattr(given, name) is None:
             setattr(given, name, value)

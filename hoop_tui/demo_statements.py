@@ -90,35 +90,41 @@ def look_into_orders(repeats: int = 1204) -> Scene:
     """Dana looks for a customer's orders, is refused twice, and leaves a report running over and over."""
     session = Statements().waits(0.2)
     session.asks("set application_name to 'psql'", "set", rule="default").gets("SET", us=310).waits(4.1)
-    people = (
-        ("id", INT8, False),
-        ("name", TEXT, False),
-        ("email", TEXT, True),
-        ("joined", TIMESTAMPTZ, False),
+    _people(session)
+    session.waits(21.7).asks(
+        "update customers set email = null;", "update", "blocked", rule="write-needs-where"
     )
-    session.asks(
-        "select id, name, email, joined\n  from customers\n where name ilike $1\n order by joined desc;",
-        "select", rule="read-only-hours", values=["%mar%"],
-    ).gets(
-        "SELECT 4", people,
-        [
-            ("8841", "Marta Kowalska", "****@*******.***", "2026-11-02 09:14:20.113+00"),
-            ("8120", "Zoë Marčić", "****@*******.***", "2026-08-19 17:02:51+00"),
-            ("7719", "Marek \x1b[31mRed", "****@*******.***", "2026-05-30 08:00:00+00"),
-            ("4402", "Ines Marquez", None, "2025-12-31 23:59:59.5+00"),
-        ],
-        us=1840, masked={"email": 3},
-    ).waits(21.7)  # fmt: skip
-    session.asks("update customers set email = null;", "update", "blocked", rule="write-needs-where").waits(
-        9.3
-    )
-    session.asks(
+    session.waits(9.3).asks(
         "delete from carts where updated < now() - interval '90 days';", "delete",
         rule="ask-for-deletes", request="7QF-2KM",
     ).gets("DELETE 1312", count=1312, us=48_211).waits(6.4)  # fmt: skip
     session.asks("select * from order;", "select", rule="default").gets(
         "", us=402, error={"code": "42601", "message": 'syntax error at or near "order"'}
     ).waits(3.2)
+    _report(session, repeats)
+    session.waits(5).asks("drop table carts;", "drop", "denied", rule="ddl-needs-approval", request="T5N-3QZ")
+    return session.waits(2.6).ends()
+
+
+def _people(session: Statements) -> None:
+    people = (
+        ("id", INT8, False),
+        ("name", TEXT, False),
+        ("email", TEXT, True),
+        ("joined", TIMESTAMPTZ, False),
+    )
+    rows = [
+        ("8841", "Marta Kowalska", "****@*******.***", "2026-11-02 09:14:20.113+00"),
+        ("8120", "Zoë Marčić", "****@*******.***", "2026-08-19 17:02:51+00"),
+        ("7719", "Marek \x1b[31mRed", "****@*******.***", "2026-05-30 08:00:00+00"),
+        ("4402", "Ines Marquez", None, "2025-12-31 23:59:59.5+00"),
+    ]
+    text = "select id, name, email, joined\n  from customers\n where name ilike $1\n order by joined desc;"
+    session.asks(text, "select", rule="read-only-hours", values=["%mar%"])
+    session.gets("SELECT 4", people, rows, us=1840, masked={"email": 3})
+
+
+def _report(session: Statements, repeats: int) -> None:
     orders = (("id", INT8, False), ("total", INT4, False), ("state", TEXT, False))
     states = ("paid", "shipped", "returned", "open")
     kept = [(str(910_000 + at), str(1999 + 137 * at % 9000), states[at % 4]) for at in range(60)]
@@ -128,8 +134,5 @@ def look_into_orders(repeats: int = 1204) -> Scene:
     session.gets("SELECT 1", (("total", INT4, False),), [("1999",)], us=231)
     first = 7
     for at in range(1, repeats):
-        session.waits(0.02).repeats(first, str(910_000 + at)).gets(
-            "SELECT 1", rows=[(str(1999 + 137 * at % 9000),)], us=180 + at % 90
-        )
-    session.waits(5).asks("drop table carts;", "drop", "denied", rule="ddl-needs-approval", request="T5N-3QZ")
-    return session.waits(2.6).ends()
+        row = (str(1999 + 137 * at % 9000),)
+        session.waits(0.02).repeats(first, str(910_000 + at)).gets("SELECT 1", rows=[row], us=180 + at % 90)

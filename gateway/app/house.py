@@ -21,6 +21,7 @@ from gateway.app.front_hall import FrontHall, hosts, public_url
 from gateway.app.home import Home
 from gateway.app.inventory import Targets
 from gateway.app.machine_list import MachineList
+from gateway.app.settings import Settings
 from gateway.app.shelf import PolicyShelf
 from gateway.app.web import WebDoor, listen
 from gateway.blobs.local import LocalBlobs
@@ -66,16 +67,7 @@ class House:
         self.live = LiveSessions()
         self.ports: dict[str, int] = {}
         self.credentials = Credentials(settings)
-        self.hall = FrontHall(
-            settings,
-            ledger,
-            self.clock,
-            self.credentials.secrets,
-            self.live,
-            self.targets.find,
-            lambda: self.ports.get("ssh", 0),
-            lambda: self.ports.get("postgres", 0),
-        )
+        self.hall = self._front_hall(settings)
         self._home = home
         self._demo = demo
         self._hints = hints
@@ -98,6 +90,18 @@ class House:
         )
         self._ssh: SshAdapter | None = None
         self._databases: Databases | None = None
+
+    def _front_hall(self, settings: Settings) -> FrontHall:
+        return FrontHall(
+            settings,
+            self.ledger,
+            self.clock,
+            self.credentials.secrets,
+            self.live,
+            self.targets.find,
+            lambda: self.ports.get("ssh", 0),
+            lambda: self.ports.get("postgres", 0),
+        )
 
     @classmethod
     async def open(cls, config: LoadedConfig, *, hints: tuple[str, ...] = (), demo: bool = False) -> "House":

@@ -53,7 +53,19 @@ class JsonLines:
 
 
 def _told(statement: Statement) -> dict[str, Any]:
-    names = ("n", "of", "text", "verb", "values", "values_left_out", "state", "rule", "request", "said")
+    names = (
+        "n",
+        "of",
+        "like",
+        "text",
+        "verb",
+        "values",
+        "values_left_out",
+        "state",
+        "rule",
+        "request",
+        "said",
+    )
     told: dict[str, Any] = {"at_us": statement.at_us, "kind": "statement"}
     told |= {name: value for name in names if (value := getattr(statement, name))}
     if statement.columns:

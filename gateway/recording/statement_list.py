@@ -43,6 +43,8 @@ class Statement:
     rule: str = ""
     request: str = ""
     of: int = 0
+    like: int = 0
+    """The statement that it differs from in constants only, where that is known."""
     columns: tuple[Column, ...] = ()
     copy: Copy | None = None
     result: Result | None = None
@@ -210,4 +212,5 @@ def _first(command: Command, at_us: int) -> Statement:
         command.state,
         command.rule,
         command.request,
+        like=command.like,
     )

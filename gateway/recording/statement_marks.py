@@ -29,6 +29,8 @@ class Command:
     state: str = ""
     rule: str = ""
     request: str = ""
+    like: int = 0
+    """The statement that it differs from in constants only; 0 where none is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,8 @@ def count(value: object) -> int:
 
 def _command(n: int, told: Mapping[str, Any]) -> Command:
     words = {name: text(told.get(name)) for name in ("text", "verb", "state", "rule", "request")}
-    return Command(n, values=_values(told), values_left_out=count(told.get("values_left_out")), **words)
+    left_out, like = count(told.get("values_left_out")), count(told.get("like"))
+    return Command(n, values=_values(told), values_left_out=left_out, like=like, **words)
 
 
 def _values(told: Mapping[str, Any]) -> Values:

@@ -26,16 +26,19 @@ def mark_command(
     state: str = "admitted",
     rule: str = "",
     request: str = "",
+    like: int = 0,
 ) -> bytes:
-    """Statement `n`, counted from 1 in its session, and what was decided about it."""
+    """Statement `n`, counted from 1 in its session, and what was decided about it. `like`: that it differs from
+    statement `like` in constants only."""
     told = _quoted(text)
     more = f',"rule":{_quoted(rule)}' if rule else ""
     if request:
         more += f',"request":{_quoted(request)}'
     if values:
         more += _values(values, VALUES_MOST - len(told))
+    alike = f',"like":{like}' if like else ""
     return (
-        f'{{"kind":"command","n":{n},"text":{told},"verb":{_quoted(verb)},"state":{_quoted(state)}{more}}}'
+        f'{{"kind":"command","n":{n}{alike},"text":{told},"verb":{_quoted(verb)},"state":{_quoted(state)}{more}}}'
     ).encode("ascii")
 
 

@@ -327,8 +327,10 @@ def _not_known(reason: str, login: str, peer: Peer) -> SignInRefused:
 
 
 def _meta(session: Session, about: Mapping[str, Any]) -> dict[str, Any]:
+    database = session.target.options.get("database")
     return {
         **about,
+        **({"database": database} if database else {}),
         "session": session.id,
         "person": session.principal.name,
         "groups": sorted(session.principal.groups),

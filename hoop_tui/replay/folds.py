@@ -14,7 +14,7 @@ from hoop_tui.replay.statements import StatementIndex
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A statement, or `count` of the same text that follow one another, of which `place` is the first."""
+    """A statement, or `count` that are alike and follow one another, of which `place` is the first."""
 
     place: int
     count: int
@@ -38,7 +38,7 @@ class Folds(Sequence[str]):
     def catch_up(self) -> None:
         """Take in the statements that have come."""
         for place in range(self._total, len(self._index)):
-            if not self._starts or self._index.of(place) != self._index.of(self._starts[-1]):
+            if not self._starts or self._index.alike(place) != self._index.alike(self._starts[-1]):
                 self._starts.append(place)
         self._total = len(self._index)
         self._count()

@@ -32,7 +32,9 @@ from hoop_tui.replay.recording import Recording
 
 _REMEMBERED = 2048
 _NOTHING = -1
-_PLAIN = re.compile(rb'\{"kind":"(again|result)","n":([1-9][0-9]{0,17})(?:,"of":([1-9][0-9]{0,17}))?[,}]')
+_PLAIN = re.compile(
+    rb'\{"kind":"(again|result|command)","n":([1-9][0-9]{0,17})(?:,"(?:of|like)":([1-9][0-9]{0,17}))?[,}]'
+)
 """How the gateway begins the marks there are most of: the rest of them is read when somebody looks."""
 Row = tuple[str | None, ...]
 _Mark = TypeVar("_Mark", Command, Again, Columns, Result, Copy)
@@ -71,6 +73,7 @@ class StatementIndex:
         """Statement number to place."""
         self._begins, self._of, self._results = array("q"), array("q"), array("q")
         """For each place: its frame, the place of its text, and the frame of its result."""
+        self._alike = array("q")
         self._decided: dict[int, int] = {}
         """Of those that were held: the frame that says what came of it."""
         self._columns: dict[int, int] = {}
@@ -98,6 +101,10 @@ class StatementIndex:
     def of(self, place: int) -> int:
         """The place whose text this one repeats: itself for the first of a text."""
         return self._of[place]
+
+    def alike(self, place: int) -> int:
+        """The first place whose statement is like this one but for constants and values."""
+        return self._alike[place]
 
     def statement(self, place: int) -> Statement:
         """All that is known of it but its rows."""
@@ -159,9 +166,11 @@ class StatementIndex:
     def _note(self, frame: int) -> None:
         data = self.recording.frame(frame).data
         if (plain := _PLAIN.match(data)) and (plain[3] or plain[1] == b"result"):
+            n = int(plain[2])
             if plain[3]:
-                self._begin(Again(int(plain[2]), int(plain[3])), frame)
-            elif (place := self._places.get(int(plain[2]))) is not None:
+                first = int(plain[3])
+                self._begin(Again(n, first) if plain[1] == b"again" else Command(n, "", like=first), frame)
+            elif (place := self._places.get(n)) is not None:
                 self._results[place] = frame
             return
         mark = read_mark(data)
@@ -188,6 +197,8 @@ class StatementIndex:
         self._places[mark.n] = place
         self._begins.append(frame)
         self._of.append(self._of[of] if of < place else place)
+        like = self._places.get(mark.like, place) if isinstance(mark, Command) else self._of[place]
+        self._alike.append(self._alike[like] if like < place else place)
         self._results.append(_NOTHING)
 
     def _begun(self, place: int) -> Command | Again:

@@ -13,6 +13,7 @@ from gateway.api.schema import DatabaseTokenAsked
 from gateway.app import demo, demo_database
 from gateway.app.demo import opened
 from gateway.app.demo_config import database_lines
+from gateway.core.errors import HoopError
 from gateway.core.people import Peer
 
 PATIENCE = 60.0
@@ -108,7 +109,7 @@ async def test_a_database_that_does_not_start_leaves_nothing(
             (place / program).write_text("#!/bin/sh\necho no room >&2\nexit 1\n")
             (place / program).chmod(0o755)
         monkeypatch.setattr(demo_database, "programs", lambda: place)
-        with pytest.raises(demo.HoopError, match="the demo's database did not start: no room"):
+        with pytest.raises(HoopError, match="the demo's database did not start: no room"):
             async with opened(tmp_path / "demo", 0):
                 raise AssertionError("it is open")
         assert not list(place.glob("hoop-demo-pg-*"))

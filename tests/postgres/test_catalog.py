@@ -25,11 +25,19 @@ CREATE TABLE app.people (id int, tax text) PARTITION BY RANGE (id);
 CREATE TABLE app.people_1 (tax text, id int);
 ALTER TABLE app.people ATTACH PARTITION app.people_1 FOR VALUES FROM (0) TO (10);
 CREATE VIEW app.names AS SELECT id, upper(name) AS name FROM app.customers WHERE ssn IS NOT NULL;
-CREATE VIEW app.over AS SELECT name FROM app.names;
+CREATE VIEW app.over AS SELECT name, id AS "my id" FROM app.names;
 CREATE VIEW app.rows AS SELECT c FROM app.customers c;
+CREATE VIEW app.over_rows AS SELECT c FROM app.rows;
+CREATE VIEW app.whole_rows AS SELECT r FROM app.rows r;
+CREATE VIEW app.nested AS SELECT id, x FROM (SELECT ssn AS id, id AS x FROM app.customers) q;
+CREATE VIEW app.joined AS SELECT id, (SELECT ssn FROM app.customers LIMIT 1) AS x FROM app.customers;
+CREATE VIEW app.either AS
+    SELECT id::text AS id, name AS x FROM app.customers UNION SELECT ssn, ssn FROM app.customers;
+CREATE VIEW app.odd AS SELECT ssn AS " :resno 2 :resname x :ressortgroupref 0 :resorigtbl 1 :resorigcol 1 :resjunk",
+    upper(name) FROM app.customers;
 CREATE MATERIALIZED VIEW app.counted AS SELECT item, count(*) FROM app.orders GROUP BY item;
-CREATE VIEW app.stats AS SELECT most_common_vals::text FROM pg_stats;
-CREATE VIEW app.raw_stats AS SELECT stavalues1::text FROM pg_statistic;
+CREATE VIEW app.stats AS SELECT most_common_vals::text AS x FROM pg_stats;
+CREATE VIEW app.raw_stats AS SELECT stavalues1::text AS x FROM pg_statistic;
 CREATE FUNCTION app.ssn_of(int) RETURNS text LANGUAGE sql AS 'SELECT ssn FROM app.customers WHERE id = $1';
 CREATE VIEW app.opaque AS SELECT app.ssn_of(1) AS x;
 CREATE VIEW app.xml AS SELECT table_to_xml('app.customers', true, false, '') AS x;
@@ -60,13 +68,14 @@ def find(catalog: Catalog, name: str, schema: str = "app") -> Relation:
     return catalog.relations[found]
 
 
-def origins(catalog: Catalog, name: str) -> set[tuple[str, str]]:
-    """Of all columns of a view, by name; `*` is all columns."""
-    (found,) = set(find(catalog, name).origins.values())
+def origins(catalog: Catalog, name: str, column: str) -> set[tuple[str, str]]:
+    """Of a column of a view, by name; `*` is all columns."""
+    view = find(catalog, name)
+    (number,) = [each.number for each in view.columns.values() if each.name == column]
     named = set()
-    for oid, number in found:
+    for oid, place in view.origins[number]:
         relation = catalog.relations[oid]
-        named.add((relation.name, relation.columns[number].name if number else "*"))
+        named.add((relation.name, relation.columns[place].name if place else "*"))
     return named
 
 
@@ -88,19 +97,38 @@ async def test_families(catalog: Catalog) -> None:
 
 
 async def test_where_views_take_their_columns_from(catalog: Catalog) -> None:
-    direct = {("customers", "id"), ("customers", "name"), ("customers", "ssn")}
-    assert origins(catalog, "names") == direct
-    assert origins(catalog, "over") == direct | {("names", "name")}
-    assert origins(catalog, "counted") == {("orders", "item")}
-    assert ("customers", "*") in origins(catalog, "rows")
-    assert ("pg_stats", "*") in origins(catalog, "stats")
-    assert ("pg_statistic", "*") in origins(catalog, "raw_stats")
+    used = {("customers", "id"), ("customers", "name"), ("customers", "ssn")}
+    assert origins(catalog, "names", "id") == {("customers", "id")}
+    assert origins(catalog, "names", "name") == used
+    assert origins(catalog, "over", "name") == used | {("names", "name")}
+    assert origins(catalog, "over", "my id") == {("names", "id"), ("customers", "id")}
+    assert origins(catalog, "counted", "item") == {("orders", "item")}
+    assert origins(catalog, "counted", "count") == {("orders", "item")}
+    assert origins(catalog, "rows", "c") == {("customers", "*")}
+    assert origins(catalog, "over_rows", "c") == {("rows", "c"), ("customers", "*")}
+    assert origins(catalog, "whole_rows", "r") == {("rows", "*"), ("customers", "*")}
+    assert ("pg_stats", "*") in origins(catalog, "stats", "x")
+    assert ("pg_statistic", "*") in origins(catalog, "raw_stats", "x")
     over = find(catalog, "over")
     assert over.depends == {find(catalog, "names").oid, find(catalog, "customers").oid}
     assert set(over.origins) == set(over.columns)
     assert Named("pg_catalog", "upper") in over.calls
     assert find(catalog, "opaque").calls == {Named("app", "ssn_of")}
     assert Named("pg_catalog", "table_to_xml") in find(catalog, "xml").calls
+
+
+async def test_with_a_second_list_of_columns_a_view_is_taken_as_a_whole(catalog: Catalog) -> None:
+    both = {("customers", "id"), ("customers", "ssn")}
+    for name in ("nested", "joined", "either"):
+        for column in ("id", "x"):
+            assert origins(catalog, name, column) >= both, name
+
+
+async def test_a_name_can_not_pass_for_a_part_of_the_tree(catalog: Catalog) -> None:
+    odd = find(catalog, "odd")
+    customers = find(catalog, "customers").oid
+    assert odd.origins[1] == {(customers, 4)}
+    assert odd.origins[2] == {(customers, 3), (customers, 4)}
 
 
 async def test_what_a_change_sets_off(catalog: Catalog) -> None:

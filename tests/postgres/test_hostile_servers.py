@@ -7,12 +7,12 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 import pytest
 
-from tests.postgres.interop.gateway_process import GatewayProcess
+from tests.postgres.interop.gateway_process import WIDE, GatewayProcess
 from tests.postgres.interop.raw import Raw, fields, message, query
 from tests.postgres.interop.suite_server import SuiteServer
 from tests.postgres.interop.watched import (
@@ -36,7 +36,7 @@ def signed_in(gateway: GatewayProcess) -> Iterator[Raw]:
 
 
 def test_a_server_that_ends_a_session(hostile: GatewayProcess, suite_server: SuiteServer) -> None:
-    """By an operator, in the middle of a result: the client is told what the server said."""
+    """By an operator, in the middle of a result: it ends, with the server's words if it had any."""
     with nothing_leaks(hostile), bystander(hostile), signed_in(hostile) as raw:
         raw.send(query("SELECT repeat('x', 1000) FROM generate_series(1, 10000000)"))
         messages = raw.messages()
@@ -45,8 +45,8 @@ def test_a_server_that_ends_a_session(hostile: GatewayProcess, suite_server: Sui
         with suite_server.connect() as connection:
             connection.execute("SELECT pg_terminate_backend(%s)", (raw.key[0],))
         rest = [(tag, body) for tag, body in messages if tag != b"D"]
-        assert [tag for tag, _ in rest] == [b"E"]
-        assert fields(rest[0][1])["C"] == "57P01"
+        # A server that was just writing a row can not put an error behind half of it.
+        assert [(tag, fields(body)["C"]) for tag, body in rest] in ([], [(b"E", "57P01")])
 
 
 @pytest.fixture
@@ -167,32 +167,30 @@ def evil_server(said: bytes) -> Iterator[int]:
         thread.join(30)
 
 
-class Evil(SuiteServer):
-    """Only a port, for the configuration of a gateway."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
+@pytest.fixture(scope="module")
+def among_evil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """One gateway in front of all of them: each is a target."""
+    names = {what.replace(" ", "-"): said for what, said in EVIL.items()}
+    with ExitStack() as stack:
+        ports = {name: stack.enter_context(evil_server(said)) for name, said in names.items()}
+        door = WIDE + 'connect_timeout = "2s"\n'
+        gateway = GatewayProcess(tmp_path_factory.mktemp("evil"), ports, tuple(ports), door=door)
+        gateway.start()
+        yield gateway
+        assert gateway.stop() == 0
 
 
 @pytest.mark.parametrize("what", EVIL)
-def test_an_evil_server(tmp_path_factory: pytest.TempPathFactory, what: str) -> None:
+def test_an_evil_server(among_evil: GatewayProcess, what: str) -> None:
     """The client gets an error or the end within seconds, and the gateway lives on."""
-    with evil_server(EVIL[what]) as port:
-        gateway = GatewayProcess(
-            tmp_path_factory.mktemp("evil"), Evil(port), (DATABASE,), door='connect_timeout = "2s"\n'
-        )
-        gateway.start()
-        try:
-            for _ in range(3):
-                with Raw(gateway.way.port) as raw:
-                    raw.socket.settimeout(20)
-                    try:
-                        raw.sign_in(gateway.way, DATABASE)
-                        raw.send(query("SELECT 1") + message(b"X"))
-                        raw.rest()
-                    except (PermissionError, ConnectionError):
-                        pass
-            assert gateway.is_running
-            assert "Traceback" not in gateway.log(), gateway.log()[-3000:]
-        finally:
-            assert gateway.stop() == 0
+    for _ in range(3):
+        with Raw(among_evil.way.port) as raw:
+            raw.socket.settimeout(20)
+            try:
+                raw.sign_in(among_evil.way, what.replace(" ", "-"))
+                raw.send(query("SELECT 1") + message(b"X"))
+                raw.rest()
+            except (PermissionError, ConnectionError):
+                pass
+    assert among_evil.is_running
+    assert "Traceback" not in among_evil.log(), among_evil.log()[-3000:]

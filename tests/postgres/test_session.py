@@ -203,3 +203,17 @@ async def test_server_side_cursors(house: House) -> None:
     ):
         await cursor.execute("select generate_series(1, 250)")
         assert [row[0] async for row in cursor] == list(range(1, 251))
+
+
+async def test_what_is_no_sql_is_written_down_as_blocked(house: House) -> None:
+    house.decide = lambda operation, session: (
+        Deny("known-only", "") if operation.verb == "unknown" else Allow("everything")
+    )
+    async with await house.connect() as connection:
+        for prepare in (None, True):
+            with pytest.raises(psycopg.errors.SyntaxError, match="syntax error at or near"):
+                await connection.execute("select * from order", prepare=prepare)
+        assert await (await connection.execute("select 1")).fetchone() == (1,)
+    assert [entry.body["text"] for entry in await house.entries("operation.denied")] == [
+        "select * from order"
+    ] * 2

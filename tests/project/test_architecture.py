@@ -57,7 +57,8 @@ def skeleton(directory: Path) -> None:
     for package in packages:
         (directory / package).mkdir(parents=True, exist_ok=True)
         (directory / package / "__init__.py").touch()
-    (directory / "gateway/api/routes.py").touch()
+    for name in ("api/routes", "recording/reader"):
+        (directory / f"gateway/{name}.py").touch()
     known = ("api.schema", "recording.cells", "recording.statement_marks")
     for name in known:
         (directory / f"gateway/{name.replace('.', '/')}.py").touch()

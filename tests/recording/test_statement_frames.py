@@ -37,6 +37,10 @@ def test_a_command_says_all_of_it(
     assert json.loads(mark_command(n, text, verb, bound, state, rule, request)) == told
 
 
+def test_a_command_may_be_like_another() -> None:
+    assert json.loads(mark_command(9, "select 9", "select", like=4))["like"] == 4
+
+
 @settings(max_examples=50, deadline=None)
 @given(numbers, numbers, values)
 def test_a_repeat_names_what_it_repeats(n: int, of: int, bound: Sequence[str | None]) -> None:

@@ -125,7 +125,12 @@ any_frames = st.lists(
         st.binary(max_size=30)
         | st.builds(rows_frame, st.integers(0, 3), st.binary(max_size=30))
         | st.sampled_from(
-            [b'{"kind":"again","n":2,"of":1,', b'{"kind":"again","n":1}', b'{"kind":"result","n":2,"x']
+            [
+                b'{"kind":"again","n":2,"of":1,',
+                b'{"kind":"again","n":1}',
+                b'{"kind":"result","n":2,"x',
+                b'{"kind":"command","n":2,"like":1,',
+            ]
         )
         | st.builds(
             lambda kind, told: json.dumps({**told, "kind": kind}).encode(),
@@ -188,6 +193,21 @@ def test_folding_keeps_every_statement_in_one_line(texts: str, toggled: list[int
         assert int(key) <= place < int(key) + folds.line(key).count
     absent = [str(place) for place in range(-1, len(texts) + 2) if str(place) not in keys]
     assert not any(key in folds for key in [*absent, "", "x", "²"])
+
+
+def test_statements_that_differ_in_constants_fold() -> None:
+    marks = [mark_command(n, f"select {n}", "select", like=1 if n > 1 else 0) for n in range(1, 5)]
+    marks += [
+        mark_command(5, "select now()", "select", like=99),
+        mark_again(6, 5),
+        mark_command(7, "x", "x", like=6),
+    ]
+    index = indexed([mark(n, each) for n, each in enumerate(marks)])
+    folds = Folds(index)
+    folds.catch_up()
+    assert [(int(key), folds.line(key).count) for key in folds] == [(0, 4), (4, 3)]
+    folds.toggle(2)
+    assert [index.statement(int(key)).text for key in folds][:4] == [f"select {n}" for n in range(1, 5)]
 
 
 def test_a_fold_opens_and_grows() -> None:

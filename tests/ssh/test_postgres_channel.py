@@ -163,7 +163,8 @@ async def test_a_client_that_does_not_read_holds_the_conversation_back(tmp_path:
     async with talking(tmp_path / "gateway", talk) as (house, (reader, writer)):
         writer.channel.pause_reading()
         assert await within(told.get()) == "full"
-        (connection,) = house.adapter._connections if house.adapter else ()
+        assert house.adapter is not None
+        (connection,) = house.adapter._connections
         (channel,) = connection._channels.values()
         assert channel.get_write_buffer_size() <= WRITE_MOST + len(piece)
         assert told.empty()

@@ -4,7 +4,7 @@ their way. Nothing is shown before it is recorded.
 The hot path: thousands of rows come as one run of bytes and leave as one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.adapters.postgres import refusals
@@ -20,8 +20,10 @@ from gateway.core.sql import changes_catalog
 from gateway.session.database.results import Results
 from gateway.wire.postgres.frames import BackendReader, Message, Run
 from gateway.wire.postgres.messages import (
+    BIND_COMPLETE,
     COPY_DONE,
     ColumnDescription,
+    ErrorFields,
     make_error,
     parse_command_complete,
     parse_copy_response,
@@ -39,10 +41,12 @@ class Answering:
     """Of one conversation. `receive` is called with what the server sends."""
 
     def __init__(self, talk: Talk, asking: Asking, spawn: Callable[[Slow], None]) -> None:
+        express = asking.express
         self._talk = talk
         self._asking = asking
         self._spawn = spawn
         self._reader = BackendReader()
+        self._express = express
         self._busy = False
         self._gone = False
         self.in_the_middle = False
@@ -80,6 +84,9 @@ class Answering:
                 if not self._busy:
                     raise ServerGone
                 return
+            if not self._busy and self._reader.is_idle and self._express.answers(data):
+                self._send()
+                return
             self._reader.receive(data)
             if not self._busy:
                 self._work()
@@ -90,12 +97,16 @@ class Answering:
             self._talk.server.resume()
 
     def _work(self) -> None:
-        talk, reader = self._talk, self._reader
+        reader = self._reader
         while (item := reader.next()) is not None:
             if isinstance(item, Run):
                 self._run(item)
             else:
                 self._message(item)
+        self._send()
+
+    def _send(self) -> None:
+        talk = self._talk
         if not talk.pass_back():
             self._busy = True
             talk.server.pause()
@@ -175,6 +186,7 @@ class Answering:
                 head.portal.columns = (
                     read_columns(head.portal.prepared, item.body) if columns is None else columns
                 )
+                head.portal.prepared.answer = BIND_COMPLETE + item.frame
         else:
             raise Malformed("the server described what nobody asked about")
         self._landed(head, item.frame)
@@ -300,33 +312,31 @@ class Answering:
     def _error(self, item: Message) -> None:
         talk = self._talk
         head = talk.flight.head
+        fields = self._asides.words(parse_fields(item.body), head)
         if head is None:  # the server says why it hangs up
-            return talk.show(make_error(self._asides.words(parse_fields(item.body), None)))
+            talk.show(make_error(fields))
+            return
         self._reader.whole = False
-        results = head.current if head.results else None
-        if head.refusal:
-            shown = head.refusal
-        else:
-            fields = self._asides.words(parse_fields(item.body), head)
-            shown = make_error(fields)
-            if results is not None and not results.is_done:
-                results.done("", told(fields))
-        talk.show(shown)
+        talk.show(head.refusal or make_error(fields))
         if head.awaited < Awaited.SYNCED:
-            self._skipped(talk.flight.drop_group())
-        elif head.awaited is Awaited.ANSWERED:
+            self._skipped(talk.flight.drop_group(), fields)
+        elif head.current is not None:
+            head.current.done("", told(fields))
             head.at = len(head.results)
-        return None
 
-    def _skipped(self, entries: list[Entry]) -> None:
+    def _skipped(self, entries: list[Entry], fields: ErrorFields) -> None:
+        """These were sent and will not be answered. The first is what the error is about, and with it what would have
+        been executed of it."""
         for entry in reversed(entries):
             if entry.change is not None:
                 names: Any = self._talk.portals if entry.is_portal else self._talk.statements
                 names.undone(entry.change)
+        about = entries[0].prepared
+        why: Mapping[str, str] = told(fields)
         for entry in entries:
             for results in entry.results:
-                if not results.is_done:
-                    results.done("", _NOT_RUN)
+                results.done("", why if about is not None and entry.prepared is about else _NOT_RUN)
+                why = _NOT_RUN
             if entry.portal is not None and entry.awaited is Awaited.PORTAL_DESCRIBED:
                 entry.portal.described = False
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.adapters.postgres.end import UNREAD_MOST
 from gateway.adapters.postgres.ending import Left
+from gateway.adapters.postgres.express import Express
 from gateway.adapters.postgres.extended import Extended
 from gateway.adapters.postgres.flight import Awaited, Entry
 from gateway.adapters.postgres.judging import Judging
@@ -30,6 +31,7 @@ class Asking:
     def __init__(self, talk: Talk, statement_most: int, spawn: Callable[[Slow], None]) -> None:
         self._talk = talk
         judging, texts = Judging(talk), Texts(talk)
+        self.express = Express(talk, judging)
         self._extended = extended = Extended(talk, judging, texts)
         self._simple = simple = Simple(talk, judging, texts)
         self._reader = FrontendReader(statement_most)
@@ -65,6 +67,9 @@ class Asking:
                 self._talk.fail(ConnectionResetError())
             return
         with self._talk:
+            if self._takes_express() and self.express.asks(data):
+                self._send()
+                return
             self._reader.receive(data)
             if not self._busy:
                 self._work()
@@ -96,6 +101,18 @@ class Asking:
             slow = self._run(item) if isinstance(item, Run) else self._message(item)
             if slow is not None:
                 return self._begin(slow)
+        return self._send()
+
+    def _takes_express(self) -> bool:
+        return (
+            not self._busy
+            and self._reader.is_idle
+            and not (self._extended.skipping or self._copying)
+            and self._talk.gate.inflow.is_open
+        )
+
+    def _send(self) -> None:
+        talk = self._talk
         if not talk.pass_on():
             return self._begin(talk.passed_on())
         if talk.server.full:

@@ -45,7 +45,7 @@ class Question(Enum):
         SELECT DISTINCT r.ev_class, m.found[1]
         FROM pg_catalog.pg_rewrite r,
             LATERAL pg_catalog.regexp_matches(
-                r.ev_action::pg_catalog.text || r.ev_qual::pg_catalog.text, ':relid ([0-9]+)', 'g') m (found)
+                r.ev_action::pg_catalog.text || r.ev_qual::pg_catalog.text, ':relid ([1-9][0-9]*)', 'g') m (found)
         WHERE r.ev_class >= {FIRST_OF_OTHERS} AND m.found[1] <> r.ev_class::pg_catalog.text"""  # noqa: S608
     RULE_TARGETS = rf"""
         SELECT r.ev_class, m.found[1], m.found[2], m.found[3]

@@ -61,10 +61,7 @@ class Extended:
         facts = only_statement(reading, text)
         masks = self._judging.foresee(facts)
         if masks is None:
-            if reading.error:
-                self._refuse(refusals.grammar(reading.error, reading.position), "not readable")
-                return None
-            return self._deny(facts)
+            return self._deny(facts, reading)
         talk = self._talk
         prepared = Prepared(facts, parsed.types, masks=masks)
         change = talk.statements.define(parsed.statement, prepared, talk.group)
@@ -101,6 +98,7 @@ class Extended:
         else:
             portal = talk.portals.get(name)
             entry = Entry(Awaited.PORTAL_DESCRIBED, portal=portal)
+            entry.prepared = None if portal is None else portal.prepared
             if portal is not None:
                 portal.described = True
         talk.ask(item.frame, entry)
@@ -178,9 +176,14 @@ class Extended:
         facts = self._talk.cursors.get(name)
         return never_made(name) if facts is None else Portal(Prepared(facts))
 
-    async def _deny(self, facts: SqlFacts) -> None:
+    async def _deny(self, facts: SqlFacts, reading: Reading) -> None:
         """What would be blocked is blocked now, and written down."""
-        admitted = await self._judging.admitted([facts], (), self._refuse)
+
+        def refuse(error: bytes, why: str) -> None:
+            told = refusals.grammar(reading.error, reading.position) if reading.error else error
+            self._refuse(told, why)
+
+        admitted = await self._judging.admitted([facts], (), refuse)
         if admitted is not None:  # the rules have changed this very moment
             self._refuse(refusals.error("40001", "the rules have changed - try again"), "try again")
 

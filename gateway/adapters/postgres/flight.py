@@ -32,6 +32,8 @@ class Awaited(IntEnum):
     """The same for a FunctionCall."""
     COPIED = 10
     """Nothing: it only marks where the person has ended a copy."""
+    RAN = 11
+    """Several at once: Bind, perhaps Describe, Execute and Sync of one statement, sent as one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +53,16 @@ class Entry:
     change: Change[Any] | None = None
     is_portal: bool = False
     """The change is one of portals."""
+
+    describes: bool = False
+    """Of `RAN`: there is a Describe among it."""
+
+    def unfolded(self) -> "list[Entry]":
+        """The entries that a `RAN` stands for."""
+        bound = Entry(Awaited.BOUND, prepared=self.prepared, change=self.change, is_portal=True)
+        described = Entry(Awaited.PORTAL_DESCRIBED, portal=self.portal, prepared=self.prepared)
+        executed = Entry(Awaited.EXECUTED, results=self.results, portal=self.portal, prepared=self.prepared)
+        return [bound, *([described] if self.describes else []), executed, Entry(Awaited.SYNCED)]
 
     @property
     def current(self) -> Results | None:
@@ -75,15 +87,25 @@ class Flight:
         return iter(self._entries)
 
     @property
-    def head(self) -> Entry | None:
-        """What the next answer is about."""
+    def front(self) -> Entry | None:
+        """What the next answer is about, as it was sent."""
         return self._entries[0] if self._entries else None
+
+    @property
+    def head(self) -> Entry | None:
+        """The same, message by message."""
+        entries = self._entries
+        if not entries:
+            return None
+        if entries[0].awaited is Awaited.RAN:
+            entries.extendleft(reversed(entries.popleft().unfolded()))
+        return entries[0]
 
     def add(self, entry: Entry) -> None:
         """It was sent."""
         self._entries.append(entry)
         self._landed.clear()
-        if len(self._entries) == 1:
+        if len(self._entries) == 1 and entry.awaited is not Awaited.RAN:
             self.first(entry)
 
     def pop(self) -> Entry:
@@ -92,16 +114,16 @@ class Flight:
         entry = entries.popleft()
         while entries and entries[0].awaited is Awaited.COPIED:
             entries.popleft()
-        if entries:
-            self.first(entries[0])
-        else:
+        if not entries:
             self._landed.set()
+        elif entries[0].awaited is not Awaited.RAN:
+            self.first(entries[0])
         return entry
 
     def drop_group(self) -> list[Entry]:
         """The server has reported an error and skips everything up to the next Sync: what it skips, first to last."""
         dropped: list[Entry] = []
-        while self._entries and self._entries[0].awaited is not Awaited.SYNCED:
+        while (head := self.head) is not None and head.awaited is not Awaited.SYNCED:
             dropped.append(self._entries.popleft())
         if self._entries:
             self.first(self._entries[0])
@@ -111,7 +133,8 @@ class Flight:
 
     def ignore_syncs(self) -> bool:
         """The server copies from the person, and ignores every Sync until that ends. True: the end was not sent."""
-        head, *rest = self._entries
+        unfolded = [one for entry in self._entries for one in _each(entry)]
+        head, *rest = unfolded
         kept: list[Entry] = [head]
         for place, entry in enumerate(rest):
             if entry.awaited is Awaited.COPIED:
@@ -125,3 +148,7 @@ class Flight:
     async def landed(self) -> None:
         """Return once everything is answered."""
         await self._landed.wait()
+
+
+def _each(entry: Entry) -> list[Entry]:
+    return entry.unfolded() if entry.awaited is Awaited.RAN else [entry]

@@ -62,7 +62,7 @@ class Judging:
         if self._needs_catalog(known.permit) or not talk.gate.repeats(known.permit):
             return None
         n = talk.number()
-        talk.desk.mark(mark_command(n, facts.text, facts.verb, rule=known.permit.rule))
+        talk.desk.mark(mark_command(n, facts.text, facts.verb, rule=known.permit.rule, like=known.first))
         return Results(talk.desk, n, known.permit, facts)
 
     def _needs_catalog(self, permit: Permit) -> bool:

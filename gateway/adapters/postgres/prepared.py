@@ -23,6 +23,8 @@ class Prepared:
     """By which it ran last, for when it is run again."""
     first: int = 0
     """The number that it ran under then."""
+    answer: bytes = b""
+    """How the answer to an unnamed portal of it began last time, as messages."""
     described_as: bytes = b""
     """The description that was read last, so that the same one is not read again and again."""
     described_columns: tuple[ColumnDescription, ...] | None = None

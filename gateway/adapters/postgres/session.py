@@ -162,7 +162,7 @@ class PostgresSession:
         talk.catalog = kept
         talk.tells_masks = bool(options.get("masked_notice", True)) and self._at_a_terminal
         talk.status = server.status
-        talk.plain_strings = server.parameters.get("standard_conforming_strings", "on") == "on"
+        talk.plain_strings = server.parameters.get("standard_conforming_strings", "off") == "on"
         desk.encoding = server.parameters.get("client_encoding", "UTF8")
         talk.encoding = ENCODINGS.get(server.parameters.get("client_encoding", "").upper(), "ascii")
         return talk
@@ -194,9 +194,9 @@ class PostgresSession:
         self._person.write(self._hello(talk.gate, server, secret))
         self._person.when_room(answering.room)
         server.end.when_room(asking.room)
-        server.end.take_over(answering.receive)
         if server.rest:
             answering.receive(server.rest)
+        server.end.take_over(answering.receive)
         if self._arrived.rest:
             asking.receive(self._arrived.rest)
         self._person.take_over(asking.receive)

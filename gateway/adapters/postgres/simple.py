@@ -1,6 +1,7 @@
 """Simple queries and calls of functions by number: one message asks, and ReadyForQuery ends its answer."""
 
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 from gateway.adapters.postgres import refusals
@@ -41,13 +42,12 @@ class Simple:
 
     async def _judge_query(self, text: str, item: Message) -> None:
         reading = await self._texts.read(text)
-        facts = reading.statements
+        facts, refuse = reading.statements, self._refuse
         if reading.error:
             facts = (unknown(text, reading.error),)
-            if self._judging.foresee(facts[0]) is None:
-                self._refuse(refusals.grammar(reading.error, reading.position), "not readable")
-                return
-        results = await self._judging.admitted(facts, (), self._refuse)
+            told = refusals.grammar(reading.error, reading.position)
+            refuse = partial(self._refuse_with, told)
+        results = await self._judging.admitted(facts, (), refuse)
         if results is not None:
             self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=results))
 
@@ -69,6 +69,10 @@ class Simple:
         if self._calling:
             self._talk.ask(run.data)
         return None
+
+    def _refuse_with(self, told: bytes, error: bytes, why: str) -> None:
+        """What is no statement is blocked like any other, and the person is told what is wrong with it."""
+        self._refuse(told, why)
 
     def _refuse(self, error: bytes, why: str) -> None:
         talk = self._talk

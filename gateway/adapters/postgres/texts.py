@@ -27,7 +27,7 @@ class Texts:
 
     async def read(self, text: str) -> Reading:
         """What is in it."""
-        if not self._talk.plain_strings and ("\\" in text or "'" in text):
+        if not self._talk.plain_strings and "\\" in text:
             why = "standard_conforming_strings is off, so it may mean something else than it seems"
         elif not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text):
             why = "it is not written in the encoding that the client has chosen"

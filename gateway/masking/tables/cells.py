@@ -7,6 +7,7 @@ once, and never says so where one of them alone would not be.
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gateway.core.errors import Fault
 from gateway.masking.detector import Pattern, Span, compiled
@@ -24,6 +25,7 @@ _NUMBER = re.compile(rb"[-+0-9.eE]*")
 _PAINTABLE = frozenset({Kind.TEXT, Kind.TEXT_AS_TEXT, Kind.JSON, Kind.JSONB, Kind.XML})
 
 
+@lru_cache(maxsize=64)
 def gate(names: frozenset[str]) -> Pattern:
     """Is found wherever the gate of one of these detectors is found in a part: without what looks at the bytes
     around a match, a match depends on nothing but itself."""

@@ -77,7 +77,7 @@ def decide(
     columns: Sequence[Described], rules: ColumnRules, catalog: Catalog | None, facts: SqlFacts | None
 ) -> Plan:
     """What becomes of the columns of a statement's result."""
-    touches = bool(rules.patterns) and touches_ruled(facts, rules, catalog)
+    touches = any(column.table == 0 for column in columns) and touches_ruled(facts, rules, catalog)
     planned = []
     for column in columns:
         masked = _masked(column, rules, catalog, touches) if rules.patterns else None

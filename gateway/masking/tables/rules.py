@@ -33,9 +33,9 @@ class ColumnPattern:
         return _is(self.column, column) and _is(self.table, table) and _is(self.schema, schema)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ColumnRules:
-    """All rules of one verdict. Equal masks give equal rules."""
+    """All rules of one verdict. The same masks give the same object, so that finding what was worked out is quick."""
 
     patterns: tuple[ColumnPattern, ...] = ()
     detectors: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ _HARMLESS_NAMES = """
     enable_seqscan extra_float_digits from_collapse_limit geqo gin_fuzzy_search_limit icu_validation_level
     idle_in_transaction_session_timeout idle_session_timeout intervalstyle jit join_collapse_limit lc_messages
     lc_monetary lc_numeric lc_time lock_timeout maintenance_work_mem max_parallel_workers_per_gather
-    plan_cache_mode random_page_cost seed seq_page_cost statement_timeout temp_buffers timezone
+    plan_cache_mode random_page_cost seed seq_page_cost statement_timeout synchronize_seqscans temp_buffers timezone
     transaction_deferrable transaction_isolation transaction_timeout work_mem xmlbinary xmloption
     """
 HARMLESS = frozenset(_HARMLESS_NAMES.split())

@@ -86,6 +86,11 @@ class _Reader:
         self._ways = {tag: kind.way for tag, kind in known.items() if kind.way is not Way.WHOLE}
 
     @property
+    def is_idle(self) -> bool:
+        """Everything that was received has been given out, to the end of a message."""
+        return self._at == len(self._data) and not self._parts and not self._left
+
+    @property
     def unread(self) -> bytes:
         """What was received and is in no message yet."""
         return b"".join((self._data[self._at :], *self._parts))

@@ -180,10 +180,17 @@ async def a_hall(
             door = Door(town.lobby, targets.find, settings, tls.context, doorstep, PUBLIC)
             hall = Hall(town, door, directory)
 
+            crashes: list[BaseException] = []
+
+            def went(task: asyncio.Task[None]) -> None:
+                tasks.discard(task)
+                if not task.cancelled() and (problem := task.exception()) is not None:
+                    crashes.append(problem)
+
             def came(end: SocketEnd) -> None:
                 task = asyncio.create_task(hall.meet(end))
                 tasks.add(task)
-                task.add_done_callback(tasks.discard)
+                task.add_done_callback(went)
 
             server = await asyncio.get_running_loop().create_server(
                 lambda: SocketEnd(came=came), "127.0.0.1", 0
@@ -198,6 +205,7 @@ async def a_hall(
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await server.wait_closed()
+            assert not crashes
     finally:
         await ledger.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from random import Random
 
 import pytest
 
@@ -334,3 +335,34 @@ async def test_two_targets(hall: Hall) -> None:
     arrived = await hall.outcome(1)
     assert isinstance(arrived, Arrived)
     assert (arrived.target, arrived.parameters) == ("appdb", {})
+
+
+PIECES = (
+    make_ssl_request(),
+    make_gss_request(),
+    make_cancel_request(1, b"abcd"),
+    startup(),
+    startup(("options", "-c role=x"), user="oauth"),
+    make_password("wrong"),
+    b"p\0\0\0\x12OAUTHBEARER\0\0",
+    b"X\0\0\0\4",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+)
+
+
+async def test_whatever_comes_in_whatever_order(hall: Hall) -> None:
+    """Inside TLS and outside; the hall itself says whether anything crashed."""
+    random = Random(20261121)
+    for turn in range(120):
+        chosen = [random.choice(PIECES) for _ in range(random.randint(1, 4))]
+        data = bytearray(b"".join(chosen))
+        for _ in range(random.choice((0, 0, 1, 3))):
+            data[random.randrange(len(data))] = random.randrange(256)
+        async with encrypted(hall) if turn % 2 else raw(hall) as client:
+            client.say(bytes(data))
+            if client.writer.can_write_eof():
+                client.writer.write_eof()
+                await client.end()
+    async with encrypted(hall) as client:
+        client.say(startup() + make_password(await hall.token()))
+        assert await client.message() == ("R", b"\0\0\0\3")

@@ -95,7 +95,7 @@ class GatewayProcess:
     def __init__(
         self,
         directory: Path,
-        server: SuiteServer,
+        server: SuiteServer | Mapping[str, int],
         databases: Sequence[str],
         rules: str = ALLOW,
         *,
@@ -105,7 +105,9 @@ class GatewayProcess:
         name: str = GATEWAY,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`more` goes behind the configuration, `target` into each target, `door` into `[postgres]`."""
+        """`more` goes behind the configuration, `target` into each target, `door` into `[postgres]`.
+
+        `server` may also be a port for each database."""
         self.directory = directory
         self._databases = tuple(databases)
         self._name = name
@@ -113,7 +115,8 @@ class GatewayProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._log = directory / "log"
         self.ports: dict[str, int] = {}
-        targets = [_TARGET.format(name=each, port=server.port, user=USER, more=target) for each in databases]
+        ports = server if isinstance(server, Mapping) else dict.fromkeys(databases, server.port)
+        targets = [_TARGET.format(name=each, port=ports[each], user=USER, more=target) for each in databases]
         directory.mkdir(exist_ok=True)
         _private(directory / "password", PASSWORD)
         self._config = directory / "hoop.toml"

@@ -284,3 +284,18 @@ async def test_versions_that_were_not_asked_for(answer: bytes) -> None:
     async with scripted(says(answer)) as served:
         with pytest.raises(Unreachable, match="does not speak PostgreSQL"):
             await dial(target(("127.0.0.1", served.port)), "alice", protocol=(3, 2))
+
+
+async def test_the_version_is_settled_before_anybody_signs_in() -> None:
+    async def script(caller: Caller) -> None:
+        await caller.startup()
+        caller.say(MD5)
+        await caller.message()
+        caller.say(OLDER + WELCOME)
+        await caller.rest()
+
+    async with scripted(script) as served:
+        place = target(("127.0.0.1", served.port), password=PASSWORD)
+        with pytest.raises(Unreachable, match="does not speak PostgreSQL"):
+            await dial(place, "alice", password=CANARY, protocol=(3, 2))
+        await served.result()

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from fcntl import ioctl
+from pathlib import Path
 
 from gateway.adapters.postgres.cage import launch
 from gateway.adapters.postgres.cage.pipes import Input, Output
@@ -33,6 +34,12 @@ LAUNCH_SECONDS = 20.0
 END_OF_INPUT = b"\x04"
 """How a terminal says it."""
 _HEARD = frozenset({"INT", "TERM", "HUP", "QUIT", "KILL", "USR1", "USR2", "WINCH"})
+
+_BEGIN = (
+    f"import sys; sys.path.append(sys.argv[1]); import {launch.__name__} as it; it.main(int(sys.argv[2]))"
+)
+_WHERE = str(Path(launch.__file__).parents[4])
+"""Where the gateway itself was found: nothing else that is installed beside it is looked at."""
 
 log = logging.getLogger("hoop.postgres")
 
@@ -192,7 +199,7 @@ async def _launch(order: Order, theirs: Sequence[int]) -> tuple[asyncio.subproce
     with ours, control:
         try:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-m", launch.__name__, str(control.fileno())),
+                *(sys.executable, "-I", "-S", "-c", _BEGIN, _WHERE, str(control.fileno())),
                 stdin=theirs[0],
                 stdout=theirs[1],
                 stderr=theirs[2],
@@ -250,8 +257,8 @@ async def _launched(control: socket.socket, order: Order) -> int:
                     return listeners.pop()
     except TimeoutError:
         said = b"it did not start in time"
-    except OSError as problem:
-        said = (problem.strerror or "it ended at once").lower().encode()
+    except (BrokenPipeError, ConnectionResetError):
+        said = b""
     finally:
         for fd in listeners:
             os.close(fd)

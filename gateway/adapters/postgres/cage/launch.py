@@ -1,6 +1,6 @@
-"""What runs first in the new process: `python -I -m gateway.adapters.postgres.cage.launch FD`.
+"""What runs first in the new process: `main`, with the number of a socket.
 
-Over the socket FD it is told what to become and what that needs, hands back the listener for its sockets, and
+Over that socket it is told what to become and what that needs, hands back the listener for its sockets, and
 becomes it. Whatever fails, it says so over the socket and ends: nothing runs that is not in the cage. It imports the
 standard library and its two neighbours only, because every session waits for it.
 """
@@ -13,7 +13,6 @@ import os
 import pwd
 import resource
 import socket
-import sys
 import termios
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +28,7 @@ _LIMITS = {
     resource.RLIMIT_CORE: 0,
     resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_NOFILE: 64,
-    resource.RLIMIT_AS: 1 << 30,
+    resource.RLIMIT_AS: 512 << 20,
 }
 """A result that psql keeps in memory ends with psql's own words where it is larger than that."""
 NICE = 5
@@ -93,7 +92,3 @@ def _become_nobody() -> None:
     os.setgroups([])
     os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)
     os.setresuid(nobody.pw_uid, nobody.pw_uid, nobody.pw_uid)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
