@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from bench.postgres_stand.ground import COMPILED, DATABASE, INTERPRETED, PLAIN, Ground
 from bench.postgres_stand.line import Line
 from bench.stand.process import settle
-from tests.postgres.interop.raw import query
+from tests.postgres.interop.raw import Raw, query
 from tests.postgres.interop.ways import DIRECT, GATEWAY, PGBOUNCER
 
 SELECT = "SELECT id, note FROM bulk"
@@ -39,6 +39,8 @@ class Bulk:
 
 def measure(ground: Ground, rounds: int) -> Bulk:
     """A first round warms up and is not counted."""
+    for way in KINDS["masked"][1]:
+        _check(ground, way)
     seen: dict[str, dict[str, list[float]]] = {kind: {} for kind in KINDS}
     spent: dict[str, dict[str, list[float]]] = {kind: {} for kind in KINDS}
     for turn in range(rounds + 1):
@@ -59,6 +61,16 @@ def measure(ground: Ground, rounds: int) -> Bulk:
             for kind, ways in spent.items()
         },
     )
+
+
+def _check(ground: Ground, way: str) -> None:
+    """What is to be masked is masked, and nothing else is."""
+    with Raw(ground.ways[way].port) as raw:
+        raw.sign_in(ground.ways[way], DATABASE)
+        answer = raw.answer(query(f"{SELECT} WHERE id = 1"))
+    shown = any(b"row 1" in body for tag, body in answer if tag == b"D")
+    if shown == (way != DIRECT):
+        raise SystemExit(f"{way}: the column is {'not ' if shown else ''}masked")
 
 
 def _once(ground: Ground, way: str, text: str) -> tuple[float, float]:

@@ -119,7 +119,7 @@ BOMBS = {
     "many comments": "SELECT 1 " + "/*" * 5_000,
     "many cases": "SELECT " + "CASE WHEN true THEN " * 10_000 + "1" + " END" * 10_000,
     "many joins": "SELECT * FROM a" + " JOIN a ON true" * 20_000,
-    "many statements": "SELECT 1;" * 4_000,
+    "many statements": "SELECT 1;" * 300,
     "many selects": "SELECT * FROM (" * 5000 + "SELECT 1" + ") x" * 5000,
 }
 

@@ -223,6 +223,30 @@ async def test_what_is_cut_off_is_over(way: Way) -> None:
     assert await way.over(1) == ["disconnected"]
 
 
+async def busy_with(way: Way, text: str) -> None:
+    """Return once the server runs it."""
+    with way.server.connect() as connection:
+        async with asyncio.timeout(PATIENCE):
+            while connection.execute(
+                "select count(*) from pg_stat_activity where query like %s", [f"{text}%"]
+            ).fetchone() == (0,):
+                await asyncio.sleep(0.02)
+
+
+async def test_a_request_to_cancel_comes_by_another_channel(way: Way) -> None:
+    port = free_port()
+    async with running(way.ssh, "-N", "-L", f"{port}:appdb:5432", "somebody@gw"):
+        await open_tunnel(port)
+        conninfo = f"host=127.0.0.1 port={port} dbname=appdb user=alice sslmode=disable"
+        async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as connection:
+            asked = asyncio.create_task(connection.execute("select pg_sleep(600), 1"))
+            await busy_with(way, "select pg_sleep(600), 1")
+            await connection.cancel_safe()
+            with pytest.raises(psycopg.errors.QueryCanceled):
+                await asked
+            assert await (await connection.execute("select 7")).fetchone() == (7,)
+
+
 @pytest.fixture
 def caged() -> None:
     if not landlock.abi() or seccomp.machine() is None:
@@ -283,6 +307,34 @@ async def test_psql_inside_at_a_terminal(way: Way) -> None:
     assert b"uid=" not in terminal.output
     assert b"recorded as" in terminal.errors
     assert {"cols": 60, "rows": 20} in terminal.facts_of(FrameKind.RESIZE)
+
+
+@pytest.mark.usefixtures("caged")
+async def test_ctrl_c_at_psql_inside(way: Way) -> None:
+    desk = Terminal()
+    try:
+        await desk.start(way.ssh.command("-tt", "appdb@gw"))
+        await desk.until(b"appdb=# ")
+        desk.type(b"select pg_sleep(600), 2;\r")
+        await busy_with(way, "select pg_sleep(600), 2")
+        desk.type(b"\x03")
+        await desk.until(b"canceling statement due to user request")
+        desk.type(b"\\q\r")
+        assert await desk.ended() == 0
+    finally:
+        await desk.close()
+    assert await way.over(2) == ["exit 0"] * 2
+
+
+@pytest.mark.usefixtures("caged")
+async def test_long_commands(way: Way) -> None:
+    ran = await way.ssh.run("appdb@gw", f"select 7 /* {'x' * 90_000} */")
+    assert b"7" in ran.out
+    ran = await way.ssh.run("appdb@gw", f"select 7 /* {'x' * 101_000} */")
+    assert ran.status == 255
+    assert ran.said == "hoop: the command is too long for psql - pipe it in: ssh appdb@GATEWAY < FILE\n"
+    ran = await way.ssh.run("appdb@gw", typed=f"select 7 /* {'x' * 300_000} */;".encode())
+    assert b"7" in ran.out
 
 
 @pytest.mark.usefixtures("caged")

@@ -35,9 +35,7 @@ END_OF_INPUT = b"\x04"
 """How a terminal says it."""
 _HEARD = frozenset({"INT", "TERM", "HUP", "QUIT", "KILL", "USR1", "USR2", "WINCH"})
 
-_BEGIN = (
-    f"import sys; sys.path.append(sys.argv[1]); import {launch.__name__} as it; it.main(int(sys.argv[2]))"
-)
+_BEGIN = f"import sys; sys.path.append(sys.argv[1]); import {launch.__name__} as it; it.main(*map(int, sys.argv[2:]))"
 _WHERE = str(Path(launch.__file__).parents[4])
 """Where the gateway itself was found: nothing else that is installed beside it is looked at."""
 
@@ -196,14 +194,17 @@ async def run_caged(
 async def _launch(order: Order, theirs: Sequence[int]) -> tuple[asyncio.subprocess.Process, int]:
     """The process, once the program runs in its cage, and the listener for its sockets."""
     ours, control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours, control:
+    with ours, control, os.fdopen(os.memfd_create("order"), "w+b") as ordered:
         try:
+            ordered.write(order.as_json())
+            ordered.seek(0)
+            handed = (ordered.fileno(), control.fileno())
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", "-c", _BEGIN, _WHERE, str(control.fileno())),
+                *(sys.executable, "-I", "-S", "-c", _BEGIN, _WHERE, *map(str, handed)),
                 stdin=theirs[0],
                 stdout=theirs[1],
                 stderr=theirs[2],
-                pass_fds=(control.fileno(),),
+                pass_fds=handed,
                 env={"LANG": "C.UTF-8"},
                 start_new_session=True,
             )
@@ -214,7 +215,7 @@ async def _launch(order: Order, theirs: Sequence[int]) -> tuple[asyncio.subproce
                 os.close(fd)
         control.close()
         try:
-            return process, await _launched(ours, order)
+            return process, await _launched(ours)
         except BaseException:
             await _kill(process)
             raise
@@ -243,12 +244,11 @@ def set_size(fd: int, terminal: Terminal) -> None:
     ioctl(fd, termios.TIOCSWINSZ, packed)
 
 
-async def _launched(control: socket.socket, order: Order) -> int:
+async def _launched(control: socket.socket) -> int:
     """The listener, once the program runs in its cage. Raises `Unreachable`."""
     control.setblocking(False)
     listeners: list[int] = []
     try:
-        control.send(order.as_json())
         async with asyncio.timeout(LAUNCH_SECONDS):
             said, listeners = await _received(control)
             if said == launch.READY and listeners:
@@ -257,8 +257,6 @@ async def _launched(control: socket.socket, order: Order) -> int:
                     return listeners.pop()
     except TimeoutError:
         said = b"it did not start in time"
-    except (BrokenPipeError, ConnectionResetError):
-        said = b""
     finally:
         for fd in listeners:
             os.close(fd)

@@ -17,6 +17,9 @@ from gateway.adapters.ssh.inside import Spawn
 from gateway.core.errors import Unreachable
 from gateway.core.people import Principal, Session, Target
 
+COMMAND_MOST = 100_000
+"""Bytes. Linux takes no argument of more than 131,072."""
+
 Converse = Callable[[End, Principal, Target, str], Coroutine[Any, Any, None]]
 """Serves one connection of somebody who is signed in, as this account."""
 
@@ -39,6 +42,10 @@ class PsqlInside:
     async def start(
         self, session: Session, target: Target, asked: Asked, spawn: Spawn
     ) -> AsyncIterator[Caged]:
+        if len(asked.text.encode("utf-8", "surrogateescape")) > COMMAND_MOST:
+            raise Unreachable(
+                f"the command is too long for psql - pipe it in: ssh {target.name}@GATEWAY < FILE"
+            )
         program = await asyncio.to_thread(self._find)
         if program is None:
             raise Unreachable(f"psql is not installed on this gateway - use: {_tunnel(target)}")

@@ -1,6 +1,6 @@
-"""What runs first in the new process: `main`, with the number of a socket.
+"""What runs first in the new process: `main`.
 
-Over that socket it is told what to become and what that needs, hands back the listener for its sockets, and
+It reads what to become and what that needs, shuts the cage around itself, hands back the listener for its sockets and
 becomes it. Whatever fails, it says so over the socket and ends: nothing runs that is not in the cage. It imports the
 standard library and its two neighbours only, because every session waits for it.
 """
@@ -35,12 +35,14 @@ NICE = 5
 OOM_FIRST = "1000"
 
 
-def main(number: int) -> None:
-    """Returns only where it fails. The socket is closed as the program begins: nothing comes after READY then."""
-    os.set_inheritable(number, False)
-    with socket.socket(fileno=number) as control:
-        order = json.loads(control.recv(1 << 18))
+def main(ordered: int, answers: int) -> None:
+    """Takes the numbers of a file with the order, and of a socket. Returns only where it fails. The socket is closed
+    as the program begins: nothing comes after READY then."""
+    os.set_inheritable(answers, False)
+    with socket.socket(fileno=answers) as control:
         try:
+            with os.fdopen(ordered, "rb") as file:
+                order = json.load(file)
             listener = shut_cage(order)
             rights = array.array("i", [listener])
             control.sendmsg([READY], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
