@@ -134,9 +134,9 @@ def run_one(suite: Suite, mode: str, wish: Wish) -> Ran:
             way = stack.enter_context(
                 way_in(mode, server, suite.databases, server.socket_directory / "gateway")
             )
-        except RuntimeError as problem:
+            ran = suite.run(Run(way, server, directory, wish.patience))
+        except (RuntimeError, Unavailable) as problem:
             return Ran({}, trouble=str(problem))
-        ran = suite.run(Run(way, server, directory, wish.patience))
         if wish.keep is not None:
             _keep(server.socket_directory, wish.keep / f"{suite.name}.{mode}")
     return replace(ran, seconds=time.monotonic() - started)

@@ -63,6 +63,8 @@ class SqlFacts:
     """Settings that it changes, and to what; empty for the default."""
     shape: str = ""
     """The same for statements that differ in constants only."""
+    mentions: frozenset[str] = frozenset()
+    """Names of columns that it uses beside what it returns; `*` where it uses whole rows."""
     copying: Copying | None = None
     """Of COPY."""
 

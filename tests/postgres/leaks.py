@@ -25,6 +25,8 @@ create function app.look(i int) returns text language sql stable as 'select ssn 
 create function app.code(i int) returns text language plpgsql as
     $$begin return (select ssn from app.customers where id = i); end$$;
 create function app.people() returns setof app.customers language sql stable as 'select * from app.customers';
+create table app.clean_copy (id int, name text, extra text);
+create sequence app.counter;
 create unique index on app.customers (ssn);
 analyze app.customers;
 """
@@ -49,7 +51,8 @@ STATEMENTS = (
     'select U&"\\0073sn" from app.customers',
     "select (select ssn from app.customers limit 1)",
     "with q as (select ssn as s from app.customers) select s from q",
-    "with recursive q(s, n) as (select ssn, 1 from app.customers union all select s, n + 1 from q where n < 3) table q",
+    "with recursive q(s, n) as (select ssn, 1 from app.customers union all "
+    "select s, n + 1 from q where n < 3) table q",
     "select x.s from app.orders o, lateral (select ssn as s from app.customers c where c.id = o.customer) x",
     "select ssn from app.customers union select name from app.customers",
     "select name from app.customers union all select ssn from app.customers",
@@ -98,6 +101,20 @@ STATEMENTS = (
     "insert into app.customers values (9, 'Eve', (select ssn from app.customers limit 1))",
     "insert into app.customers values (1, 'Eve', 'x') returning *",
     "update app.customers set name = 'x' returning ssn",
+    "update app.customers set name = ssn returning name",
+    "update app.customers set name = c::text from app.customers c returning app.customers.name",
+    "prepare p as update app.customers set name = ssn returning name; execute p",
+    "insert into app.clean_copy select id, ssn from app.customers; select * from app.clean_copy",
+    "insert into app.clean_copy table app.v; select * from app.clean_copy",
+    "create table app.mine as select ssn as x from app.customers; select * from app.mine",
+    "create view app.seen as select ssn as x from app.customers; select * from app.seen",
+    "create function app.tell() returns text language sql as 'select ssn "
+    "from app.customers limit 1'; select app.tell()",
+    "alter table app.customers rename ssn to x; select x from "
+    "app.customers; alter table app.customers rename x to ssn",
+    "select pg_notify('n', ssn) from app.customers; listen n; select pg_notify('n', c::text) from app.customers c",
+    "select set_config('app.x', ssn, false) from app.customers; show app.x",
+    "select setval('app.counter', ascii(ssn)) from app.customers; select last_value from app.counter",
     "delete from app.customers returning ssn",
     "insert into app.orders select 1, length(ssn), 1 from app.customers",
     "copy app.customers to stdout",
@@ -111,7 +128,8 @@ STATEMENTS = (
     "select stavalues1 from pg_statistic",
     "select query_to_xml('select ssn from app.customers', true, true, '')",
     "select table_to_xml('app.customers', true, true, '')",
-    "select * from xmltable('/t/x' passing query_to_xml('select ssn from app.customers', true, false, '') columns a xml path '.')",
+    "select * from xmltable('/t/x' passing query_to_xml('select ssn from "
+    "app.customers', true, false, '') columns a xml path '.')",
     "do $$begin raise notice '%', (select ssn from app.customers limit 1); end$$",
     "do $$begin raise exception '%', (select ssn from app.customers limit 1); end$$",
     "do $$begin execute 'select s' || 'sn::int from app.customers'; end$$",
@@ -127,13 +145,15 @@ STATEMENTS = (
     "select * from app.customers natural join app.vip",
     "select a.ssn from app.customers a join app.customers b using (ssn)",
     "select ssn from app.customers group by ssn",
-    "merge into app.customers c using (select 1 as id) s on c.id = s.id when matched then update set ssn = c.ssn::int::text",
+    "merge into app.customers c using (select 1 as id) s on c.id = s.id "
+    "when matched then update set ssn = c.ssn::int::text",
     "create temp table t as select ssn as x from app.customers; select * from t",
     "select ssn as x into temp t from app.customers; select x from t",
     "create temp view w as select ssn as x from app.customers; select x from w",
     "begin; alter table app.customers rename ssn to x; select x from app.customers; rollback",
     "begin; create table app.copy as select ssn as x from app.customers; select x from app.copy; rollback",
-    "begin; alter table app.customers add y text generated always as (ssn) stored; select y from app.customers; rollback",
+    "begin; alter table app.customers add y text generated always as (ssn) "
+    "stored; select y from app.customers; rollback",
     "select lo_from_bytea(0, (select ssn::bytea from app.customers limit 1))",
     "select convert_from(lo_get(lo_from_bytea(0, (select ssn::bytea from app.customers limit 1))), 'UTF8')",
     "select pg_notify('n', ssn) from app.customers",

@@ -5,6 +5,7 @@ The hot path: thousands of rows come as one run of bytes and leave as one.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gateway.adapters.postgres import refusals
@@ -16,7 +17,7 @@ from gateway.adapters.postgres.flight import Awaited, Entry
 from gateway.adapters.postgres.prepared import Prepared
 from gateway.adapters.postgres.talk import IDLE, Talk
 from gateway.core.errors import Malformed
-from gateway.core.sql import changes_catalog
+from gateway.core.sql import SqlFacts, changes_catalog
 from gateway.session.database.results import Results
 from gateway.wire.postgres.frames import BackendReader, Message, Run
 from gateway.wire.postgres.messages import (
@@ -254,9 +255,9 @@ class Answering:
         facts = results.facts
         talk = self._talk
         if facts.verb == "prepare" and facts.inner:
-            talk.statements.know(facts.name, Prepared(facts.inner[0], masks=results.permit.masks))
+            talk.statements.know(facts.name, Prepared(_held(facts), masks=results.permit.masks))
         elif facts.verb == "declare" and facts.inner:
-            talk.cursors[facts.name] = facts.inner[0]
+            talk.cursors[facts.name] = _held(facts)
         if talk.catalog is not None and changes_catalog(facts):
             talk.catalog.outdate()
             talk.changing = True
@@ -355,3 +356,8 @@ class Answering:
 
 
 _NOT_RUN = {"code": "", "message": "not run"}
+
+
+def _held(facts: SqlFacts) -> SqlFacts:
+    """What PREPARE or DECLARE holds. It mentions what the whole statement does."""
+    return replace(facts.inner[0], mentions=facts.mentions)

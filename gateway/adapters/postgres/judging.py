@@ -84,8 +84,12 @@ class Judging:
             hazy = any(earlier.verb in _RENAMES for earlier in given[: len(meant)])
             meant.append(self._meant(facts, hazy=hazy))
         for facts in meant:
-            if not talk.gate.would_admit(_operation(facts, bound, 0)):
+            operation = _operation(facts, bound, 0)
+            masks = talk.gate.foresee(operation)
+            if masks is None:
                 await self._one(facts, bound, maskable)
+            elif masks and (why := await self._why_not(masks, facts)):
+                raise await talk.gate.refuse(operation, "", why)
         admitted = []
         for facts in meant:
             n, permit = await self._one(facts, bound, maskable)
@@ -93,6 +97,13 @@ class Judging:
                 self._remember(facts, permit, n)
             admitted.append(Results(talk.desk, n, permit, facts))
         return admitted
+
+    async def _why_not(self, masks: frozenset[str], facts: SqlFacts) -> str:
+        """Why nobody may run it where these columns are masked, whatever else the rules say."""
+        talk = self._talk
+        if talk.catalog is not None and not talk.catalog.is_fresh:
+            await talk.catalog.refresh()
+        return talk.desk.masks.why_not(masks, facts)
 
     async def admitted(
         self, facts: Sequence[SqlFacts], bound: Values, refuse: Refuse, *, maskable: bool = True

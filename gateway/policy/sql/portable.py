@@ -45,6 +45,7 @@ def pack(facts: SqlFacts) -> list[Any]:
         [pack(each) for each in facts.inner],
         [list(each) for each in facts.sets],
         _pack_copying(facts.copying),
+        sorted(facts.mentions),
     ]
 
 
@@ -65,6 +66,7 @@ def unpack(packed: Any, text: str, shape: str = "") -> SqlFacts:
         inner,
         sets,
         copying,
+        mentions,
     ) = packed
     if not all(isinstance(each, str) for each in (verb, effects, why, name, shape)):
         raise TypeError("a text is none")
@@ -86,6 +88,7 @@ def unpack(packed: Any, text: str, shape: str = "") -> SqlFacts:
         sets=tuple([_pair(each) for each in sets]),
         shape=shape,
         copying=_copying(copying),
+        mentions=_words(mentions),
     )
     if not certain and Effect.UNKNOWN not in facts.effects:
         raise ValueError("what is not certain has an effect that is unknown")
@@ -110,6 +113,12 @@ def _copying(given: Any) -> Copying | None:
     if not all(isinstance(each, str) for each in columns) or not isinstance(sends, bool):
         raise TypeError("what is said of a copy is something else")
     return Copying(tuple(columns), tuple([_pair(each) for each in options]), sends)
+
+
+def _words(given: Any) -> frozenset[str]:
+    if not all(isinstance(each, str) for each in given):
+        raise TypeError("a name is no text")
+    return frozenset(given)
 
 
 def _names(given: Any) -> tuple[Named, ...]:

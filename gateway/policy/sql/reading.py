@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.core.sql import Reading, SqlFacts, unknown
 from gateway.policy.sql import portable
+from gateway.policy.sql.mentions import mentions_of
 from gateway.policy.sql.statement import facts_of
 
 MOST_STATEMENTS = 5000
@@ -31,7 +32,8 @@ def read(tree: Mapping[str, Any], text: str, fingerprint: Callable[[str], str]) 
         own = own_text(data[start:end].decode())
         start = end + 1
         ((kind, node),) = each["stmt"].items()
-        facts.append(_shaped(facts_of(kind, node, own), fingerprint(own)))
+        found = replace(facts_of(kind, node, own), mentions=mentions_of(each["stmt"]))
+        facts.append(_shaped(found, fingerprint(own)))
     return Reading(tuple(facts))
 
 

@@ -53,6 +53,7 @@ def of_text(facts: SqlFacts, text: str) -> Reading:
         facts.has_limit,
         facts.writes_in_with,
         shape=facts.shape,
+        mentions=facts.mentions,
     )
     return Reading((same,))
 

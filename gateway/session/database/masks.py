@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from gateway.core.catalog import Catalog
 from gateway.core.errors import Fault
 from gateway.core.sql import SqlFacts
+from gateway.masking.tables.carrying import why_not
 from gateway.masking.tables.columns import ColumnRules, Fate, decide, touches_ruled
 from gateway.masking.tables.copying import CopyMasker, copy_masker
 from gateway.masking.tables.rows import RowMasker
@@ -25,6 +26,10 @@ class Masks:
     def __init__(self, catalog: Callable[[], Catalog | None]) -> None:
         """`catalog`: what the database holds, as far as is known now."""
         self._catalog = catalog
+
+    def why_not(self, masks: frozenset[str], facts: SqlFacts) -> str:
+        """Why a statement must not run where these are masked; empty where it may. Raises `Fault`."""
+        return why_not(facts, _rules(masks), self._catalog())
 
     def of_rows(
         self, masks: frozenset[str], columns: Sequence[ColumnDescription], facts: SqlFacts
