@@ -13,6 +13,7 @@ from gateway.app.config_values import (
     read_address,
     read_duration,
     read_secret,
+    read_server,
     read_size,
     show_duration,
     show_size,
@@ -169,3 +170,37 @@ def test_what_is_no_reference_to_a_secret_is_not_repeated(value: object) -> None
     with pytest.raises(ValueError) as caught:
         read_secret(value)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("/var/run/postgresql:5432", Address("/var/run/postgresql", 5432)),
+        ("/:1", Address("/", 1)),
+        ("/run/{name}:5433", Address("/run/{name}", 5433)),
+        ("db-1.internal:5432", Address("db-1.internal", 5432)),
+        ("[::1]:5432", Address("::1", 5432)),
+    ],
+)
+def test_servers(text: str, server: Address) -> None:
+    assert read_server(text) == server
+    assert read_server(str(server)) == server
+    assert server.is_socket == text.startswith("/")
+
+
+@given(st.text(max_size=40) | st.from_regex(r"/[a-z/.:]{0,30}:[0-9]{0,6}", fullmatch=True))
+def test_a_server_reads_back_or_is_refused(text: str) -> None:
+    try:
+        found = read_server(text)
+    except ValueError:
+        return
+    assert read_server(str(found)) == found
+    assert 0 <= found.port <= 65535
+
+
+@pytest.mark.parametrize(
+    "text", ["/run", "/run:", "/run:x", "/run:65536", "/run dir:5432", f"/{'x' * 91}:5432"]
+)
+def test_no_servers(text: str) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        read_server(text)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -13,8 +14,9 @@ from gateway.adapters.postgres.adapter import PostgresAdapter
 from gateway.adapters.postgres.cage import landlock, seccomp
 from gateway.adapters.postgres.cage.inside import PsqlInside
 from gateway.adapters.postgres.greeting.door import Door
-from gateway.adapters.postgres.through_ssh import inspected_by
+from gateway.adapters.postgres.through_ssh import begin
 from gateway.adapters.postgres.upstream.dial import Dialler
+from gateway.adapters.ssh.forward.roads import Inspected
 from gateway.app.shelf import PolicyShelf
 from gateway.core.frame import FrameKind
 from gateway.core.people import Target
@@ -62,7 +64,7 @@ async def way(tmp_path: Path, server: DatabaseServer, parsers: Parsers) -> Async
     adapter = PostgresAdapter(
         Door(house.lobby, house.targets.find), Dialler(ReferenceSecrets(house.environ)), parsers
     )
-    house.inspected = {"postgres": inspected_by(adapter.converse)}
+    house.inspected = {"postgres": Inspected(5432, partial(begin, adapter.converse))}
     house.inside = {"postgres": PsqlInside(adapter.converse)}
     await house.start()
     database = server.new_database()

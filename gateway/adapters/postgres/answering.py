@@ -169,11 +169,15 @@ class Answering:
         head = self._head()
         if head.awaited is Awaited.ANSWERED:
             results = self._current()
-            results.describe(parse_row_description(item.body))
+            columns = parse_row_description(item.body)
+            results.describe(columns)
             self._reader.whole = results.wants_whole_rows
-            return self._talk.show(item.frame)
-        self._described(head, item, None)
-        return None
+            if head.prepared is not None and not head.at:
+                head.prepared.answer, head.prepared.columns = item.frame, columns
+            self._talk.show(item.frame)
+        else:
+            self._described(head, item, None)
+        return
 
     def _no_columns(self, item: Message) -> None:
         self._described(self._head(), item, ())

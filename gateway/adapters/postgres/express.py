@@ -74,35 +74,52 @@ class Express:
         return True
 
     def answers(self, data: bytes) -> bool:
-        """All that is answered to that, if it is what was answered before but for the rows."""
+        """All that is answered to one of these, if it is what was answered before but for the rows."""
         entry = self._talk.flight.front
-        size = len(data)
-        if entry is None or size > _LONGEST or entry.awaited is not Awaited.RAN:
+        if entry is None or len(data) > _LONGEST or len(entry.results) != 1:
             return False
-        prepared, change, results = entry.prepared, entry.change, entry.results[0]
-        if prepared is None or change is None or results.permit.masks:
+        prepared, results = entry.prepared, entry.results[0]
+        if prepared is None or not prepared.answer or results.permit.masks or results.is_described:
             return False
-        prefix = prepared.answer if entry.describes else BIND_COMPLETE
+        if entry.awaited is Awaited.RAN:
+            prefix = prepared.answer if entry.describes else BIND_COMPLETE
+        elif entry.awaited is Awaited.ANSWERED and prepared.columns and not entry.refusal:
+            prefix = prepared.answer
+        else:
+            return False
         if not data.startswith(prefix) or data[-_READY_SIZE:-1] != _READY:
             return False
-        start = at = len(prefix)
-        last = size - _READY_SIZE - _HEAD.size
-        count = 0
-        tag, length = 0, 0
-        while at <= last:
-            tag, length = _HEAD.unpack_from(data, at)
-            if tag != ByServer.DATA_ROW or length < 4:
-                break
-            at += length + 1
-            count += 1
-        if tag != ByServer.COMMAND_COMPLETE or at + length + 1 != size - _READY_SIZE:
+        found = _rows(data, len(prefix))
+        if found is None:
             return False
-        talk = self._talk
+        if entry.awaited is Awaited.ANSWERED and prepared.columns:
+            results.describe(prepared.columns)
+        self._land(data, len(prefix), *found, entry)
+        return True
+
+    def _land(self, data: bytes, start: int, end: int, count: int, entry: Entry) -> None:
+        talk, results = self._talk, entry.results[0]
         if count:
-            results.rows(data[start:at], count, starts=True)
-        results.done(data[at + _HEAD.size : size - _READY_SIZE - 1].decode("ascii", "replace"))
-        talk.portals.agreed(change)
+            results.rows(data[start:end], count, starts=True)
+        results.done(data[end + _HEAD.size : -_READY_SIZE - 1].decode("ascii", "replace"))
+        if entry.change is not None:
+            talk.portals.agreed(entry.change)
         talk.status = data[-1]
         talk.flight.pop()
         talk.show(data)
-        return True
+
+
+def _rows(data: bytes, at: int) -> tuple[int, int] | None:
+    """Where the rows end that begin there, and how many they are, if CommandComplete and ReadyForQuery follow them, and
+    nothing else."""
+    last = len(data) - _READY_SIZE - _HEAD.size
+    count = 0
+    while at <= last:
+        tag, length = _HEAD.unpack_from(data, at)
+        if tag == ByServer.COMMAND_COMPLETE:
+            return (at, count) if at + length + 1 == len(data) - _READY_SIZE else None
+        if tag != ByServer.DATA_ROW or length < 4:
+            return None
+        at += length + 1
+        count += 1
+    return None

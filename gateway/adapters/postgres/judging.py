@@ -53,8 +53,8 @@ class Judging:
         talk.desk.mark(mark_again(n, prepared.first, bound))
         return Results(talk.desk, n, permit, prepared.facts)
 
-    def alike(self, facts: SqlFacts) -> Results | None:
-        """A statement like one before, if that may be at once."""
+    def alike(self, facts: SqlFacts) -> tuple[Prepared, Results] | None:
+        """A statement like one before, if that may be at once; and that one."""
         talk = self._talk
         known = talk.shapes.get(facts.shape) if facts.shape else None
         if known is None or known.permit is None or known.facts.verb != facts.verb:
@@ -63,7 +63,7 @@ class Judging:
             return None
         n = talk.number()
         talk.desk.mark(mark_command(n, facts.text, facts.verb, rule=known.permit.rule, like=known.first))
-        return Results(talk.desk, n, known.permit, facts)
+        return known, Results(talk.desk, n, known.permit, facts)
 
     def _needs_catalog(self, permit: Permit) -> bool:
         """What the database holds has to be read before anything can be masked."""

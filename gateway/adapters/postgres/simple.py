@@ -34,9 +34,10 @@ class Simple:
         text = self._texts.decode(parse_query(item.body))
         reading = self._texts.known(text)
         if reading is not None and len(reading.statements) == 1 and not reading.error:
-            results = self._judging.alike(reading.statements[0])
-            if results is not None:
-                self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=[results]))
+            alike = self._judging.alike(reading.statements[0])
+            if alike is not None:
+                known, results = alike
+                self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=[results], prepared=known))
                 return None
         return self._judge_query(text, item)
 

@@ -2,23 +2,17 @@
 
 from gateway.adapters.postgres.cage.inside import Converse
 from gateway.adapters.postgres.channel_end import ChannelEnd
-from gateway.adapters.ssh.forward.roads import Inspected
 from gateway.adapters.ssh.inside import Spawn
 from gateway.adapters.ssh.session import Visitor
 from gateway.core.people import Target
 
-PORT = 5432
 
+def begin(converse: Converse, visitor: Visitor, target: Target, spawn: Spawn) -> ChannelEnd:
+    """What takes the channel's bytes. `converse` serves whoever comes that way, as the person that SSH knows them to
+    be."""
+    login = visitor.login.account if visitor.login.target == target.name else ""
 
-def inspected_by(converse: Converse) -> Inspected:
-    """For the SSH door: `converse` serves whoever comes that way, as the person that SSH knows them to be."""
+    def came(end: ChannelEnd) -> None:
+        spawn(converse(end, visitor.principal, target, login))
 
-    def begin(visitor: Visitor, target: Target, spawn: Spawn) -> ChannelEnd:
-        login = visitor.login.account if visitor.login.target == target.name else ""
-
-        def came(end: ChannelEnd) -> None:
-            spawn(converse(end, visitor.principal, target, login))
-
-        return ChannelEnd(visitor.peer, came)
-
-    return Inspected(PORT, begin)
+    return ChannelEnd(visitor.peer, came)

@@ -45,7 +45,7 @@ def _look(node: dict[str, Any], found: set[str], tables: set[str]) -> None:
 
 
 def _last(fields: Any, found: set[str]) -> None:
-    for field in fields:
+    for field in fields[-1:]:
         if "String" in field:
             found.add(field["String"].get("sval", ""))
         elif "A_Star" in field:

@@ -4,9 +4,12 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.adapters.postgres.cage import landlock, launch, seccomp
 from gateway.adapters.postgres.cage.caged import Caged, Order, run_caged
@@ -221,6 +224,20 @@ def test_what_is_no_program(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "psql").write_bytes(content)
     assert examine(tmp_path / "psql") is None
     assert examine(tmp_path / "nothing") is None
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=300), st.integers(0, 63), st.binary(min_size=1, max_size=8))
+def test_heads_that_lead_nowhere(rest: bytes, at: int, change: bytes) -> None:
+    found = find_psql()
+    assert found is not None
+    with Path(found.path).open("rb") as file:
+        head = bytearray(file.read(64))
+    head[at : at + len(change)] = change
+    with tempfile.NamedTemporaryFile() as spoiled:
+        spoiled.write(head + rest)
+        spoiled.flush()
+        assert examine(Path(spoiled.name)) is None
 
 
 def test_signals_are_known() -> None:

@@ -31,17 +31,24 @@ do = "allow"
 
 UNRELATED = """
 [[rule]]
-id = "no-numbers"
+id = "no-tokens"
 match = { user = "tester" }
 do = "mask"
-mask = { "nowhere.people.ssn" = "redact" }
+mask = { jwt = "redact" }
+
+[[rule]]
+id = "no-columns-elsewhere"
+match = { user = "tester", target = "elsewhere" }
+do = "mask"
+mask = { "people.ssn" = "redact" }
 
 [[rule]]
 id = "no-reboots"
 match = { command = "drop database production*" }
 do = "block"
 """
-"""Rules that have nothing to do with what suites do: what they cost is that somebody looks."""
+"""Rules that have nothing to do with what suites do: every value is looked at, and nothing is found. A rule about a
+column of the same database would be another matter: what may carry its values elsewhere is blocked then."""
 
 _CONFIG = """\
 version = 1

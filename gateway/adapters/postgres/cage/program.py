@@ -4,6 +4,7 @@ Debian's `/usr/bin/psql` is a script that looks for the real one; a script would
 nothing of psql: only the loader is asked which libraries there are.
 """
 
+import re
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,8 @@ _TABLE = struct.Struct("=QQ")
 _ENTRIES = struct.Struct("=HH")
 """How large an entry of it is and how many there are, at 54."""
 _SEGMENT = struct.Struct("=IIQQQQ")
+_LOADER = re.compile(r"/[A-Za-z0-9._/+-]*/ld-[A-Za-z0-9._-]+")
+"""What is asked is really a loader: of the C library, or of musl."""
 
 PLACES = (
     ("/usr/lib/postgresql", "*/bin/psql"),
@@ -66,7 +69,12 @@ def examine(path: Path) -> Program | None:
     try:
         real = path.resolve(strict=True)
         return _examined(real, real.stat().st_mtime_ns)
-    except OSError:
+    except (
+        OSError,
+        ValueError,
+        OverflowError,
+        subprocess.TimeoutExpired,
+    ):  # not there, or a head that leads nowhere
         return None
 
 
@@ -107,7 +115,8 @@ def _loader_of(path: Path) -> str:
             kind, _, offset, _, _, length = _SEGMENT.unpack_from(table, at)
             if kind == _INTERPRETER and length < 4096:
                 file.seek(offset)
-                return file.read(length).rstrip(b"\0").decode("ascii", "replace")
+                named = file.read(length).rstrip(b"\0").decode("ascii", "replace")
+                return named if _LOADER.fullmatch(named) else ""
     return ""
 
 
