@@ -208,6 +208,8 @@ def told(wish: Wish, results: Results) -> list[str]:
                 *([f"      {note}"] if note else []),
             ]
     lines.append("")
+    if missing := sorted({name for (name, _), ran in results.items() if not ran.words}):
+        lines.append(f"not tried: {', '.join(missing)}")
     if different:
         lines.append(f"worse than direct: {', '.join(sorted({name for name, _ in different}))}")
     elif len(wish.modes) > 1 and DIRECT in wish.modes:

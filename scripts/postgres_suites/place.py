@@ -51,7 +51,7 @@ class Place:
         if not shutil.which("apt-get") or not KEYRING.exists():
             raise Unavailable(f"the source of {package} comes from Debian's archive, by apt-get")
         lists = self.directory("apt", release, "partial").parent
-        sources = lists / "sources.list"
+        sources = lists.parent / f"{release}.list"
         sources.write_text(f"deb-src [signed-by={KEYRING}] {_archive()} {release} main\n")
         options = [f"Dir::Etc::SourceList={sources}", "Dir::Etc::SourceParts=-", f"Dir::State::Lists={lists}"]
         options += ["Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache=", "APT::Sandbox::User=root"]

@@ -45,7 +45,9 @@ async def parsers() -> AsyncIterator[Parsers]:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, parsers: Parsers, postgres: DatabaseServer, database: str) -> AsyncIterator[House]:
+async def house(
+    tmp_path: Path, parsers: Parsers, postgres: DatabaseServer, database: str
+) -> AsyncIterator[House]:
     """A gateway before that database, which allows everything."""
     async with a_house(tmp_path, parsers) as house:
         house.offer(postgres, database)

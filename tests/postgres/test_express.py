@@ -1,6 +1,7 @@
 """The short way for repeated statements does what the long way does, also where it turns out not to be one."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -44,7 +45,7 @@ async def run(connection: psycopg.AsyncConnection[Any], query: bytes, *given: by
     return result.status, rows, message[:1], connection.pgconn.transaction_status
 
 
-async def talk(house: House, query: bytes, given: list[tuple[bytes, ...]]) -> list[tuple[Any, ...]]:
+async def talk(house: House, query: bytes, given: Sequence[tuple[bytes, ...]]) -> list[tuple[Any, ...]]:
     async with await house.connect() as connection:
         await connection.execute("create table t (a int, b text)")
         await connection.execute("insert into t select n, repeat('x', n) from generate_series(1, 100) n")

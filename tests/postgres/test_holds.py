@@ -150,8 +150,7 @@ async def test_what_runs_is_stopped_on_the_server_when_staff_ends_a_session(hous
             connection.execute("insert into t select 1 from generate_series(1, 100000000)")
         )
         await asyncio.sleep(0.3)
-        gates = [gate for gate in house.live if gate.session.started_at]
-        first = min(gates, key=lambda gate: gate.session.started_at)
+        first = min(house.live, key=lambda gate: gate.session.started_at)
         await first.steering.end(BOB, "incident 4411")
         with pytest.raises(psycopg.OperationalError):
             await running

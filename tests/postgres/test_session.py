@@ -10,7 +10,10 @@ from gateway.core.frame import FrameKind
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Allow, Deny, Verdict
+from gateway.wire.postgres.messages import TERMINATE, make_query
+from gateway.wire.postgres.startup import make_startup
 from tests.postgres.house import House
+from tests.postgres.servers import DatabaseServer
 
 pytestmark = [pytest.mark.interop, pytest.mark.needs("postgres", "psql")]
 
@@ -217,3 +220,25 @@ async def test_what_is_no_sql_is_written_down_as_blocked(house: House) -> None:
     assert [entry.body["text"] for entry in await house.entries("operation.denied")] == [
         "select * from order"
     ] * 2
+
+
+async def test_each_statement_has_its_entry_where_the_target_says_so(
+    house: House, postgres: DatabaseServer, database: str
+) -> None:
+    house.offer(postgres, database, each_statement=True)
+    async with await house.connect() as connection:
+        for number in range(3):
+            await connection.execute("select %s::int", [number], prepare=True)
+    await house.over()
+    assert len(await house.entries("operation.admitted")) == 3
+    assert await house.entries("operation.repeated") == []
+
+
+async def test_who_says_goodbye_too_early_still_gets_the_answer(house: House) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(make_startup([("user", "alice"), ("database", "appdb")]))
+    async with asyncio.timeout(20):
+        await reader.readuntil(b"Z\0\0\0\x05I")
+        writer.write(make_query("select pg_sleep(0.3), 'the answer'") + TERMINATE)
+        assert b"the answer" in await reader.read()
+    writer.close()

@@ -51,6 +51,9 @@ class FullWriter:
         self._disk.room -= len(data)
         await self._inner.append(data)
 
+    def append_at_once(self, data: bytes) -> bool:
+        raise Fault("no room")
+
     async def append_made(self, make: Callable[[], Sequence[bytes]]) -> None:
         await self.append(b"".join(await asyncio.to_thread(make)))
 

@@ -31,6 +31,9 @@ class Disk:
         await asyncio.sleep(0)
         self.data += data
 
+    def append_at_once(self, data: bytes) -> bool:
+        return False
+
     async def append_made(self, make: Callable[[], Sequence[bytes]]) -> None:
         await self.append(b"".join(await asyncio.to_thread(make)))
 

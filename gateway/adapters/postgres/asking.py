@@ -40,6 +40,7 @@ class Asking:
         self._copying = False
         """The person copies to the server, which ignores every Sync meanwhile."""
         self._gone = False
+        self._leaving = False
         self._behind = 0
         """Bytes that came while something else was under way."""
         self._acts: dict[int, Callable[[Message], Slow | None]] = {
@@ -65,6 +66,8 @@ class Asking:
             self._gone = True
             if not self._busy or self._talk.held is not None:
                 self._talk.fail(ConnectionResetError())
+            elif self._leaving:
+                self._talk.fail(Left())
             return
         with self._talk:
             if self._takes_express() and self.express.asks(data):
@@ -186,4 +189,7 @@ class Asking:
     async def _leave(self) -> None:
         self._talk.ask(TERMINATE)
         await self._talk.passed_on()
+        self._leaving = True
+        if not self._gone:  # who says goodbye and does not hang up wants to hear the rest
+            await self._talk.flight.landed()
         self._talk.fail(Left())

@@ -110,8 +110,7 @@ class Express:
 
 
 def _rows(data: bytes, at: int) -> tuple[int, int] | None:
-    """Where the rows end that begin there, and how many they are, if CommandComplete and ReadyForQuery follow them, and
-    nothing else."""
+    """Where the rows end that begin there, and how many they are, if what ends an answer follows and no more."""
     last = len(data) - _READY_SIZE - _HEAD.size
     count = 0
     while at <= last:

@@ -47,7 +47,7 @@ class Judging:
     def repeated(self, prepared: Prepared, bound: tuple[str | None, ...]) -> Results | None:
         """A prepared statement once more, if that may be at once."""
         talk, permit = self._talk, prepared.permit
-        if permit is None or self._needs_catalog(permit) or not talk.gate.repeats(permit):
+        if permit is None or not self._may_repeat(permit):
             return None
         n = talk.number()
         talk.desk.mark(mark_again(n, prepared.first, bound))
@@ -59,16 +59,20 @@ class Judging:
         known = talk.shapes.get(facts.shape) if facts.shape else None
         if known is None or known.permit is None or known.facts.verb != facts.verb:
             return None
-        if self._needs_catalog(known.permit) or not talk.gate.repeats(known.permit):
+        if not self._may_repeat(known.permit):
             return None
         n = talk.number()
         talk.desk.mark(mark_command(n, facts.text, facts.verb, rule=known.permit.rule, like=known.first))
         return known, Results(talk.desk, n, known.permit, facts)
 
-    def _needs_catalog(self, permit: Permit) -> bool:
-        """What the database holds has to be read before anything can be masked."""
-        catalog = self._talk.catalog
-        return bool(permit.masks) and catalog is not None and not catalog.is_fresh
+    def _may_repeat(self, permit: Permit) -> bool:
+        """What it was for may be done once more at once, without an entry of its own in the ledger."""
+        talk = self._talk
+        if talk.each_statement:
+            return False
+        if permit.masks and talk.catalog is not None and not talk.catalog.is_fresh:
+            return False  # what the database holds has to be read before anything can be masked
+        return talk.gate.repeats(permit)
 
     def foresee(self, facts: SqlFacts) -> frozenset[str] | None:
         """What would be masked in its answers; None where it would be blocked. It is not written down."""

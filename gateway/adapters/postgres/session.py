@@ -161,6 +161,7 @@ class PostgresSession:
         talk = Talk(gate, desk, self._around.parsers, self._person, server.end)
         talk.catalog = kept
         talk.tells_masks = bool(options.get("masked_notice", True)) and self._at_a_terminal
+        talk.each_statement = bool(options.get("each_statement", False))
         talk.status = server.status
         talk.plain_strings = server.parameters.get("standard_conforming_strings", "off") == "on"
         desk.encoding = server.parameters.get("client_encoding", "UTF8")

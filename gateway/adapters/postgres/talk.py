@@ -55,6 +55,8 @@ class Talk:
         """It has changed the database in a transaction, and nobody else can see that yet."""
         self.tells_masks = True
         """People are told when something was masked."""
+        self.each_statement = False
+        """Each has its own entry in the ledger, also where it repeats another."""
         self.group = 0
         self.n = 0
         self.held: asyncio.Future[Permit] | None = None
