@@ -137,7 +137,7 @@ def run_one(suite: Suite, mode: str, wish: Wish) -> Ran:
         memory = MEMORY if MEMORY.is_dir() else None
         beside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hoop-interop-", dir=memory)))
         try:
-            way = stack.enter_context(way_in(mode, server, suite.databases, beside))
+            way = stack.enter_context(way_in(mode, server, (*suite.databases, *suite.visited), beside))
             ran = suite.run(Run(way, server, directory, wish.patience))
         except (RuntimeError, Unavailable) as problem:
             return Ran({}, trouble=str(problem))

@@ -22,6 +22,7 @@ class Pgx:
 
     name = "pgx"
     databases: tuple[str, ...] = ("pgx_test",)
+    visited: tuple[str, ...] = ()
     _module = "github.com/jackc/pgx/v5"
 
     def __init__(self) -> None:
@@ -84,6 +85,7 @@ class Jdbc:
 
     name = "pgjdbc"
     databases: tuple[str, ...] = ("test",)
+    visited: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._source = Path()
@@ -154,6 +156,7 @@ class Node:
 
     name = "node-pg"
     databases: tuple[str, ...] = ("suite",)
+    visited: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._modules = Path()

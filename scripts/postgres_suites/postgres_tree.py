@@ -83,6 +83,7 @@ class Regress:
         """`is_independent`: each test can be run by itself, and what has failed is tried once more."""
         self.name = name
         self.databases: tuple[str, ...] = ("postgres", database)
+        self.visited: tuple[str, ...] = ()
         self._is_independent = is_independent
         self._part, self._program, self._schedule = part, program, schedule
 
@@ -165,6 +166,7 @@ class Pipelines:
 
     name = "libpq_pipeline"
     databases: tuple[str, ...] = ("postgres",)
+    visited: tuple[str, ...] = ()
 
     def prepare(self, place: Place) -> None:
         TREE.make(place)

@@ -81,6 +81,7 @@ class Programs:
 
     name = "programs"
     databases: tuple[str, ...] = ("suite", "restored")
+    visited: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self._bins: dict[str, Path] = {}

@@ -77,7 +77,9 @@ class Suite(Protocol):
 
     name: str
     databases: tuple[str, ...]
-    """Each is a target of the gateway's, of the same name."""
+    """Made for the run. Each is a target of the gateway's, of the same name."""
+    visited: tuple[str, ...]
+    """Those that its tests make themselves: only targets."""
 
     def prepare(self, place: Place) -> None:
         """Fetch and build what is needed. Raises `Unavailable`."""

@@ -93,6 +93,17 @@ def test_a_pipeline_goes_on_after_a_sync(way: WayIn) -> None:
         assert passed_over.pgresult is None
 
 
+def test_what_is_sent_after_an_error_is_passed_over(way: WayIn) -> None:
+    """The client has seen the error, has sent no sync yet, and goes on."""
+    with way.connect("drivers") as connection, connection.pipeline() as pipeline:
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            connection.execute("SELECT * FROM nowhere").fetchone()
+        with pytest.raises(psycopg.errors.PipelineAborted):
+            connection.execute("SELECT 'passed over'").fetchone()
+        pipeline.sync()
+        assert connection.execute("SELECT 'goes on'").fetchone() == ("goes on",)
+
+
 def test_a_server_side_cursor(way: WayIn) -> None:
     with (
         way.connect("drivers", autocommit=False) as connection,

@@ -75,6 +75,9 @@ async def test_types_survive_in_text_and_in_binary(house: House) -> None:
             row = await cursor.fetchone()
             assert row is not None
             assert (row[0], row[1], row[2], str(row[3])) == (1, "Ada", "[masked:ssn]", "1815-12-10")
+    await house.over()
+    (ended,) = await house.entries("session.ended")
+    assert ended.body["masked"] == {"ssn": 2}
 
 
 async def test_prepared_once_it_is_masked_each_time(house: House) -> None:

@@ -52,6 +52,8 @@ class Answering:
         self._gone = False
         self.in_the_middle = False
         """A message was shown in part."""
+        self._skips: ErrorFields | None = None
+        """The error after which the server skips everything up to the next Sync, also what was sent after it."""
         talk.flight.first = self._comes
         self._asides = asides = Asides(talk)
         self._acts: dict[int, Callable[[Message], None]] = {
@@ -265,11 +267,17 @@ class Answering:
         if talk.catalog is not None and changes_catalog(facts):
             talk.catalog.outdate()
             talk.changing = True
+        if results.masked:
+            talk.gate.passed(masked=results.masked)
         if (notice := results.notice()) and talk.tells_masks:
             talk.show(refusals.notice(notice))
 
     def _ready(self, item: Message) -> None:
         head = self._head()
+        if self._skips is not None and head.awaited is not Awaited.SYNCED:
+            self._skipped(self._talk.flight.drop_group(), self._skips)
+            head = self._head()
+        self._skips = None
         if head.awaited not in (Awaited.SYNCED, *_SIMPLE):
             raise Malformed("the server is ready too early")
         for results in head.results:
@@ -325,6 +333,7 @@ class Answering:
         talk.show(head.refusal or make_error(fields))
         if head.awaited < Awaited.SYNCED:
             self._skipped(talk.flight.drop_group(), fields)
+            self._skips = fields
         elif head.current is not None:
             head.current.done("", told(fields))
             head.at = len(head.results)
