@@ -224,12 +224,11 @@ class Gate:
 
     def would_admit(self, operation: Operation) -> bool:
         """What policy says, asking nobody and writing nothing: for what is too small to audit. Raises `Fault`."""
-        return self.foresee(operation) is not None
+        return not isinstance(self.foresee(operation), Deny)
 
-    def foresee(self, operation: Operation) -> frozenset[str] | None:
-        """The same, and what would be masked in its answers; None where it would be blocked."""
-        verdict = self._ask(lambda judge: judge.decide(operation, self.session))
-        return None if isinstance(verdict, Deny) else verdict.masks
+    def foresee(self, operation: Operation) -> Verdict:
+        """The same, and how it would go on. Raises `Fault`."""
+        return self._ask(lambda judge: judge.decide(operation, self.session))
 
     def watches_typing(self) -> bool:
         """Whether lines typed at a terminal are to be admitted one by one. Raises `Fault`."""

@@ -127,8 +127,8 @@ class Asyncpg(PythonSuite):
     """asyncpg, on a cluster that it is told of."""
 
     name = "asyncpg"
-    databases = ("postgres",)
-    visited = ("testdb", "asyncpg_intro_test")
+    databases: tuple[str, ...] = ("postgres",)
+    visited: tuple[str, ...] = ("testdb", "asyncpg_intro_test")
 
     def prepare(self, place: Place) -> None:
         self._source = place.sdist("asyncpg", ASYNCPG)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from gateway.wire.postgres.frames import BackendReader, Message, Run
 from gateway.wire.postgres.messages import (
-    SYNC,
     Bind,
     Close,
     Execute,
@@ -86,11 +85,11 @@ def rows_of(answer: Iterable[Message | Run]) -> bytes:
 
 
 @asynccontextmanager
-async def by_hand(port: int) -> AsyncIterator[ByHand]:
+async def by_hand(port: int, user: str = "alice", database: str = "appdb") -> AsyncIterator[ByHand]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     hand = ByHand(reader, writer)
     try:
-        for item in await hand.say(make_startup([("user", "alice"), ("database", "appdb")])):
+        for item in await hand.say(make_startup([("user", user), ("database", database)])):
             if isinstance(item, Message) and item.tag == ByServer.BACKEND_KEY_DATA:
                 key = parse_backend_key_data(item.body)
                 hand.pid, hand.secret = key.pid, key.secret

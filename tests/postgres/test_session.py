@@ -242,3 +242,29 @@ async def test_who_says_goodbye_too_early_still_gets_the_answer(house: House) ->
         writer.write(make_query("select pg_sleep(0.3), 'the answer'") + TERMINATE)
         assert b"the answer" in await reader.read()
     writer.close()
+
+
+async def test_more_statements_in_one_query_than_are_read(house: House) -> None:
+    async with await house.connect() as connection:
+        cursor = connection.cursor()
+        await cursor.execute(";".join(["select 1"] * 6000))
+        count = 1
+        while cursor.nextset():
+            count += 1
+        assert count == 6000
+        assert await (await connection.execute("select 2")).fetchone() == (2,)
+
+
+async def test_many_statements_in_one_query_share_their_entries_transactions(house: House) -> None:
+    async with await house.connect() as connection:
+        await connection.execute("create table t (a int)")
+        async with asyncio.timeout(30):
+            await connection.execute(";".join(f"insert into t values ({n})" for n in range(500)))
+        assert await (await connection.execute("select count(*) from t")).fetchone() == (500,)
+    await house.over()
+    texts = [
+        entry.body["text"]
+        for entry in await house.ledger.entries(limit=1000)
+        if entry.name == "operation.admitted"
+    ]
+    assert texts[1:501] == [f"insert into t values ({n})" for n in range(500)]

@@ -1,15 +1,15 @@
 """Names of prepared statements, portals and cursors that are given another meaning behind the gateway's back: what is
 judged and masked is what the server runs, or nothing runs."""
 
-from collections.abc import Callable
+import asyncio
 
 import pytest
 
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
-from gateway.core.verdict import Allow, Deny, Verdict
+from gateway.core.verdict import Allow, Deny, Hold, Verdict
 from gateway.wire.postgres.messages import SYNC, make_query
-from tests.postgres.by_hand import ByHand, bind, by_hand, close, execute, prepare, rows_of, told
+from tests.postgres.by_hand import bind, by_hand, close, execute, prepare, rows_of, told
 from tests.postgres.house import House
 from tests.postgres.leaks import SCHEMA, SECRET
 from tests.postgres.servers import DatabaseServer
@@ -58,7 +58,13 @@ PIPELINES: dict[str, tuple[bytes, int]] = {
     "defined where it is there already": (prepare("s", HARMLESS) + SYNC + RUN, 2),
     "the same in SQL": (BAD + make_query("deallocate s; prepare s as select 1") + SYNC + RUN, 2),
     "closed, and made again in SQL": (
-        close("s") + SYNC + make_query(f"prepare s as {HARMLESS}") + close("s") + prepare("s", CHANGE) + SYNC + RUN,
+        close("s")
+        + SYNC
+        + make_query(f"prepare s as {HARMLESS}")
+        + close("s")
+        + prepare("s", CHANGE)
+        + SYNC
+        + RUN,
         4,
     ),
     "executed in SQL": (make_query("execute s"), 1),
@@ -120,6 +126,24 @@ async def test_it_is_judged_when_it_is_prepared_and_when_it_is_run(house: House)
         assert len(judged) > 1
 
 
+async def test_what_names_another_is_judged_each_time(house: House) -> None:
+    """A prepared EXECUTE or FETCH that was admitted once is no way to what its name stands for later."""
+
+    def hold(operation: Operation, session: Session) -> Verdict:
+        return Hold("ask", "", frozenset({"sre"})) if "secret" in operation.text else Allow("everything")
+
+    house.decide = hold
+    async with by_hand(house.port) as hand:
+        await hand.say(prepare("s", "select 'x'"), prepare("by_name", "execute s"), SYNC)
+        await hand.say(bind("by_name"), execute(), SYNC)
+        await hand.say(close("s"), prepare("s", "select 'secret'"), SYNC)
+        hand.writer.write(bind("by_name") + execute() + SYNC)
+        async with asyncio.timeout(10):
+            while not (held := await house.ledger.approvals(state="held")):
+                await asyncio.sleep(0.02)
+        assert held[0].text.endswith("select 'secret'")
+
+
 IN_SQL = {
     "renamed in one go": "prepare s as select 1; deallocate s; prepare s as delete from t; execute s",
     "deallocated first": "deallocate s; prepare s as delete from t; execute s",
@@ -129,6 +153,9 @@ IN_SQL = {
     "as a table": "create table u as execute s",
     "with a value that changes": "prepare v(int) as select $1; execute v((select 1 from t))",
 }
+
+
+DO_NO_HARM = ("as a table", "with a value that changes")
 
 
 @pytest.mark.parametrize("pipelined", [False, True])
@@ -142,12 +169,11 @@ async def test_names_of_sql(
         house.decide = keep_everything
         parts = IN_SQL[what].split("; ") if pipelined and "do $$" not in IN_SQL[what] else [IN_SQL[what]]
         answer = await hand.say(*map(make_query, parts), ready=len(parts))
-        if "values" not in what and "value" not in what and "table" not in what:
+        if what not in DO_NO_HARM:
             assert any(error.startswith("hoop: blocked") for error in told(answer))
         assert left(postgres, database) == 5
 
 
-Games = Callable[[ByHand], object]
 COMPUTED = f"select ssn || '' from app.customers where ssn = '{SECRET}'"
 
 CURSORS: dict[str, list[tuple[bytes, int]]] = {

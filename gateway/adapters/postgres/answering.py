@@ -14,7 +14,7 @@ from gateway.adapters.postgres.asking import Asking, Slow
 from gateway.adapters.postgres.described import in_formats, read_columns, told
 from gateway.adapters.postgres.ending import ServerGone
 from gateway.adapters.postgres.flight import Awaited, Entry
-from gateway.adapters.postgres.prepared import Prepared
+from gateway.adapters.postgres.prepared import Portal, Prepared
 from gateway.adapters.postgres.talk import IDLE, Talk
 from gateway.core.errors import Malformed
 from gateway.core.sql import SqlFacts, changes_catalog
@@ -154,6 +154,10 @@ class Answering:
     def _current(self) -> Results:
         head = self._talk.flight.head
         results = None if head is None else head.current
+        if head is not None and results is None and head.results and not head.results[-1].facts.certain:
+            # What could not be read may hold any number of statements: they are all what was admitted.
+            results = head.results[-1].another(self._talk.number())
+            head.results.append(results)
         if head is None or results is None or head.refusal:
             raise Malformed("the server sent a result that nobody asked for")
         return results
@@ -263,7 +267,7 @@ class Answering:
         if facts.verb == "prepare" and facts.inner:
             talk.statements.know(facts.name, Prepared(_held(facts), masks=results.permit.masks))
         elif facts.verb == "declare" and facts.inner:
-            talk.cursors[facts.name] = _held(facts)
+            talk.portals.know(facts.name, Portal(Prepared(_held(facts))))
         if talk.catalog is not None and changes_catalog(facts):
             talk.catalog.outdate()
             talk.changing = True
@@ -280,6 +284,8 @@ class Answering:
         self._skips = None
         if head.awaited not in (Awaited.SYNCED, *_SIMPLE):
             raise Malformed("the server is ready too early")
+        if head.awaited is Awaited.ANSWERED and not head.at:
+            raise Malformed("the server is ready without an answer")
         for results in head.results:
             if not results.is_done:
                 results.done("", _NOT_RUN)
@@ -287,6 +293,8 @@ class Answering:
         self._seen_by_all()
         self._reader.whole = False
         self._landed(head, item.frame)
+        if not self._talk.flight:
+            self._talk.group_open = self._talk.rereads = False
 
     def _seen_by_all(self) -> None:
         """Behind a transaction everybody sees what it has changed, and so does who reads the catalog."""
@@ -311,9 +319,10 @@ class Answering:
         results.describe_copy(way, response.format, response.formats)
         self._reader.whole = results.wants_whole_rows
         if way == "in":
-            head = self._head()
-            if head.awaited is Awaited.EXECUTED:
-                self._asking.copy_begins(goes_on=self._talk.flight.ignore_syncs())
+            if len(self._talk.flight) != 1:
+                raise Malformed("the server copies while more was asked of it")
+            self._asking.copies(True)
+            self._talk.flight.rest()
         self._talk.show(item.frame)
 
     def _copied(self, item: Message) -> None:
@@ -330,13 +339,18 @@ class Answering:
             talk.show(make_error(fields))
             return
         self._reader.whole = False
+        self._asking.copies(False)
+        talk.flight.stir()
         talk.show(head.refusal or make_error(fields))
         if head.awaited < Awaited.SYNCED:
             self._skipped(talk.flight.drop_group(), fields)
             self._skips = fields
-        elif head.current is not None:
-            head.current.done("", told(fields))
-            head.at = len(head.results)
+            if not talk.flight:
+                self._asking.skips()
+        else:
+            if head.current is not None:
+                head.current.done("", told(fields))
+            head.at = len(head.results) or 1
 
     def _skipped(self, entries: list[Entry], fields: ErrorFields) -> None:
         """These were sent and will not be answered. The first is what the error is about, and with it what would have

@@ -19,7 +19,7 @@ from gateway.adapters.postgres.talk import FLUSH, Talk
 from gateway.adapters.postgres.texts import Texts
 from gateway.core.errors import Malformed
 from gateway.wire.postgres.frames import FrontendReader, Message, Run
-from gateway.wire.postgres.messages import COPY_DONE, SYNC, TERMINATE
+from gateway.wire.postgres.messages import SYNC, TERMINATE
 from gateway.wire.postgres.tables import ByClient
 
 Slow = Coroutine[Any, Any, None]
@@ -53,7 +53,7 @@ class Asking:
             ByClient.FLUSH: lambda item: talk.ask(FLUSH),
             ByClient.CLOSE: extended.close,
             ByClient.COPY_DONE: self._end_copy,
-            ByClient.COPY_FAIL: self._fail_copy,
+            ByClient.COPY_FAIL: self._end_copy,
             ByClient.FUNCTION_CALL: simple.call,
             ByClient.TERMINATE: self._terminate,
         }
@@ -64,7 +64,7 @@ class Asking:
         """The person has sent this; empty: they are gone."""
         if not data:
             self._gone = True
-            if not self._busy or self._talk.held is not None:
+            if not self._busy or self._talk.held is not None or self._talk.settling:
                 self._talk.fail(ConnectionResetError())
             elif self._leaving:
                 self._talk.fail(Left())
@@ -81,9 +81,13 @@ class Asking:
             if self._behind > UNREAD_MOST:
                 self._talk.person.pause()
 
-    def copy_begins(self, *, goes_on: bool) -> None:
-        """The server copies from the person. `goes_on`: the end of it was not sent yet."""
-        self._copying = goes_on
+    def copies(self, begins: bool) -> None:
+        """The server copies from the person from now on, or no more."""
+        self._copying = begins
+
+    def skips(self) -> None:
+        """The server skips everything up to a Sync that was not sent yet."""
+        self._extended.skipping = True
 
     def room(self) -> None:
         """The server takes more."""
@@ -153,17 +157,18 @@ class Asking:
 
     def _sync(self, item: Message) -> None:
         talk = self._talk
+        if self._copying:
+            return  # the server would ignore it, but for an error that comes before it: then nobody could tell
         self._extended.skipping = False
         talk.group += 1
-        if self._copying:
-            talk.ask(SYNC)
-        else:
-            talk.ask(SYNC, Entry(Awaited.SYNCED))
+        talk.ask(SYNC, Entry(Awaited.SYNCED))
 
     def _run(self, run: Run) -> Slow | None:
         if self._extended.skipping:
             return None
         if run.tag == ByClient.COPY_DATA:
+            if not self._copying:
+                return None  # the server would ignore it
             head = self._talk.flight.head
             if head is not None and head.current is not None:
                 head.current.copy_in(run.data, run.count)
@@ -174,14 +179,14 @@ class Asking:
             return self._extended.bind_in_pieces(run)
         return self._simple.call_in_pieces(run)
 
-    def _end_copy(self, item: Message) -> None:
+    def _end_copy(self, item: Message) -> Slow | None:
+        """Nothing goes on to the server until it says whether it copies once more."""
+        if not self._copying:
+            return None
         self._copying = False
-        self._talk.ask(COPY_DONE, Entry(Awaited.COPIED) if self._talk.flight else None)
-
-    def _fail_copy(self, item: Message) -> None:
-        self._copying = False
-        entry = Entry(Awaited.COPIED) if self._talk.flight else None
-        self._talk.ask(item.frame, entry)
+        self._talk.ask(item.frame)
+        self._talk.flight.stir()
+        return self._talk.settle()
 
     def _terminate(self, item: Message) -> Slow:
         return self._leave()

@@ -14,7 +14,7 @@ from gateway.adapters.postgres.names import Names
 from gateway.adapters.postgres.prepared import Portal, Prepared, never_made, never_seen
 from gateway.adapters.postgres.simple import TOO_LARGE
 from gateway.adapters.postgres.talk import Talk
-from gateway.adapters.postgres.texts import Texts, only_statement
+from gateway.adapters.postgres.texts import Texts, may_copy_in, only_statement
 from gateway.core.sql import Reading, SqlFacts
 from gateway.session.database.results import Results
 from gateway.wire.postgres.frames import Message, Run
@@ -45,6 +45,11 @@ class Extended:
 
     def parse(self, item: Message) -> Slow | None:
         """A statement is to be prepared."""
+        if self._texts.in_doubt(parse_parse(item.body).text):
+            return self._after_settling(self._parse, item)
+        return self._parse(item)
+
+    def _parse(self, item: Message) -> Slow | None:
         parsed = parse_parse(item.body)
         text = self._texts.decode(parsed.text)
         reading = self._texts.known(text)
@@ -110,7 +115,7 @@ class Extended:
         talk = self._talk
         if not talk.portals.settled(name, talk.group):
             return self._after_settling(self.execute, item)
-        portal = talk.portals.get(name) or self._cursor(name)
+        portal = talk.portals.get(name) or never_made(name)
         results = self._goes_on(portal) or self._judging.repeated(portal.prepared, portal.values)
         if results is None:
             return self._judge_execute(name, portal, item)
@@ -130,11 +135,12 @@ class Extended:
             (results,) = admitted
             portal.prepared.permit, portal.prepared.first = results.permit, results.n
             self._run_portal(name, portal, results, item)
-        return
+            if may_copy_in(portal.prepared.facts):
+                await self._talk.settle()
 
     def _run_portal(self, name: str, portal: Portal, results: Results, item: Message) -> None:
         talk = self._talk
-        if not portal.described and portal.prepared.columns is None:
+        if not portal.described and (portal.prepared.columns is None or results.permit.masks):
             portal.described = True
             talk.ask(
                 make_describe(Describe("P", name)), Entry(Awaited.PORTAL_DESCRIBED, ours=True, portal=portal)
@@ -170,11 +176,6 @@ class Extended:
         slow = self.bind_in_pieces(run)
         if slow is not None:
             await slow
-
-    def _cursor(self, name: str) -> Portal:
-        """A portal that no Bind has made: DECLARE has, or something unseen."""
-        facts = self._talk.cursors.get(name)
-        return never_made(name) if facts is None else Portal(Prepared(facts))
 
     async def _deny(self, facts: SqlFacts, reading: Reading) -> None:
         """What would be blocked is blocked now, and written down."""

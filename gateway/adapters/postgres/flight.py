@@ -30,9 +30,7 @@ class Awaited(IntEnum):
     """Everything about one simple Query, to its ReadyForQuery."""
     CALLED = 9
     """The same for a FunctionCall."""
-    COPIED = 10
-    """Nothing: it only marks where the person has ended a copy."""
-    RAN = 11
+    RAN = 10
     """Several at once: Bind, perhaps Describe, Execute and Sync of one statement, sent as one."""
 
 
@@ -112,8 +110,6 @@ class Flight:
         """It is answered."""
         entries = self._entries
         entry = entries.popleft()
-        while entries and entries[0].awaited is Awaited.COPIED:
-            entries.popleft()
         if not entries:
             self._landed.set()
         elif entries[0].awaited is not Awaited.RAN:
@@ -131,24 +127,15 @@ class Flight:
             self._landed.set()
         return dropped
 
-    def ignore_syncs(self) -> bool:
-        """The server copies from the person, and ignores every Sync until that ends. True: the end was not sent."""
-        unfolded = [one for entry in self._entries for one in _each(entry)]
-        head, *rest = unfolded
-        kept: list[Entry] = [head]
-        for place, entry in enumerate(rest):
-            if entry.awaited is Awaited.COPIED:
-                self._entries = deque((*kept, *rest[place:]))
-                return False
-            if entry.awaited is not Awaited.SYNCED:
-                kept.append(entry)
-        self._entries = deque(kept)
-        return True
+    def rest(self) -> None:
+        """The server copies from the person: nothing is answered before they say more."""
+        self._landed.set()
+
+    def stir(self) -> None:
+        """They have ended it: answers come again."""
+        if self._entries:
+            self._landed.clear()
 
     async def landed(self) -> None:
-        """Return once everything is answered."""
+        """Return once everything is answered, or the server waits for what it copies."""
         await self._landed.wait()
-
-
-def _each(entry: Entry) -> list[Entry]:
-    return entry.unfolded() if entry.awaited is Awaited.RAN else [entry]

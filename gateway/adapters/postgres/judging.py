@@ -14,6 +14,7 @@ from gateway.adapters.postgres.talk import Talk
 from gateway.core.errors import Denied
 from gateway.core.operation import Effect, Operation
 from gateway.core.sql import SqlFacts
+from gateway.core.verdict import Allow, Deny
 from gateway.recording.statements import mark_again, mark_command
 from gateway.session.database.results import Results
 from gateway.session.gate import Permit
@@ -47,7 +48,7 @@ class Judging:
     def repeated(self, prepared: Prepared, bound: tuple[str | None, ...]) -> Results | None:
         """A prepared statement once more, if that may be at once."""
         talk, permit = self._talk, prepared.permit
-        if permit is None or not self._may_repeat(permit):
+        if permit is None or prepared.facts.verb in _NAMED or not self._may_repeat(permit):
             return None
         n = talk.number()
         talk.desk.mark(mark_again(n, prepared.first, bound))
@@ -76,24 +77,37 @@ class Judging:
 
     def foresee(self, facts: SqlFacts) -> frozenset[str] | None:
         """What would be masked in its answers; None where it would be blocked. It is not written down."""
-        return self._talk.gate.foresee(_operation(self._meant(facts), (), 0))
+        verdict = self._talk.gate.foresee(_operation(self._meant(facts), (), 0))
+        return None if isinstance(verdict, Deny) else verdict.masks
 
     async def admit(
         self, given: Sequence[SqlFacts], bound: tuple[str | None, ...] = (), *, maskable: bool = True
     ) -> list[Results]:
         """All of these, or none. Raises `Denied`, `Withdrawn` or `Fault`."""
         talk = self._talk
+        if any(facts.verb in _NAMED for facts in given):
+            await talk.settle()  # what is on its way may give the name another meaning
         meant: list[SqlFacts] = []
         for facts in given:
             hazy = any(earlier.verb in _RENAMES for earlier in given[: len(meant)])
             meant.append(self._meant(facts, hazy=hazy))
+        at_once = len(meant) > 1
         for facts in meant:
             operation = _operation(facts, bound, 0)
-            masks = talk.gate.foresee(operation)
-            if masks is None:
+            verdict = talk.gate.foresee(operation)
+            at_once &= isinstance(verdict, Allow)
+            if isinstance(verdict, Deny):
                 await self._one(facts, bound, maskable)
-            elif masks and (why := await self._why_not(masks, facts)):
+            elif verdict.masks and (why := await self._why_not(verdict.masks, facts)):
                 raise await talk.gate.refuse(operation, "", why)
+        if (
+            at_once
+        ):  # they share transactions of the ledger; marks come in order, each is made when its turn is
+            permits = await asyncio.gather(*[self._one(facts, bound, maskable) for facts in meant])
+            return [
+                Results(talk.desk, n, permit, facts)
+                for facts, (n, permit) in zip(meant, permits, strict=True)
+            ]
         admitted = []
         for facts in meant:
             n, permit = await self._one(facts, bound, maskable)
@@ -165,9 +179,9 @@ class Judging:
             case "deallocate" | "discard":
                 talk.statements.clear()
             case "declare" | "close" if facts.name:
-                talk.cursors.pop(facts.name, None)
+                talk.portals.forget(facts.name)
             case "close":
-                talk.cursors.clear()
+                talk.portals.clear()
             case "do" | "call" | "unknown":
                 talk.obscured = True
 
@@ -180,10 +194,8 @@ class Judging:
             found = talk.statements.get(facts.name) if talk.statements.settled(facts.name, -1) else None
             inner = found.facts if found is not None else None
         else:
-            inner = talk.cursors.get(facts.name)
-            portal = talk.portals.get(facts.name)
-            if inner is None and portal is not None:
-                inner = portal.prepared.facts
+            portal = talk.portals.get(facts.name) if talk.portals.settled(facts.name, -1) else None
+            inner = portal.prepared.facts if portal is not None else None
         if inner is None or hazy or talk.obscured:
             return replace(
                 facts,

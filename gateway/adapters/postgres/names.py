@@ -21,11 +21,11 @@ class Change(Generic[T]):
 
 
 class Names(Generic[T]):
-    """Of one kind: statements, or portals."""
+    """Of one kind: statements, or portals, among which are cursors."""
 
     def __init__(self) -> None:
         self._known: dict[str, T] = {}
-        self._pending: dict[str, Change[T]] = {}
+        self._pending: dict[str, list[Change[T]]] = {}
 
     def get(self, name: str) -> T | None:
         """What the name means once everything sent so far has been agreed to."""
@@ -33,43 +33,64 @@ class Names(Generic[T]):
 
     def settled(self, name: str, group: int) -> bool:
         """Whether it certainly means that for a message of this group."""
-        change = self._pending.get(name)
-        return change is None or change.group == group
+        changes = self._pending.get(name)
+        return not changes or changes[-1].group == group
 
     def define(self, name: str, thing: T, group: int) -> Change[T]:
         """A message that gives the name this meaning is on its way."""
         change = Change(name, self._known.get(name), group)
         self._known[name] = thing
-        self._pending[name] = change
+        self._pending.setdefault(name, []).append(change)
         return change
 
     def drop(self, name: str, group: int) -> Change[T]:
         """A message that takes the name away is on its way."""
         change = Change(name, self._known.pop(name, None), group)
-        self._pending[name] = change
+        self._pending.setdefault(name, []).append(change)
         return change
 
     def agreed(self, change: Change[T]) -> None:
         """The server has done it."""
-        if self._pending.get(change.name) is change:
-            del self._pending[change.name]
+        self._answered(change)
 
     def undone(self, change: Change[T]) -> None:
-        """The server has not done it. Of several, undo the last first."""
-        if change.before is None:
+        """The server has not done it. What was sent later did not change what this one seemed to have made, but
+        what there was before it."""
+        later = self._answered(change)
+        if later is not None:
+            later.before = change.before
+        elif change.before is None:
             self._known.pop(change.name, None)
         else:
             self._known[change.name] = change.before
-        self.agreed(change)
 
     def know(self, name: str, thing: T) -> None:
-        """A statement that is over has given the name this meaning."""
-        self._known[name] = thing
+        """A statement that is over has given the name this meaning. What is pending was sent behind it."""
+        changes = self._pending.get(name)
+        if changes:
+            changes[0].before = thing
+        else:
+            self._known[name] = thing
 
     def forget(self, name: str) -> None:
-        """It is gone, by a statement that did it."""
+        """A statement is about to give it another meaning, or none. Whatever it meant, it will not mean again."""
         self._known.pop(name, None)
+        for change in self._pending.get(name, ()):
+            change.before = None
 
     def clear(self) -> None:
-        """They are all gone."""
+        """The same, of all of them."""
         self._known.clear()
+        for name in self._pending:
+            self.forget(name)
+
+    def _answered(self, change: Change[T]) -> Change[T] | None:
+        """It is pending no more. The one that was sent next."""
+        changes = self._pending.get(change.name)
+        if not changes or change not in changes:
+            return None
+        place = changes.index(change)
+        del changes[place]
+        if not changes:
+            del self._pending[change.name]
+        return changes[place] if place < len(changes) else None

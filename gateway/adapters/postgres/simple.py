@@ -8,8 +8,8 @@ from gateway.adapters.postgres import refusals
 from gateway.adapters.postgres.flight import Awaited, Entry
 from gateway.adapters.postgres.functions import facts_of, facts_of_number
 from gateway.adapters.postgres.judging import Judging
-from gateway.adapters.postgres.talk import IDLE, Talk
-from gateway.adapters.postgres.texts import Texts
+from gateway.adapters.postgres.talk import Talk
+from gateway.adapters.postgres.texts import Texts, may_copy_in
 from gateway.core.sql import SqlFacts, unknown
 from gateway.wire.postgres.frames import Message, Run
 from gateway.wire.postgres.messages import parse_function_call, parse_function_number, parse_query
@@ -31,6 +31,17 @@ class Simple:
 
     def query(self, item: Message) -> Slow | None:
         """Statements to be run at once."""
+        if self._texts.in_doubt(parse_query(item.body)):
+            return self._query_when_settled(item)
+        return self._query(item)
+
+    async def _query_when_settled(self, item: Message) -> None:
+        await self._talk.settle()
+        slow = self._query(item)
+        if slow is not None:
+            await slow
+
+    def _query(self, item: Message) -> Slow | None:
         text = self._texts.decode(parse_query(item.body))
         reading = self._texts.known(text)
         if reading is not None and len(reading.statements) == 1 and not reading.error:
@@ -49,8 +60,12 @@ class Simple:
             told = refusals.grammar(reading.error, reading.position)
             refuse = partial(self._refuse_with, told)
         results = await self._judging.admitted(facts, (), refuse)
-        if results is not None:
-            self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=results))
+        if results is None:
+            await self._talk.person.drain()  # whoever only asks for what is refused does not fill the memory
+            return
+        self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=results))
+        if any(may_copy_in(each) for each in facts):
+            await self._talk.settle()
 
     def call(self, item: Message) -> Slow:
         """A function to be called."""
@@ -77,7 +92,7 @@ class Simple:
 
     def _refuse(self, error: bytes, why: str) -> None:
         talk = self._talk
-        if not talk.flight and talk.status == IDLE:
+        if talk.is_quiet:
             talk.person.write(error + refusals.READY_IDLE)
         else:
             talk.ask(refusals.failing_query(why), Entry(Awaited.ANSWERED, refusal=error))

@@ -13,6 +13,7 @@ from gateway.adapters.postgres.flight import Awaited, Entry, Flight
 from gateway.adapters.postgres.names import Names
 from gateway.adapters.postgres.prepared import Portal, Prepared
 from gateway.core.catalog import Catalog
+from gateway.core.operation import Effect
 from gateway.core.sql import SqlFacts
 from gateway.session.database.parser import Parsers
 from gateway.session.database.results import ResultDesk
@@ -22,6 +23,9 @@ from gateway.wire.postgres.tables import ByClient
 
 FLUSH = frame(ByClient.FLUSH)
 IDLE = ord("I")
+_BEGINS = frozenset({"begin", "start", "savepoint", "release"})
+_ENDS = frozenset({"commit", "rollback"})
+_RESETS = frozenset({Effect.CONTROL, Effect.RUN, Effect.UNKNOWN})
 
 
 class Talk:
@@ -36,10 +40,9 @@ class Talk:
         self.flight = Flight()
         self.statements: Names[Prepared] = Names()
         self.portals: Names[Portal] = Names()
+        """What Bind has made, and DECLARE: for the server they are of one kind."""
         self.shapes: dict[str, Prepared] = {}
         """What was admitted by simple queries, by the shape of the statement."""
-        self.cursors: dict[str, SqlFacts] = {}
-        """What DECLARE has made."""
         self.obscured = False
         """Something ran that could have given names other meanings, unseen."""
         self.masks: frozenset[str] = frozenset()
@@ -59,6 +62,14 @@ class Talk:
         """Each has its own entry in the ledger, also where it repeats another."""
         self.group = 0
         self.n = 0
+        self.group_open = False
+        """Something was asked that the server may do or undo with what comes next: no ReadyForQuery has ended it."""
+        self.rereads = False
+        """Something was asked that may change how the server reads texts, and it has not said whether it did."""
+        self.has_reread = False
+        """The same, at any time: then the end of a transaction may change it back."""
+        self.settling = 0
+        """So many wait for answers before they go on."""
         self.held: asyncio.Future[Permit] | None = None
         """What waits for people."""
         self.over = asyncio.Event()
@@ -82,6 +93,9 @@ class Talk:
         """Send this to the server with the next `pass_on`; an answer to it is expected where there is an entry."""
         self._up.append(data)
         if entry is not None:
+            self.group_open |= entry.awaited < Awaited.SYNCED
+            for results in entry.results:
+                self._may_reread(results.facts)
             self.flight.add(entry)
 
     def show(self, data: bytes) -> None:
@@ -98,8 +112,11 @@ class Talk:
 
     async def passed_on(self) -> None:
         """The same, however long recording takes."""
+        data = b"".join(self._up)  # what is gathered from here on is not recorded yet
+        self._up.clear()
         await self._record()
-        self._send_up()
+        if data:
+            self.server.write(data)
 
     def pass_back(self) -> bool:
         """Record, and show what was gathered. False: recording takes longer, await `passed_back`."""
@@ -122,7 +139,11 @@ class Talk:
             last = entry
         if last is not None and last.awaited not in (Awaited.SYNCED, Awaited.ANSWERED, Awaited.CALLED):
             self.server.write(FLUSH)
-        await self.flight.landed()
+        self.settling += 1
+        try:
+            await self.flight.landed()
+        finally:
+            self.settling -= 1
 
     def fail(self, problem: BaseException) -> None:
         """It can not go on."""
@@ -144,6 +165,17 @@ class Talk:
         await self.settle()
         await self.gate.tell(words)
         self.person.write(refusals.notice(words))
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing is under way in either direction, and nothing open that an error would undo."""
+        return self.status == IDLE and not (self.flight or self.group_open or self._down)
+
+    def _may_reread(self, facts: SqlFacts) -> None:
+        if facts.verb in _ENDS:
+            self.rereads |= self.has_reread
+        elif facts.verb not in _BEGINS and (not facts.certain or facts.effects & _RESETS):
+            self.rereads = self.has_reread = True
 
     def _send_up(self) -> None:
         data = self._up[0] if len(self._up) == 1 else b"".join(self._up)

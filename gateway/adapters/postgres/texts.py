@@ -23,7 +23,12 @@ class Texts:
 
     def known(self, text: str) -> Reading | None:
         """What is in it, where that was found out before."""
-        return self._talk.parsers.known(text) if self._talk.plain_strings else None
+        sure = self._talk.plain_strings and not self.in_doubt(text)
+        return self._talk.parsers.known(text) if sure else None
+
+    def in_doubt(self, text: str) -> bool:
+        """Something is on its way that may change what it says."""
+        return self._talk.rereads and ("\\" in text or not text.isascii())
 
     async def read(self, text: str) -> Reading:
         """What is in it."""
@@ -31,9 +36,16 @@ class Texts:
             why = "standard_conforming_strings is off, so it may mean something else than it seems"
         elif not text.isascii() and any("\udc80" <= c <= "\udcff" for c in text):
             why = "it is not written in the encoding that the client has chosen"
+        elif self.in_doubt(text):
+            why = "something before it may change how it is read, and no Sync has shown whether it does"
         else:
             return await self._talk.parsers.read(text)
         return Reading((unknown(text, why),))
+
+
+def may_copy_in(facts: SqlFacts) -> bool:
+    """Whether the server may want something copied to it then: it ignores or refuses much until that ends."""
+    return not facts.certain or (facts.copying is not None and not facts.copying.sends)
 
 
 def only_statement(reading: Reading, text: str) -> SqlFacts:

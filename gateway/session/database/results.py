@@ -88,6 +88,11 @@ class Results:
         self._kept = 0
         self._kept_bytes = 0
 
+    def another(self, n: int) -> "Results":
+        """One more of the same text, where nobody could tell how many it has."""
+        self._desk.mark(marks.mark_again(n, self.n))
+        return Results(self._desk, n, self.permit, self.facts)
+
     @property
     def wants_whole_rows(self) -> bool:
         """Rows have to come whole, because cells in them are masked."""
