@@ -220,6 +220,14 @@ CURSORS: dict[str, list[tuple[bytes, int]]] = {
             4,
         ),
     ],
+    "a statement whose making is answered too late": [
+        (
+            make_query("select pg_sleep(0.3); prepare c as select 'x'")
+            + make_query(f"select pg_sleep(0.6); deallocate c; prepare c as {COMPUTED}"),
+            1,
+        ),
+        (bind("c") + execute() + SYNC, 2),
+    ],
     "a statement of another name": [
         (make_query("prepare c as select 'x'"), 1),
         (make_query("deallocate c") + make_query(f"prepare c as {COMPUTED}") + make_query("execute c"), 3),

@@ -50,8 +50,6 @@ class Answering:
         self._express = express
         self._busy = False
         self._gone = False
-        self.in_the_middle = False
-        """A message was shown in part."""
         self._skips: ErrorFields | None = None
         """The error after which the server skips everything up to the next Sync, also what was sent after it."""
         talk.flight.first = self._comes
@@ -149,7 +147,7 @@ class Answering:
             if run.ends:
                 results.done("FUNCTION")
             self._talk.show(run.data)
-        self.in_the_middle = not run.ends
+        self._talk.in_the_middle = not run.ends
 
     def _current(self) -> Results:
         head = self._talk.flight.head
@@ -265,9 +263,10 @@ class Answering:
         facts = results.facts
         talk = self._talk
         if facts.verb == "prepare" and facts.inner:
-            talk.statements.know(facts.name, Prepared(_held(facts), masks=results.permit.masks))
+            prepared = Prepared(_held(facts), masks=results.permit.masks)
+            talk.statements.know(facts.name, prepared, results.n)
         elif facts.verb == "declare" and facts.inner:
-            talk.portals.know(facts.name, Portal(Prepared(_held(facts))))
+            talk.portals.know(facts.name, Portal(Prepared(_held(facts))), results.n)
         if talk.catalog is not None and changes_catalog(facts):
             talk.catalog.outdate()
             talk.changing = True

@@ -24,6 +24,10 @@ from gateway.wire.postgres.tables import ByClient
 
 Slow = Coroutine[Any, Any, None]
 
+_WITHIN_COPY = frozenset(
+    {ByClient.COPY_DONE, ByClient.COPY_FAIL, ByClient.FLUSH, ByClient.SYNC, ByClient.TERMINATE}
+)
+
 
 class Asking:
     """Of one conversation. `receive` is called with what the person sends."""
@@ -39,6 +43,8 @@ class Asking:
         self._busy = False
         self._copying = False
         """The person copies to the server, which ignores every Sync meanwhile."""
+        self._passing = False
+        """The pieces of a large message go on to the server: all of them, whatever happens meanwhile."""
         self._gone = False
         self._leaving = False
         self._behind = 0
@@ -131,6 +137,8 @@ class Asking:
         act = self._acts.get(tag)
         if act is None:
             raise Malformed(f"a message of type {tag} does not belong here")
+        if self._copying and tag not in _WITHIN_COPY:
+            raise Malformed(f"a message of type {tag} does not belong into what is copied")
         if self._extended.skipping and tag not in (ByClient.SYNC, ByClient.TERMINATE):
             return None
         return act(item)
@@ -164,11 +172,12 @@ class Asking:
         talk.ask(SYNC, Entry(Awaited.SYNCED))
 
     def _run(self, run: Run) -> Slow | None:
-        if self._extended.skipping:
+        if run.starts:
+            self._passing = not self._extended.skipping and (self._copying or run.tag != ByClient.COPY_DATA)
+        if not self._passing:
             return None
+        self._talk.sends_pieces = not run.ends
         if run.tag == ByClient.COPY_DATA:
-            if not self._copying:
-                return None  # the server would ignore it
             head = self._talk.flight.head
             if head is not None and head.current is not None:
                 head.current.copy_in(run.data, run.count)

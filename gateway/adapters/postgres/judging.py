@@ -147,7 +147,7 @@ class Judging:
             if permit.masks and talk.catalog is not None and not talk.catalog.is_fresh:
                 await talk.catalog.refresh()
             talk.masks |= permit.masks
-            self._renamed(facts)
+            self._renamed(facts, n)
             return n, permit
         except asyncio.CancelledError:
             if work.cancelled():
@@ -170,18 +170,18 @@ class Judging:
             shapes.clear()
         shapes[facts.shape] = Prepared(facts, permit=permit, first=n)
 
-    def _renamed(self, facts: SqlFacts) -> None:
+    def _renamed(self, facts: SqlFacts, n: int) -> None:
         """It is about to run: names that it may give another meaning mean nothing certain until it has."""
         talk = self._talk
         match facts.verb:
             case "prepare" | "deallocate" if facts.name:
-                talk.statements.forget(facts.name)
+                talk.statements.forget(facts.name, n)
             case "deallocate" | "discard":
-                talk.statements.clear()
+                talk.statements.clear(n)
             case "declare" | "close" if facts.name:
-                talk.portals.forget(facts.name)
+                talk.portals.forget(facts.name, n)
             case "close":
-                talk.portals.clear()
+                talk.portals.clear(n)
             case "do" | "call" | "unknown":
                 talk.obscured = True
 

@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+FORGOTTEN_MOST = 1000
+"""So many names are told apart that statements have made or taken away."""
+
 
 @dataclass(slots=True, eq=False)
 class Change(Generic[T]):
@@ -26,6 +29,9 @@ class Names(Generic[T]):
     def __init__(self) -> None:
         self._known: dict[str, T] = {}
         self._pending: dict[str, list[Change[T]]] = {}
+        self._forgotten: dict[str, int] = {}
+        """By which statement last, by its number."""
+        self._all_forgotten = 0
 
     def get(self, name: str) -> T | None:
         """What the name means once everything sent so far has been agreed to."""
@@ -64,25 +70,34 @@ class Names(Generic[T]):
         else:
             self._known[change.name] = change.before
 
-    def know(self, name: str, thing: T) -> None:
-        """A statement that is over has given the name this meaning. What is pending was sent behind it."""
+    def know(self, name: str, thing: T, n: int) -> None:
+        """Statement `n`, which is over, has given the name this meaning. What is pending was sent behind it."""
+        if n < max(self._forgotten.get(name, 0), self._all_forgotten):
+            return  # another statement is on its way, and nobody knows whether it has run yet
         changes = self._pending.get(name)
         if changes:
             changes[0].before = thing
         else:
             self._known[name] = thing
 
-    def forget(self, name: str) -> None:
-        """A statement is about to give it another meaning, or none. Whatever it meant, it will not mean again."""
+    def forget(self, name: str, n: int) -> None:
+        """Statement `n` is about to give it another meaning, or none. Whatever it meant, it will not mean again."""
+        if len(self._forgotten) >= FORGOTTEN_MOST:
+            self._forgotten.clear()
+            self._all_forgotten = n
+        self._forgotten[name] = n
         self._known.pop(name, None)
         for change in self._pending.get(name, ()):
             change.before = None
 
-    def clear(self) -> None:
+    def clear(self, n: int) -> None:
         """The same, of all of them."""
+        self._forgotten.clear()
+        self._all_forgotten = n
         self._known.clear()
-        for name in self._pending:
-            self.forget(name)
+        for changes in self._pending.values():
+            for change in changes:
+                change.before = None
 
     def _answered(self, change: Change[T]) -> Change[T] | None:
         """It is pending no more. The one that was sent next."""

@@ -205,7 +205,7 @@ class PostgresSession:
         self._spawn(self._pass_on_words(talk))
         self._spawn(self._note_repeats(talk))
         await talk.over.wait()
-        return await self._explain(talk, answering)
+        return await self._explain(talk)
 
     def _hello(self, gate: Gate, server: Server, secret: bytes) -> bytes:
         said = [
@@ -251,14 +251,14 @@ class PostgresSession:
             await asyncio.sleep(NOTE_EVERY)
             await talk.gate.note_repeats()
 
-    async def _explain(self, talk: Talk, answering: Answering) -> Ending:
+    async def _explain(self, talk: Talk) -> Ending:
         """Tell the person why, where they are still there, and how it is to be written down."""
         if talk.held is not None:
             talk.held.cancel()
         await self._stop_tasks()
         said, how = self._why(talk)
         if said:
-            if answering.in_the_middle:
+            if talk.is_cut:
                 self._person.abort()  # nothing can be said within a row
             else:
                 self._last_word(said)

@@ -68,12 +68,20 @@ class Talk:
         """Something was asked that may change how the server reads texts, and it has not said whether it did."""
         self.has_reread = False
         """The same, at any time: then the end of a transaction may change it back."""
+        self.sends_pieces = False
+        """What was gathered for the server ends within a message."""
         self.settling = 0
         """So many wait for answers before they go on."""
         self.held: asyncio.Future[Permit] | None = None
         """What waits for people."""
         self.over = asyncio.Event()
         self.problem: BaseException | None = None
+        self.in_the_middle = False
+        """What was gathered for the person ends within a message."""
+        self.is_cut = False
+        """What they were shown does."""
+        self._told: list[bytes] = []
+        """What they are told as soon as it does not."""
         self._up: list[bytes] = []
         self._down: list[bytes] = []
         self._recording = asyncio.Lock()
@@ -132,12 +140,12 @@ class Talk:
 
     async def settle(self) -> None:
         """Return once the server has answered everything that was sent so far."""
-        if self._up or self.desk.frames:
-            await self.passed_on()
+        await self.passed_on()  # also behind what somebody else is passing on just now
         last = None
         for entry in self.flight:
             last = entry
-        if last is not None and last.awaited not in (Awaited.SYNCED, Awaited.ANSWERED, Awaited.CALLED):
+        asks_itself = (Awaited.SYNCED, Awaited.ANSWERED, Awaited.CALLED)
+        if last is not None and last.awaited not in asks_itself and not self.sends_pieces:
             self.server.write(FLUSH)
         self.settling += 1
         try:
@@ -164,7 +172,10 @@ class Talk:
         """A sentence of ours to the person, between two messages of the server's."""
         await self.settle()
         await self.gate.tell(words)
-        self.person.write(refusals.notice(words))
+        if self.is_cut or self._down:  # the next statement is answered already
+            self._told.append(refusals.notice(words))
+        else:
+            self.person.write(refusals.notice(words))
 
     @property
     def is_quiet(self) -> bool:
@@ -186,6 +197,10 @@ class Talk:
     def _send_down(self) -> None:
         if not self._down:
             return
+        if not self.in_the_middle:
+            self._down += self._told
+            self._told.clear()
+        self.is_cut = self.in_the_middle
         data = self._down[0] if len(self._down) == 1 else b"".join(self._down)
         self._down.clear()
         if data:
