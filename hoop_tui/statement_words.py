@@ -192,9 +192,10 @@ def _table(index: StatementIndex, place: int, width: int) -> Iterator[TextLine]:
 
 
 def _digests(result: Result | None, width: int) -> Iterator[TextLine]:
-    if result is not None and result.sha256:
-        yield from _labelled("sha256", f"{result.sha256}  as the server sent it", width, "$text-muted")
-        if (result.shown_bytes, result.shown_sha256) != (result.bytes, result.sha256):
+    if result is not None:
+        if result.sha256:
+            yield from _labelled("sha256", f"{result.sha256}  as the server sent it", width, "$text-muted")
+        if result.shown_sha256 and result.shown_sha256 != result.sha256:
             shown = f"{result.shown_sha256}  as shown, {result.shown_bytes:,} bytes"
             yield from _labelled("sha256", shown, width, "$text-muted")
 

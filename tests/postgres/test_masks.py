@@ -46,6 +46,7 @@ async def test_nothing_of_a_masked_column_gets_through(house: House) -> None:
         kept = recording.bytes_of(FrameKind.ROWS) + recording.bytes_of(FrameKind.ERROR)
         results = [each for each in recording.facts_of(FrameKind.MARK) if each["kind"] != "command"]
         assert SECRET.encode() not in kept
+        assert not any(each["sha256"] for each in results if each["kind"] == "result" and each.get("masked"))
         assert SECRET not in str(results)
 
 

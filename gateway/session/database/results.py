@@ -179,19 +179,21 @@ class Results:
     def done(self, tag: str, error: Mapping[str, str] | None = None) -> None:
         """It is over, one way or the other."""
         self.is_done = True
-        digest = self._sent_digest.hexdigest() if self._sent else ""
+        # Of masked values no digest is kept: of a short one it would tell the value to whoever tries them all.
+        changed = self._differs
+        digest = self._sent_digest.hexdigest() if self._sent and not changed else ""
         rows = self._count if tag == "" or self._count else _affected(tag)
         self._desk.mark(
             marks.mark_result(
                 self.n,
                 tag,
                 rows,
-                self._sent,
+                self._shown if changed else self._sent,
                 digest,
                 (time.perf_counter_ns() - self._began) // 1000,
                 kept=self._kept,
-                shown_size=self._shown if self._differs else None,
-                shown_sha256=self._shown_digest.hexdigest() if self._differs else "",
+                shown_size=self._shown if changed else None,
+                shown_sha256=self._shown_digest.hexdigest() if changed else "",
                 masked=self.masked or None,
                 error=error,
             )
