@@ -81,10 +81,9 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         line = process.stdout.readline()
         assert line, process.stderr.read() if process.stderr else ""
         told += line
-    lines = {
-        found[1]: shlex.split(found[2])
-        for found in re.finditer(r"^  (?:a )?(\w+(?: in)?) +(sh .*|ssh -F .*)$", told, re.M)
-    }
+    lines: dict[str, list[str]] = {}
+    for found in re.finditer(r"^  (?:a )?(\w+(?: in)?) +(sh .*|ssh -F .*)$", told, re.M):
+        lines.setdefault(found[1], shlex.split(found[2]))  # those about the database come second
     api = re.search(r"http://\S+", told)
     token = re.search(r"token: (\S+)", told)
     assert api

@@ -82,15 +82,19 @@ def test_a_pipeline_goes_on_after_a_sync(way: WayIn) -> None:
     with way.connect("drivers") as connection, connection.pipeline() as pipeline:
         first = connection.execute("SELECT 1")
         broken = connection.execute("SELECT 1/0")
-        passed_over = connection.execute("SELECT 3")
         with pytest.raises(psycopg.errors.DivisionByZero):
-            pipeline.sync()
+            _sends_more(connection, pipeline)  # the error may be there already
+        pipeline.sync()
         after = connection.execute("SELECT 4")
         pipeline.sync()
         assert first.fetchone() == (1,)
         assert after.fetchone() == (4,)
         assert broken.pgresult is None
-        assert passed_over.pgresult is None
+
+
+def _sends_more(connection: psycopg.Connection[Any], pipeline: psycopg.Pipeline) -> None:
+    connection.execute("SELECT 3")
+    pipeline.sync()
 
 
 def test_what_is_sent_after_an_error_is_passed_over(way: WayIn) -> None:

@@ -31,6 +31,38 @@ _RESETS = frozenset({Effect.CONTROL, Effect.RUN, Effect.UNKNOWN})
 class Talk:
     """One conversation. Made when both sides are ready for statements."""
 
+    obscured = False
+    """Something ran that could have given names other meanings, unseen."""
+    masks: frozenset[str] = frozenset()
+    """All that anything in this session was to be masked by."""
+    status = IDLE
+    """Of the transaction, as the server said last."""
+    encoding = "utf-8"
+    plain_strings = True
+    """`standard_conforming_strings` is on."""
+    changing = False
+    """It has changed the database in a transaction, and nobody else can see that yet."""
+    tells_masks = True
+    """People are told when something was masked."""
+    each_statement = False
+    """Each has its own entry in the ledger, also where it repeats another."""
+    group = 0
+    n = 0
+    group_open = False
+    """Something was asked that the server may do or undo with what comes next: no ReadyForQuery has ended it."""
+    rereads = False
+    """Something was asked that may change how the server reads texts, and it has not said whether it did."""
+    has_reread = False
+    """The same, at any time: then the end of a transaction may change it back."""
+    sends_pieces = False
+    """What was gathered for the server ends within a message."""
+    settling = 0
+    """So many wait for answers before they go on."""
+    in_the_middle = False
+    """What was gathered for the person ends within a message."""
+    is_cut = False
+    """What they were shown does."""
+
     def __init__(self, gate: Gate, desk: ResultDesk, parsers: Parsers, person: End, server: End) -> None:
         self.gate = gate
         self.desk = desk
@@ -43,43 +75,12 @@ class Talk:
         """What Bind has made, and DECLARE: for the server they are of one kind."""
         self.shapes: dict[str, Prepared] = {}
         """What was admitted by simple queries, by the shape of the statement."""
-        self.obscured = False
-        """Something ran that could have given names other meanings, unseen."""
-        self.masks: frozenset[str] = frozenset()
-        """All that anything in this session was to be masked by."""
-        self.status = IDLE
-        """Of the transaction, as the server said last."""
-        self.encoding = "utf-8"
-        self.plain_strings = True
-        """`standard_conforming_strings` is on."""
         self.catalog: KeptCatalog | None = None
         """What the database holds; None where nobody has asked yet."""
-        self.changing = False
-        """It has changed the database in a transaction, and nobody else can see that yet."""
-        self.tells_masks = True
-        """People are told when something was masked."""
-        self.each_statement = False
-        """Each has its own entry in the ledger, also where it repeats another."""
-        self.group = 0
-        self.n = 0
-        self.group_open = False
-        """Something was asked that the server may do or undo with what comes next: no ReadyForQuery has ended it."""
-        self.rereads = False
-        """Something was asked that may change how the server reads texts, and it has not said whether it did."""
-        self.has_reread = False
-        """The same, at any time: then the end of a transaction may change it back."""
-        self.sends_pieces = False
-        """What was gathered for the server ends within a message."""
-        self.settling = 0
-        """So many wait for answers before they go on."""
         self.held: asyncio.Future[Permit] | None = None
         """What waits for people."""
         self.over = asyncio.Event()
         self.problem: BaseException | None = None
-        self.in_the_middle = False
-        """What was gathered for the person ends within a message."""
-        self.is_cut = False
-        """What they were shown does."""
         self._told: list[bytes] = []
         """What they are told as soon as it does not."""
         self._up: list[bytes] = []

@@ -51,23 +51,8 @@ def pack(facts: SqlFacts) -> list[Any]:
 
 def unpack(packed: Any, text: str, shape: str = "") -> SqlFacts:
     """The facts again. Raises ValueError, KeyError or TypeError for what no parser of ours sends."""
-    (
-        verb,
-        effects,
-        reads,
-        writes,
-        functions,
-        has_where,
-        has_limit,
-        in_with,
-        certain,
-        why,
-        name,
-        inner,
-        sets,
-        copying,
-        mentions,
-    ) = packed
+    verb, effects, reads, writes, functions, has_where, has_limit, in_with, certain, *rest = packed
+    why, name, inner, sets, copying, mentions = rest
     if not all(isinstance(each, str) for each in (verb, effects, why, name, shape)):
         raise TypeError("a text is none")
     _check_answers(has_where, has_limit, in_with, certain)

@@ -38,6 +38,7 @@ COMMAND = found()
 
 pytestmark = [
     pytest.mark.interop,
+    pytest.mark.slow,
     pytest.mark.skipif(not COMMAND, reason="needs: psql of PostgreSQL 18, with libpq-oauth"),
 ]
 
