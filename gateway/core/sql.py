@@ -58,7 +58,7 @@ class SqlFacts:
     name: str = ""
     """The prepared statement, portal or cursor that it makes or uses."""
     inner: tuple["SqlFacts", ...] = ()
-    """What EXPLAIN, PREPARE, DECLARE, COPY and CREATE TABLE AS hold."""
+    """What EXPLAIN, PREPARE, DECLARE, COPY and CREATE TABLE AS hold, and what WITH changes."""
     sets: tuple[tuple[str, str], ...] = ()
     """Settings that it changes, and to what; empty for the default."""
     shape: str = ""
