@@ -20,8 +20,7 @@ from gateway.session import words
 Notice = Callable[[str], Awaitable[None]]
 
 REREAD_EVERY = 3.0
-FIRST_REMINDER = timedelta(seconds=60)
-REMINDER_EVERY = timedelta(minutes=5)
+REMINDER_EVERY = timedelta(minutes=1)
 
 
 class Approvals:
@@ -87,7 +86,7 @@ class Approvals:
     async def _until_settled(
         self, approval: Approval, hints: AsyncIterator[Hint], notice: Notice
     ) -> Approval:
-        remind_at = approval.opened_at + FIRST_REMINDER
+        remind_at = approval.opened_at + REMINDER_EVERY
         while True:
             current = await self._ledger.approval(approval.id)
             if current is not None and current.state != "held":

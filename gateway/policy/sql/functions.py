@@ -88,8 +88,3 @@ def is_harmless(function: Named) -> bool:
     if function.schema == "information_schema":
         return function.name.startswith("_pg_")
     return function.schema in _OWN_SCHEMAS and function.name in FUNCTIONS
-
-
-def is_own(function: Named) -> bool:
-    """PostgreSQL's own as far as its name tells, whatever it does."""
-    return is_harmless(function) or function.name in _SPECIAL or function.name == "set_config"

@@ -216,7 +216,9 @@ class Results:
         if not masked:
             return ""
         total = sum(masked.values())
-        return f"masked {total:,} values in {self._count:,} rows ({', '.join(sorted(masked))})"
+        values = "1 value" if total == 1 else f"{total:,} values"
+        rows = "1 row" if self._count == 1 else f"{self._count:,} rows"
+        return f"masked {values} in {rows} ({', '.join(sorted(masked))})"
 
     def _differ(self) -> None:
         if not self._differs:
