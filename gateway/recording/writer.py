@@ -21,6 +21,8 @@ CHUNK_BYTES = 1 << 20
 MAX_PIECE = 8 << 20
 """Longer data becomes several frames of the same moment, where that means the same."""
 _WORTH_COMPRESSING = 200
+_ONE = struct.Struct(layout.CHUNK.format + "B4xI")
+"""A chunk of one frame, up to its data."""
 _DIVISIBLE = layout.SHOWN_KINDS | {FrameKind.INPUT}
 
 
@@ -80,28 +82,19 @@ class RecordingWriter:
             raise ValueError("frames are waiting, or there are none")
         if not self._last_us <= at_us <= layout.MAX_AT_US:
             raise ValueError(f"a frame at {at_us} us can not follow one at {self._last_us} us")
-        shown = [data for kind, data in frames if kind in layout.SHOWN_KINDS]
-        other = (
-            [data for kind, data in frames if kind not in layout.SHOWN_KINDS]
-            if shown
-            else [d for _, d in frames]
-        )
-        payload = b"".join(
-            (
-                bytes([kind for kind, _ in frames]),
-                bytes(4 * count),
-                struct.pack(f"<{count}I", *[len(data) for _, data in frames]),
-                *shown,
-                *other,
-            )
-        )
-        size = len(payload)
-        head = layout.CHUNK.pack(layout.CHUNK_MAGIC, 0, self._seq, at_us, 0, count, size, size)
-        chunk = head + payload
-        self._digest = sha256(self._digest + chunk).digest()
+        if count == 1:
+            kind, data = frames[0]
+            size = layout.FRAME_COST + len(data)
+            head = _ONE.pack(layout.CHUNK_MAGIC, 0, self._seq, at_us, 0, 1, size, size, kind, len(data))
+            chunk = head + data
+        else:
+            payload = _payload(frames)
+            size = len(payload)
+            chunk = layout.CHUNK.pack(layout.CHUNK_MAGIC, 0, self._seq, at_us, 0, count, size, size) + payload
+        self._digest = digest = sha256(self._digest + chunk).digest()
         self._last_us = at_us
         self._seq += 1
-        return chunk + self._digest
+        return chunk + digest
 
     def _add(self, frame: Frame) -> None:
         if self._frames and frame.at_us - self._frames[0].at_us > layout.MAX_STEP_US:
@@ -143,6 +136,18 @@ class RecordingWriter:
             if len(packed) < size:
                 return layout.COMPRESSED, [packed]
         return 0, raw
+
+
+def _payload(frames: Sequence[tuple[FrameKind, bytes]]) -> bytes:
+    """Of frames of one moment."""
+    count = len(frames)
+    pieces = [data for _, data in frames]
+    sizes = struct.pack(f"<{4 * count}x{count}I", *map(len, pieces))
+    kinds = bytes([kind for kind, _ in frames])
+    if not layout.SHOWN_KINDS.isdisjoint(kinds):
+        shown = [data for kind, data in frames if kind in layout.SHOWN_KINDS]
+        pieces = shown + [data for kind, data in frames if kind not in layout.SHOWN_KINDS]
+    return b"".join((kinds, sizes, *pieces))
 
 
 def _head(meta: Mapping[str, Any]) -> bytes:

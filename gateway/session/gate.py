@@ -60,6 +60,8 @@ class Permit:
     rule: str = ""
     once: bool = False
     """People have granted it: what is like it has to be asked for again."""
+    again: int = 0
+    """How often it was repeated, as far as the ledger does not tell yet."""
     maskers: dict[Stream, Masker] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,7 +108,7 @@ class Gate:
         self._closed = False
         self._commands = 0
         self._blocked = 0
-        self._again: Counter[str] = Counter()
+        self._repeated: list[Permit] = []
         self._masked_beside: Counter[str] = Counter()
         self._shown = self._sent = 0
         self._permits: list[Permit] = []
@@ -143,18 +145,25 @@ class Gate:
         """Whether what that permit was for may be done once more right now, with other values: the same reading, by
         the same rules. If so it is counted; the caller records it before it goes anywhere. If not: `admit`. Raises
         `Fault`."""
-        self._must_be_open()
+        if self._fault is not None or self._closed:
+            self._must_be_open()
         if permit.once or not self.inflow.is_open or not permit.operation.effects <= HARMLESS:
             return False
         if permit.mint is not _MINT or permit.revision != self._organs.judge().revision:
             return False
         self._commands += 1
-        self._again[permit.operation.sha256] += 1
+        if not permit.again:
+            self._repeated.append(permit)
+        permit.again += 1
         return True
 
     async def note_repeats(self) -> None:
         """Write into the ledger how often what was admitted has been repeated since the last time. Raises `Fault`."""
-        again, self._again = self._again, Counter()
+        again: Counter[str] = Counter()
+        for permit in self._repeated:
+            again[permit.operation.sha256] += permit.again
+            permit.again = 0
+        self._repeated.clear()
         for digest, count in again.items():
             await self.report(OperationRepeated(sha256=digest, count=count))
 
@@ -211,7 +220,8 @@ class Gate:
     def record_at_once(self, frames: Sequence[tuple[FrameKind, bytes]]) -> bool:
         """Record what may be shown, or is about to be passed on, if that can be done without waiting. False: nothing
         was written; await `record`. Raises `Fault`."""
-        self._must_be_open()
+        if self._fault is not None or self._closed:
+            self._must_be_open()
         try:
             return self._recorder.write_at_once(frames)
         except Fault as problem:
@@ -274,7 +284,8 @@ class Gate:
         """Count what passes beside `reveal` and `observe`: contents of files, forwarded connections, rows."""
         self._shown += shown
         self._sent += sent
-        self._masked_beside.update(masked)
+        if masked:
+            self._masked_beside.update(masked)
 
     def end(self, why: str) -> None:
         """End the session from outside: the adapter sees `ended` and closes both sides."""
@@ -301,7 +312,7 @@ class Gate:
         """The session is over. Everything is in the recording before the ledger says so. Later calls do nothing."""
         if self._closed:
             return
-        if self._again and self._fault is None:
+        if self._repeated and self._fault is None:
             with suppress(Fault):  # it is kept as the fault that the session ends with
                 await self.note_repeats()
         self._closed = True

@@ -79,7 +79,7 @@ class Answering:
 
     def receive(self, data: bytes) -> None:
         """The server has sent this; empty: it is gone."""
-        with self._talk:
+        try:
             if not data:
                 self._gone = True
                 if not self._busy:
@@ -91,6 +91,8 @@ class Answering:
             self._reader.receive(data)
             if not self._busy:
                 self._work()
+        except Exception as problem:  # noqa: BLE001 - it ends the conversation, and nobody else would hear of it
+            self._talk.fail(problem)
 
     def room(self) -> None:
         """The person takes more."""

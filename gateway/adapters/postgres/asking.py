@@ -75,7 +75,7 @@ class Asking:
             elif self._leaving:
                 self._talk.fail(Left())
             return
-        with self._talk:
+        try:
             if self._takes_express() and self.express.asks(data):
                 self._send()
                 return
@@ -86,6 +86,8 @@ class Asking:
             self._behind += len(data)
             if self._behind > UNREAD_MOST:
                 self._talk.person.pause()
+        except Exception as problem:  # noqa: BLE001 - it ends the conversation, and nobody else would hear of it
+            self._talk.fail(problem)
 
     def copies(self, begins: bool) -> None:
         """The server copies from the person from now on, or no more."""

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
+from gateway.adapters.postgres.encryption import Encryption
 from gateway.core.errors import Malformed
 from gateway.core.people import Peer
 
@@ -91,8 +92,9 @@ class SocketEnd(asyncio.Protocol):
         self._room: Callable[[], None] | None = None
         self._has_room = asyncio.Event()
         self._has_room.set()
-        self._changing = False
-        self._tls: ssl.SSLObject | None = None
+        self._encryption: Encryption | None = None
+        self._shaken: asyncio.Future[None] | None = None
+        """While both sides agree on an encryption."""
 
     # What asyncio calls.
 
@@ -102,12 +104,16 @@ class SocketEnd(asyncio.Protocol):
         transport.set_write_buffer_limits(high=WRITE_MOST)
         if hasattr(transport, "max_size"):
             transport.max_size = READ_AT_ONCE
-        if not self._known_peer and not self._changing:
+        if not self._known_peer:
             self.peer = _peer_of(transport)
-        if self._came is not None and not self._changing:
+        if self._came is not None:
             self._came(self)
 
     def data_received(self, data: bytes) -> None:
+        if self._encryption is not None:
+            data = self._decrypted(self._encryption, data)
+            if not data:
+                return
         if self._receive is not None:
             self._receive(data)
             return
@@ -119,11 +125,9 @@ class SocketEnd(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self._end()
-        return self._transport is not None and self._tls is None
+        return self._transport is not None and self._encryption is None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._changing and exc is None:
-            return
         self.closed.set()
         self._has_room.set()
         self._end()
@@ -140,7 +144,7 @@ class SocketEnd(asyncio.Protocol):
 
     @property
     def tls(self) -> ssl.SSLObject | None:
-        return self._tls
+        return None if self._encryption is None else self._encryption.about
 
     @property
     def full(self) -> bool:
@@ -178,6 +182,8 @@ class SocketEnd(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         if self._transport is not None and not self.closed.is_set():
+            if self._encryption is not None:
+                data = self._encrypted(self._encryption, data)
             self._transport.write(data)
 
     def when_room(self, call: Callable[[], None]) -> None:
@@ -197,57 +203,78 @@ class SocketEnd(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, *, server_side: bool, name: str = "") -> None:
         if self._unread:
             raise Malformed("bytes came in the clear before the encryption began")
-        await self._encrypt(context, server_side, name)
+        await self._encrypt(Encryption(context, server_side=server_side, name=name))
 
     async def go_on_with_tls(self, context: ssl.SSLContext, begun: bytes) -> None:
         """As a server, encrypt from here on where the client has begun already: `begun` is what was read of it."""
         begun += b"".join(self._unread)
         self._unread.clear()
         self._waiting = 0
-        loop = asyncio.get_running_loop()
-        # Twice soon is behind the connection that `loop.start_tls` makes soon, and before anything is read again.
-        loop.call_soon(loop.call_soon, self._feed_tls, begun)
-        await self._encrypt(context, True, "")
+        await self._encrypt(Encryption(context, server_side=True, name=""), begun)
 
-    def _feed_tls(self, begun: bytes) -> None:
-        layer = self._transport.get_protocol() if self._transport is not None else None
-        while begun and isinstance(layer, asyncio.BufferedProtocol):
-            buffer = memoryview(layer.get_buffer(len(begun)))
-            size = min(len(buffer), len(begun))
-            buffer[:size] = begun[:size]
-            layer.buffer_updated(size)
-            begun = begun[size:]
-
-    async def _encrypt(self, context: ssl.SSLContext, server_side: bool, name: str) -> None:
-        if self._transport is None or self.closed.is_set():
+    async def _encrypt(self, encryption: Encryption, begun: bytes = b"") -> None:
+        if self._transport is None or self._ended or self.closed.is_set():
             raise ConnectionResetError("the connection is gone")
-        self._changing = True
+        self._encryption = encryption
+        shaken = self._shaken = asyncio.get_running_loop().create_future()
+        self._shake_hands(encryption, shaken, begun)
         try:
-            transport = await asyncio.get_running_loop().start_tls(
-                self._transport,
-                self,
-                context,
-                server_side=server_side,
-                server_hostname=(name or None) if not server_side else None,
-            )
+            await shaken
         except BaseException:
-            self.closed.set()
-            self._end()
+            self.abort()
             raise
-        finally:
-            self._changing = False
-        if transport is None:
-            self.closed.set()
-            self._end()
-            raise ConnectionResetError("the connection is gone")
-        self._transport = transport
-        self._tls = transport.get_extra_info("ssl_object")
-        transport.set_write_buffer_limits(high=WRITE_MOST)
         self.secured = True
 
+    def _shake_hands(self, encryption: Encryption, shaken: asyncio.Future[None], data: bytes) -> bool:
+        """True once that is done."""
+        try:
+            done = encryption.shake_hands(data)
+        except ssl.SSLError as problem:
+            done = False
+            if not shaken.done():
+                shaken.set_exception(problem)
+        self._send(encryption.due)
+        if done and not shaken.done():
+            self._shaken = None
+            shaken.set_result(None)
+        return done
+
+    def _decrypted(self, encryption: Encryption, data: bytes) -> bytes:
+        if self._shaken is not None:
+            if not self._shake_hands(encryption, self._shaken, data):
+                return b""
+            data = b""  # what came behind it is there already
+        try:
+            data = encryption.decrypt(data)
+        except ssl.SSLError:  # somebody on the way, or no TLS at all: nothing of it can be believed
+            self._send(encryption.due)
+            self.abort()
+            return b""
+        if due := encryption.due:
+            self._send(due)
+        if encryption.ended:
+            asyncio.get_running_loop().call_soon(self._end)  # behind what came with it
+        return data
+
+    def _encrypted(self, encryption: Encryption, data: bytes) -> bytes:
+        if self._transport is None or self._transport.is_closing():
+            return b""
+        try:
+            return encryption.encrypt(data)
+        except ssl.SSLError:
+            self.abort()
+            return b""
+
+    def _send(self, data: bytes) -> None:
+        if data and self._transport is not None and not self.closed.is_set():
+            self._transport.write(data)
+
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._encryption is not None:
+            self._send(self._encryption.goodbye())
+        self._transport.close()
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -258,6 +285,8 @@ class SocketEnd(asyncio.Protocol):
             return
         self._ended = True
         self._more.set()
+        if self._shaken is not None and not self._shaken.done():
+            self._shaken.set_exception(ConnectionResetError("the connection is gone"))
         if self._receive is not None:
             self._receive(b"")
 

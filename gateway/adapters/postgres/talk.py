@@ -113,10 +113,14 @@ class Talk:
 
     def pass_on(self) -> bool:
         """Record, and send to the server what was gathered. False: recording takes longer, await `passed_on`."""
-        if self._up:
+        up = self._up
+        if up:
             if not self._recorded():
                 return False
-            self._send_up()
+            data = up[0] if len(up) == 1 else b"".join(up)
+            up.clear()
+            if data:
+                self.server.write(data)
         return True
 
     async def passed_on(self) -> None:
@@ -189,21 +193,16 @@ class Talk:
         elif facts.verb not in _BEGINS and (not facts.certain or facts.effects & _RESETS):
             self.rereads = self.has_reread = True
 
-    def _send_up(self) -> None:
-        data = self._up[0] if len(self._up) == 1 else b"".join(self._up)
-        self._up.clear()
-        if data:
-            self.server.write(data)
-
     def _send_down(self) -> None:
-        if not self._down:
+        down = self._down
+        if not down:
             return
-        if not self.in_the_middle:
-            self._down += self._told
+        if self._told and not self.in_the_middle:
+            down += self._told
             self._told.clear()
         self.is_cut = self.in_the_middle
-        data = self._down[0] if len(self._down) == 1 else b"".join(self._down)
-        self._down.clear()
+        data = down[0] if len(down) == 1 else b"".join(down)
+        down.clear()
         if data:
             self.gate.passed(shown=len(data))
             self.person.write(data)
@@ -211,10 +210,11 @@ class Talk:
     def _recorded(self) -> bool:
         if self._recording.locked():
             return False
-        if self.desk.frames:
-            if not self.gate.record_at_once(self.desk.frames):
+        frames = self.desk.frames
+        if frames:
+            if not self.gate.record_at_once(frames):
                 return False
-            self.desk.frames.clear()
+            frames.clear()
         return True
 
     async def _record(self) -> None:
