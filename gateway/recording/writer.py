@@ -7,6 +7,7 @@ costs 73 bytes besides itself. Long output is cut into chunks of about a megabyt
 import json
 import struct
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
@@ -85,12 +86,21 @@ class RecordingWriter:
         if count == 1:
             kind, data = frames[0]
             size = layout.FRAME_COST + len(data)
-            head = _ONE.pack(layout.CHUNK_MAGIC, 0, self._seq, at_us, 0, 1, size, size, kind, len(data))
-            chunk = head + data
+            chunk = (
+                _ONE.pack(layout.CHUNK_MAGIC, 0, self._seq, at_us, 0, 1, size, size, kind, len(data)) + data
+            )
         else:
-            payload = _payload(frames)
-            size = len(payload)
-            chunk = layout.CHUNK.pack(layout.CHUNK_MAGIC, 0, self._seq, at_us, 0, count, size, size) + payload
+            kinds = [kind for kind, _ in frames]
+            pieces = [data for _, data in frames]
+            sizes = list(map(len, pieces))
+            size = layout.FRAME_COST * count + sum(sizes)
+            start = _start_of(count).pack(
+                layout.CHUNK_MAGIC, 0, self._seq, at_us, 0, count, size, size, *kinds, *sizes
+            )
+            if not layout.SHOWN_KINDS.isdisjoint(kinds):
+                shown = [data for kind, data in frames if kind in layout.SHOWN_KINDS]
+                pieces = shown + [data for kind, data in frames if kind not in layout.SHOWN_KINDS]
+            chunk = start + b"".join(pieces)
         self._digest = digest = sha256(self._digest + chunk).digest()
         self._last_us = at_us
         self._seq += 1
@@ -138,16 +148,10 @@ class RecordingWriter:
         return 0, raw
 
 
-def _payload(frames: Sequence[tuple[FrameKind, bytes]]) -> bytes:
-    """Of frames of one moment."""
-    count = len(frames)
-    pieces = [data for _, data in frames]
-    sizes = struct.pack(f"<{4 * count}x{count}I", *map(len, pieces))
-    kinds = bytes([kind for kind, _ in frames])
-    if not layout.SHOWN_KINDS.isdisjoint(kinds):
-        shown = [data for kind, data in frames if kind in layout.SHOWN_KINDS]
-        pieces = shown + [data for kind, data in frames if kind not in layout.SHOWN_KINDS]
-    return b"".join((kinds, sizes, *pieces))
+@lru_cache(256)
+def _start_of(count: int) -> struct.Struct:
+    """A chunk of so many frames of one moment, up to their data."""
+    return struct.Struct(f"{layout.CHUNK.format}{count}B{4 * count}x{count}I")
 
 
 def _head(meta: Mapping[str, Any]) -> bytes:

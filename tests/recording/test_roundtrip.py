@@ -207,3 +207,41 @@ def test_meta_keeps_undecodable_commands_and_reads_safely() -> None:
     about = RecordingMeta.of(json.loads(json.dumps(reader.meta)))
     assert (about.command, about.cols, about.rows, about.started_at) == ("echo ?", 80, 24, None)
     assert about.protocol == "ssh"
+
+
+moments = st.lists(
+    st.lists(st.tuples(st.sampled_from(FrameKind), st.binary(max_size=60)), min_size=1, max_size=12),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(moments, st.lists(st.booleans(), min_size=8, max_size=8))
+def test_a_few_frames_at_once_read_like_any_others(
+    told: list[list[tuple[FrameKind, bytes]]], at_once: list[bool]
+) -> None:
+    writer, parts = RecordingWriter(META), []
+    for moment, (frames, short) in enumerate(zip(told, at_once, strict=False)):
+        if short:
+            parts.append(writer.seal_at_once(moment * 1000, frames))
+        else:
+            for kind, data in frames:
+                writer.add(Frame(moment * 1000, kind, data))
+            parts.append(writer.seal())
+    found, reader = read(writer.head() + b"".join(parts))
+    assert reader.problem == ""
+    meant = [Frame(at * 1000, kind, data) for at, frames in enumerate(told) for kind, data in frames]
+    assert found == meant
+
+
+def test_nothing_overtakes_what_waits() -> None:
+    writer = RecordingWriter(META)
+    with pytest.raises(ValueError, match="there are none"):
+        writer.seal_at_once(0, [])
+    writer.add(Frame(5, FrameKind.OUTPUT, b"x"))
+    with pytest.raises(ValueError, match="waiting"):
+        writer.seal_at_once(5, [(FrameKind.OUTPUT, b"y")])
+    writer.seal()
+    with pytest.raises(ValueError, match="can not follow"):
+        writer.seal_at_once(4, [(FrameKind.OUTPUT, b"y")])
