@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Final
 
 from gateway.api.schema import (
@@ -141,7 +142,8 @@ class FakeGateway:
         if start >= len(kept.frames) and kept.state is RecordingState.LIVE and wait:
             self._grown.clear()
             try:
-                await asyncio.wait_for(self._grown.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await self._grown.wait()
             except TimeoutError:
                 pass
         frames = list(kept.frames[start : start + 500])
@@ -180,9 +182,12 @@ class FakeGateway:
         yield FeedEvent(topic="beat")
         while True:
             try:
-                yield await asyncio.wait_for(self._hints.get(), _BEAT_SECONDS)
+                # Not wait_for, which forgets that it was cancelled when a hint comes at that moment.
+                async with asyncio.timeout(_BEAT_SECONDS):
+                    hint = await self._hints.get()
             except TimeoutError:
-                yield FeedEvent(topic="beat")
+                hint = FeedEvent(topic="beat")
+            yield hint
 
     async def close(self) -> None:
         self.closed = True
@@ -248,7 +253,7 @@ def demo_gateway() -> FakeGateway:
     live, cut = RecordingState.LIVE, RecordingState.CUT
     blocked = SessionState.BLOCKED
     removal, report, lost = demo_scenes.denied_removal(), demo_scenes.wide_report(), demo_scenes.cut_line()
-    orders = demo_statements.look_into_orders()
+    orders = _orders()
     sessions = [
         _kept("91XKD0PM", "alice", "db-1", "10:27:44", demo_scenes.waiting_restart(), live, commands=14, masked=212),
         _kept("77QA4TBN", "carol", "web-3", "10:01:10", demo_scenes.waiting_restart(), live, commands=31, held=1),
@@ -268,6 +273,12 @@ def demo_gateway() -> FakeGateway:
               commands=1, problem="the gateway stopped without closing it"),
     ]  # fmt: skip
     return FakeGateway({kept.summary.id: kept for kept in sessions})
+
+
+@cache
+def _orders() -> Scene:
+    """Made once, because it is long. Nobody changes its frames."""
+    return demo_statements.look_into_orders()
 
 
 def _kept(

@@ -5,6 +5,7 @@ Options (scripts/test passes them on): --slow, --fast, --no-skips. A test that d
 in scripts/programs.txt. With --no-skips a skipped test is a failed one.
 """
 
+import gc
 import os
 import re
 import shutil
@@ -63,6 +64,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in set(dropped)]
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # thousands of tests and all modules stay: each full collection would go through them again
 
 
 def is_there(probe: str) -> bool:

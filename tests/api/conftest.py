@@ -1,7 +1,5 @@
 """An API, and clients of it."""
 
-import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,29 +10,16 @@ from fastapi import FastAPI
 from gateway.api.app import build_api
 from gateway.app.web import WebDoor, listen
 from gateway.blobs.local import LocalBlobs
-from gateway.store.ledger import SqlLedger
 from tests.api.front import Front
 from tests.api.house import HeldClock, House, WatchedBus
 from tests.api.town import Town, a_town
-
-
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger with its tables and nothing in them, to be copied: making one takes most of a test's time."""
-    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
-
-    async def make() -> None:
-        await (await SqlLedger.open(f"sqlite:///{path}")).close()
-
-    asyncio.run(make())
-    return path
+from tests.store.fresh import fresh_ledger
 
 
 @pytest.fixture
-async def house(tmp_path: Path, empty_ledger: Path) -> AsyncIterator[House]:
+async def house(tmp_path: Path) -> AsyncIterator[House]:
     clock = HeldClock()
-    shutil.copy(empty_ledger, tmp_path / "ledger.db")
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/ledger.db", now=clock.now)
+    ledger = await fresh_ledger(tmp_path / "ledger.db", now=clock.now)
     root = tmp_path / "blobs"
     yield House(ledger, LocalBlobs(root, reserve_bytes=0), WatchedBus(), clock, root)
     await ledger.close()

@@ -24,6 +24,7 @@ from gateway.secrets.references import ReferenceSecrets
 from gateway.session.live import LiveSessions
 from gateway.store.ledger import SqlLedger
 from tests.sign_in.visitor import Visitor
+from tests.store.fresh import fresh_ledger
 
 CALLBACK = "http://127.0.0.1:9/login/callback"
 RECHECK = timedelta(minutes=15)
@@ -82,7 +83,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     clock = SystemClock()
     demo = DemoProvider("a secret")
     await demo.start()
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/ledger.db", now=clock.now)
+    ledger = await fresh_ledger(tmp_path / "ledger.db", now=clock.now)
     secrets = ReferenceSecrets({"DEMO": "a secret"})
     providers = Providers(clock, Sealer(bytes(32)), secrets, RECHECK)
     reference = SecretReference("env", "DEMO")

@@ -8,7 +8,7 @@ from gateway.app.seeds import REPLAYS, plant
 from gateway.blobs.local import LocalBlobs
 from gateway.core.errors import Fault
 from gateway.recording.verify import verify
-from gateway.store.ledger import SqlLedger
+from tests.store.fresh import fresh_ledger
 
 RECORDINGS = sorted(REPLAYS.glob("*.hrec"))
 
@@ -26,7 +26,7 @@ def test_each_is_whole_and_small_and_says_what_it_needs_to(path: Path) -> None:
 
 
 async def test_they_are_listed_with_their_own_times(tmp_path: Path) -> None:
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     try:
         blobs = LocalBlobs(tmp_path / "recordings", reserve_bytes=0)
         planted = await plant(ledger, blobs)
@@ -51,7 +51,7 @@ async def test_a_damaged_one_is_refused(tmp_path: Path) -> None:
     data = bytearray(RECORDINGS[0].read_bytes())
     data[-20] ^= 1
     (tmp_path / "bad" / "x.hrec").write_bytes(data)
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     try:
         with pytest.raises(Fault, match=r"x\.hrec can not be brought in"):
             await plant(ledger, LocalBlobs(tmp_path / "recordings", reserve_bytes=0), tmp_path / "bad")

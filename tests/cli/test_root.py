@@ -126,10 +126,11 @@ def test_version(command: Run) -> None:
     assert command("version") == command("--version") == (0, f"hoop-gateway {__version__}\n", "")
 
 
-def test_no_configuration(command: Run, tmp_path: Path) -> None:
+def test_no_configuration(command: Run, run: Run, tmp_path: Path) -> None:
+    ends = (2, "", f"{tmp_path}/none.toml: there is no such file\n")
+    assert command("serve", HOOP_CONFIG=str(tmp_path / "none.toml")) == ends
     for words in (["serve"], ["config", "check"], ["config", "show"], ["target", "ls"], ["token", "ls"]):
-        ended = command(*words, HOOP_CONFIG=str(tmp_path / "none.toml"))
-        assert ended == (2, "", f"{tmp_path}/none.toml: there is no such file\n")
+        assert run(*words, HOOP_CONFIG=str(tmp_path / "none.toml")) == ends
 
 
 def test_a_mistake_of_ours_is_one_sentence_too(command: Run, config: Path, tmp_path: Path) -> None:

@@ -106,7 +106,11 @@ class Served:
             BIN / "hoop-gateway", "serve", "--config", self.config, stderr=asyncio.subprocess.PIPE
         )
         self._reading = asyncio.create_task(self._read())
-        line = await self.says(r"ready: .*")
+        try:
+            line = await self.says(r"ready: .*")
+        except BaseException:
+            await self.stop(signal.SIGKILL)
+            raise
         self.ports = {name: int(port) for name, port in re.findall(r"(\w+) on port (\d+)", line)}
 
     async def _read(self) -> None:
@@ -157,7 +161,13 @@ async def run(*command: str | Path, stdin: bytes = b"") -> Answer:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(stdin), PATIENCE)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            out, err = await process.communicate(stdin)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     assert process.returncode is not None
     return Answer(process.returncode, out.decode(errors="replace"), err.decode(errors="replace"))
 

@@ -24,12 +24,14 @@ SPARE = 12
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     sshd = Sshd(tmp_path / "sshd")
     await sshd.start()
-    made = Served(tmp_path, sshd)
-    made.write()
-    await made.start()
-    yield made
-    await made.stop(signal.SIGKILL)
-    await sshd.stop()
+    try:
+        made = Served(tmp_path, sshd)
+        made.write()
+        await made.start()
+        yield made
+        await made.stop(signal.SIGKILL)
+    finally:
+        await sshd.stop()
 
 
 def descriptors(pid: int) -> int:

@@ -13,11 +13,12 @@ import pytest
 from gateway.core.errors import Fault, Refused
 from gateway.identity.authority import KINDS, Authority, make_missing, retire, rotate
 from gateway.store.ledger import SqlLedger
+from tests.store.fresh import fresh_ledger
 
 
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[SqlLedger]:
-    opened = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+    opened = await fresh_ledger(tmp_path / "hoop.db")
     yield opened
     await opened.close()
 

@@ -20,16 +20,16 @@ from gateway.identity.certificates import certificate_blob
 from gateway.identity.signing import (
     read_network,
 )
-from gateway.store.ledger import SqlLedger
 from gateway.wire.ssh_certificate import read_certificate
 from tests.identity.certificate_desk import ALICE, HOME, KEY, LINE, Desk, line
+from tests.store.fresh import fresh_ledger
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     authority = Authority(tmp_path / "ca", "user")
     authority.add(asyncssh.generate_private_key("ssh-ed25519"))
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     yield Desk(authority, ledger)
     await ledger.close()
 

@@ -20,6 +20,7 @@ from gateway.core.ports import CertificateRow, LockRow
 from gateway.identity.directory import Configured, Directory, Vouched
 from gateway.identity.tokens import mint
 from gateway.store.ledger import SqlLedger
+from tests.store.fresh import fresh_ledger
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CORP, OTHER = "https://id.example.com", "https://other.example.com"
@@ -49,7 +50,7 @@ def roles_of(groups: frozenset[str]) -> frozenset[str]:
 
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[SqlLedger]:
-    opened = await SqlLedger.open(f"sqlite:///{tmp_path}/ledger.db", patience=10)
+    opened = await fresh_ledger(tmp_path / "ledger.db", patience=10)
     yield opened
     await opened.close()
 

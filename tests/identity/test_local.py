@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 import statistics
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +20,8 @@ from gateway.identity.local import CODES, WRONG, LocalPeople, LocalPerson, about
 from gateway.identity.passwords import COST, Cost, Hashing, cost_of, hashed
 from gateway.identity.sealing import Sealer
 from gateway.store.ledger import SqlLedger
-from tests.identity.register import NOW, MovedClock, make_file
+from tests.identity.register import NOW, MovedClock
+from tests.store.fresh import fresh_ledger
 
 QUICK = Cost(memory=64, passes=1, lanes=1)
 PASSWORD = "correct horse battery"
@@ -83,15 +83,9 @@ class Scene:
         return [dict(entry.body) for entry in await self.ledger.entries() if entry.name == name]
 
 
-@pytest.fixture(scope="session")
-def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_file(tmp_path_factory.mktemp("local") / "hoop.db")
-
-
 @pytest.fixture
-async def scene(ledger_file: Path, tmp_path: Path) -> AsyncIterator[Scene]:
-    shutil.copy(ledger_file, tmp_path / "hoop.db")
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     scene = Scene(ledger, Hashing(QUICK))
     await scene.add(ALICE)
     await scene.add(BOB, code=False)

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import hmac
-import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -20,22 +19,16 @@ from gateway.core.ports import TokenRow
 from gateway.identity.machine_review import NO_OWNER, UNROTATED, UNUSED, review
 from gateway.identity.machine_secrets import mint_secret
 from gateway.identity.machines import WRONG, Exchanged, Machine
-from gateway.store.ledger import SqlLedger
 from tests.identity.machine_scene import ALICE, BOT, CI, PEER, Said, Scene
 from tests.identity.oidc import mint
 from tests.identity.oidc.stub import stub_provider
-from tests.identity.register import NOW, make_file
-
-
-@pytest.fixture(scope="session")
-def ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_file(tmp_path_factory.mktemp("machines") / "hoop.db")
+from tests.identity.register import NOW
+from tests.store.fresh import fresh_ledger
 
 
 @pytest.fixture
-async def scene(ledger_file: Path, tmp_path: Path) -> AsyncIterator[Scene]:
-    shutil.copy(ledger_file, tmp_path / "hoop.db")
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     async with stub_provider() as stub:
         scene = Scene(ledger, stub)
         await scene.directory.refresh()

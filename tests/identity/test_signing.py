@@ -22,16 +22,16 @@ from gateway.identity.signing import (
     PersonSigner,
     TargetSigner,
 )
-from gateway.store.ledger import SqlLedger
 from gateway.wire.ssh_certificate import FOR_A_HOST, FOR_A_PERSON, read_certificate
 from tests.identity.certificate_desk import ALICE, KEY, LINE, Desk, HeldClock, line
+from tests.store.fresh import fresh_ledger
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     authority = Authority(tmp_path / "ca", "user")
     authority.add(asyncssh.generate_private_key("ssh-ed25519"))
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     yield Desk(authority, ledger)
     await ledger.close()
 

@@ -30,6 +30,7 @@ from gateway.identity.x509_signing import (
     requested_key,
 )
 from gateway.store.ledger import SqlLedger
+from tests.store.fresh import fresh_ledger
 
 ALICE = Principal("https://id.example.com#1", "alice@example.com", frozenset({"dev"}), frozenset({"person"}))
 HOUR = timedelta(hours=1)
@@ -84,7 +85,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     clock = SystemClock()
     authority = X509Authority(Authority(tmp_path / "ca", "database"))
     await rotate(authority.keys, ledger)

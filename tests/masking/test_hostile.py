@@ -25,20 +25,21 @@ WORST = [
 
 
 def seconds(data: bytes, size: int) -> float:
-    best = 1e9
-    for _ in range(3):
-        started = time.process_time()
-        in_chunks(data[at : at + size] for at in range(0, len(data), size))
-        best = min(best, time.process_time() - started)
-    return best
+    started = time.process_time()
+    in_chunks(data[at : at + size] for at in range(0, len(data), size))
+    return time.process_time() - started
 
 
 @pytest.mark.parametrize("unit", WORST)
 @pytest.mark.parametrize("size", [1 << 20, 4096])
 def test_work_is_linear(unit: bytes, size: int) -> None:
     short = (unit * 40_000)[:40_000]
-    once = seconds(short, size)
-    assert seconds(short * 4, size) < 4 * once * 3 + 0.3
+    once, longer = seconds(short, size), seconds(short * 4, size)
+    for _ in range(2):  # more often only where the machine was busy
+        if longer < 4 * once * 3 + 0.3:
+            return
+        once, longer = min(once, seconds(short, size)), min(longer, seconds(short * 4, size))
+    assert longer < 4 * once * 3 + 0.3
 
 
 @settings(max_examples=100, deadline=None)

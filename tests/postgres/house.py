@@ -36,6 +36,7 @@ from gateway.session.organs import Judge, Organs
 from gateway.store.ledger import SqlLedger
 from tests.postgres.servers import DatabaseServer
 from tests.ssh.house import ALICE, BOB, Known, Recording
+from tests.store.fresh import fresh_ledger
 
 TARGET = "appdb"
 _KEY = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
@@ -174,7 +175,7 @@ class House:
 
 @asynccontextmanager
 async def a_house(directory: Path, parsers: Parsers) -> AsyncIterator[House]:
-    ledger = await SqlLedger.open(f"sqlite:///{directory}/hoop.db")
+    ledger = await fresh_ledger(directory / "hoop.db")
     house = House(directory, ledger, parsers)
     await house.listen()
     try:

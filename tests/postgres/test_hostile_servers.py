@@ -49,11 +49,11 @@ def test_a_server_that_ends_a_session(hostile: GatewayProcess, suite_server: Sui
         assert [(tag, fields(body)["C"]) for tag, body in rest] in ([], [(b"E", "57P01")])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mortal(
     suite_server: SuiteServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[SuiteServer, GatewayProcess]]:
-    """A server that may die, and a gateway in front of it."""
+    """A server that may die, and a gateway in front of it. Whoever kills it has it running again."""
     server = SuiteServer.create(suite_server.programs)
     try:
         server.start()

@@ -21,6 +21,7 @@ from gateway.session.live import LiveSessions
 from gateway.session.lobby import Lobby, Rooms
 from gateway.session.organs import Judge, Organs
 from gateway.store.ledger import SqlLedger
+from tests.store.fresh import fresh_ledger
 
 ALICE = Principal("alice@example.com", "alice@example.com", frozenset({"dev"}))
 BOB = Principal("bob@example.com", "bob@example.com", frozenset({"dba"}))
@@ -112,7 +113,7 @@ def hold(seconds: float = 30, count: int = 1) -> Hold:
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     made = Room(tmp_path, ledger, InProcessBus(), LocalBlobs(tmp_path / "recordings"), LiveSessions())
     yield made
     await made.ledger.close()

@@ -18,8 +18,8 @@ from gateway.session.gate import Gate
 from gateway.session.heartbeat import Heartbeat
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import Lobby
-from gateway.store.ledger import SqlLedger
 from tests.session.conftest import ALICE, BOB, PEER, Room, hold, run
+from tests.store.fresh import fresh_ledger
 
 PATIENCE = 20.0
 LEASE = timedelta(seconds=0.4)
@@ -54,7 +54,7 @@ class JumpyRoom(Room):
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[JumpyRoom]:
     clock = JumpyClock()
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db", now=clock.now)
+    ledger = await fresh_ledger(tmp_path / "hoop.db", now=clock.now)
     made = JumpyRoom(tmp_path, ledger, InProcessBus(), LocalBlobs(tmp_path / "recordings"), LiveSessions())
     made.clock = clock
     yield made

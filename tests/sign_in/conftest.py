@@ -1,6 +1,7 @@
 """A gateway in its own process, a real sshd behind it, and an identity provider with three people."""
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,18 +78,19 @@ class Town:
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Town]:
     sshd = Sshd(tmp_path / "sshd")
-    await sshd.start()
     provider = DemoProvider(SECRET)
-    await provider.start()
     served = Served(tmp_path, sshd)
-    secret = tmp_path / "client_secret"
-    secret.write_text(SECRET)
-    secret.chmod(0o600)
     town = Town(served, provider, Visitor())
-    town.configure()
-    await served.start()
-    yield town
-    await town.visitor.close()
-    await served.stop()
-    await provider.stop()
-    await sshd.stop()
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(sshd.stop)
+        await sshd.start()
+        await provider.start()
+        ending.push_async_callback(provider.stop)
+        secret = tmp_path / "client_secret"
+        secret.write_text(SECRET)
+        secret.chmod(0o600)
+        town.configure()
+        await served.start()
+        ending.push_async_callback(served.stop)
+        ending.push_async_callback(town.visitor.close)
+        yield town

@@ -20,10 +20,10 @@ from gateway.identity.directory import Configured, Directory
 from gateway.identity.signing import HostSigner, PersonSigner, TargetSigner
 from gateway.secrets.references import ReferenceSecrets
 from gateway.session.lobby import Lobby
-from gateway.store.ledger import SqlLedger
 from gateway.wire.ssh_certificate import read_certificate
 from tests.ssh.client import Ran, StockSsh
 from tests.ssh.house import ALICE, BOB, House
+from tests.store.fresh import fresh_ledger
 
 NAMES = ("gw", "gateway.example.com", "localhost")
 
@@ -74,7 +74,7 @@ class CertifiedHouse(House):
     @classmethod
     async def open(cls, directory: Path, **door: Any) -> "CertifiedHouse":
         directory.mkdir(exist_ok=True)
-        ledger = await SqlLedger.open(f"sqlite:///{directory}/hoop.db")
+        ledger = await fresh_ledger(directory / "hoop.db")
         house = cls(directory, ledger, SshDoor(directory / "host_key", names=NAMES, **door))
         for authority in house.authorities.values():
             authority.add(asyncssh.generate_private_key("ssh-ed25519"))

@@ -32,6 +32,7 @@ from gateway.session.live import LiveSessions
 from gateway.session.lobby import Lobby, Rooms
 from gateway.session.organs import Judge, Organs
 from gateway.store.ledger import SqlLedger
+from tests.store.fresh import fresh_ledger
 
 ALICE = Principal("alice@example.com", "alice@example.com", frozenset({"dev"}))
 BOB = Principal("bob@example.com", "bob@example.com", frozenset({"sre"}))
@@ -88,7 +89,7 @@ class House:
     @classmethod
     async def open(cls, directory: Path, **door: Any) -> "House":
         directory.mkdir(exist_ok=True)
-        ledger = await SqlLedger.open(f"sqlite:///{directory}/hoop.db")
+        ledger = await fresh_ledger(directory / "hoop.db")
         house = cls(directory, ledger, SshDoor(directory / "host_key", **door))
         await house.start()
         return house

@@ -28,7 +28,6 @@ from gateway.core.shown import Stream
 from gateway.core.verdict import Allow, Deny, Verdict
 from gateway.session.gate import Gate, Permit
 from gateway.session.live import LiveSessions
-from gateway.store.ledger import SqlLedger
 from gateway.wire.sftp import numbers, writing
 from gateway.wire.sftp.codec import Replies, Requests
 from gateway.wire.sftp.fields import NO_ATTRIBUTES
@@ -49,6 +48,7 @@ from gateway.wire.sftp.messages import (
 )
 from gateway.wire.sftp.numbers import Code, Kind
 from tests.session.conftest import Room
+from tests.store.fresh import fresh_ledger
 
 HARMLESS = {Kind.REALPATH, Kind.LSTAT, numbers.EXPAND_PATH, numbers.STATVFS}
 """What may reach a target of which nothing is allowed: the gateway's own questions, and what paths are called."""
@@ -152,7 +152,7 @@ class Stage:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     directory = tmp_path_factory.mktemp("boundary")
     with asyncio.Runner() as runner:
-        ledger = runner.run(SqlLedger.open(f"sqlite:///{directory}/hoop.db"))
+        ledger = runner.run(fresh_ledger(directory / "hoop.db"))
         yield Stage(
             runner, Room(directory, ledger, InProcessBus(), LocalBlobs(directory / "blobs"), LiveSessions())
         )

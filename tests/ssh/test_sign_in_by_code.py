@@ -20,8 +20,8 @@ from gateway.adapters.ssh.door.settings import SshDoor
 from gateway.app.clock import SystemClock
 from gateway.core.people import Peer, Principal
 from gateway.session.doorbell import Doorbell, Ring
-from gateway.store.ledger import SqlLedger
 from tests.ssh.house import ALICE, House
+from tests.store.fresh import fresh_ledger
 
 BROWSER = Peer("192.0.2.7", 1, "Firefox")
 INFO_RESPONSE = 61
@@ -91,7 +91,7 @@ class Scene:
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/hoop.db")
+    ledger = await fresh_ledger(tmp_path / "hoop.db")
     door = SshDoor(tmp_path / "host_key", login_grace=1.5)
     house = House(tmp_path, ledger, door)
     house.known.still = KnownByCode().still  # type: ignore[method-assign]  # they have shown no key
@@ -201,7 +201,7 @@ async def test_who_hangs_up_leaves_no_code_behind(scene: Scene) -> None:
 
 async def test_nobody_is_asked_where_nobody_can_sign_in(scene: Scene) -> None:
     await scene.house.close()
-    scene.house.ledger = await SqlLedger.open(f"sqlite:///{scene.house.directory}/hoop.db")
+    scene.house.ledger = await fresh_ledger(scene.house.directory / "hoop.db")
     scene.house.codes = Codes(scene.bell, lambda code: code, lambda: False)
     await scene.house.start()
     with pytest.raises(asyncssh.PermissionDenied):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.responses import JSONResponse
 
-from tests.tui.conftest import TOKEN, HttpDouble, problem
+from tests.tui.conftest import TOKEN, HttpDouble, Program, problem
 
 BIN = Path(sys.executable).parent
 
@@ -20,33 +20,28 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def run(http_double: HttpDouble, tmp_path: Path) -> Run:
-    def run_it(
-        *arguments: str, token: str = TOKEN, url: str | None = None, env: dict[str, str] | None = None
-    ) -> "subprocess.CompletedProcess[str]":
-        environ = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "HOOP_GATEWAY": http_double.url if url is None else url,
-            "LC_ALL": "C.UTF-8",
-        }
-        if token:
-            environ["HOOP_TOKEN"] = token
-        return subprocess.run(
-            [str(BIN / "hoop-tui"), *arguments],
-            env=environ | (env or {}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=tmp_path,
-        )
-
-    return run_it
+def program(http_double: HttpDouble, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """With a token, in a directory of its own."""
+    program = Program(tmp_path, http_double.url)
+    program.environ["HOOP_TOKEN"] = TOKEN
+    monkeypatch.chdir(tmp_path)
+    return program
 
 
-def test_ls(run: Run) -> None:
-    done = run("sessions", "ls")
+@pytest.fixture
+def run(program: Program) -> Run:
+    """In this process, which is quicker."""
+    return program
+
+
+@pytest.fixture
+def run_alone(program: Program) -> Run:
+    """In a process of its own."""
+    return program.run
+
+
+def test_ls(run_alone: Run) -> None:
+    done = run_alone("sessions", "ls")
     assert done.returncode == 0
     assert done.stderr == ""
     lines = done.stdout.splitlines()
@@ -141,27 +136,40 @@ def test_export(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "options", "code", "words"),
+    ("arguments", "environ", "code", "words"),
     [
-        (("sessions", "ls"), {"token": ""}, 3, "There is no token"),
-        (("sessions", "ls"), {"url": ""}, 3, "Name a gateway"),
-        (("sessions", "ls"), {"token": "wrong"}, 3, "does not know this token"),
+        (("sessions", "ls"), {"HOOP_TOKEN": ""}, 3, "There is no token"),
+        (("sessions", "ls"), {"HOOP_GATEWAY": ""}, 3, "Name a gateway"),
+        (("sessions", "ls"), {"HOOP_TOKEN": "wrong"}, 3, "does not know this token"),
         (("sessions", "show", "NNNN"), {}, 7, "knows no session s-NNNN"),
         (("sessions", "show", "../me"), {}, 2, "A session id looks like"),
-        (("sessions", "ls"), {"url": "http://127.0.0.1:1"}, 9, "There is no gateway at 127.0.0.1:1"),
-        (("sessions", "ls"), {"url": "ftp://x"}, 2, "gateway's address"),
+        (("sessions", "ls"), {"HOOP_GATEWAY": "http://127.0.0.1:1"}, 9, "There is no gateway at 127.0.0.1:1"),
+        (("sessions", "ls"), {"HOOP_GATEWAY": "ftp://x"}, 2, "gateway's address"),
         (("sessions", "ls", "--token-file", "missing"), {}, 2, "can not be read"),
         (("sessions", "ls", "-o", "xml"), {}, 2, "xml"),
         (("sessions", "frobnicate"), {}, 2, "frobnicate"),
         (("sessions", "export", "2B8C"), {}, 2, "--as"),
-        ((), {}, 2, "needs a terminal"),
-        (("play", "2B8C@8:39"), {}, 2, "needs a terminal"),
     ],
 )
 def test_exit_codes(
-    run: Run, arguments: tuple[str, ...], options: dict[str, str], code: int, words: str
+    run: Run, arguments: tuple[str, ...], environ: dict[str, str], code: int, words: str
 ) -> None:
-    done = run(*arguments, **options)
+    is_refused(run(*arguments, **environ), code, words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ((), 2, "needs a terminal"),
+        (("play", "2B8C@8:39"), 2, "needs a terminal"),
+        (("sessions", "show", "NNNN"), 7, "knows no session s-NNNN"),
+    ],
+)
+def test_exit_codes_of_a_process(run_alone: Run, arguments: tuple[str, ...], code: int, words: str) -> None:
+    is_refused(run_alone(*arguments), code, words)
+
+
+def is_refused(done: "subprocess.CompletedProcess[str]", code: int, words: str) -> None:
     assert done.returncode == code
     assert done.stdout == ""
     assert words in done.stderr
@@ -173,11 +181,11 @@ def test_a_token_file_that_others_can_read(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "token"
     path.write_text(TOKEN)
     path.chmod(0o640)
-    done = run("sessions", "ls", "--token-file", "token", token="")
+    done = run("sessions", "ls", "--token-file", "token", HOOP_TOKEN="")
     assert done.returncode == 2
     assert "chmod 600" in done.stderr
     path.chmod(0o600)
-    assert run("sessions", "ls", "--token-file", "token", token="").returncode == 0
+    assert run("sessions", "ls", "--token-file", "token", HOOP_TOKEN="").returncode == 0
 
 
 def test_a_reader_that_goes_away(http_double: HttpDouble, tmp_path: Path) -> None:
@@ -199,9 +207,10 @@ def test_a_reader_that_goes_away(http_double: HttpDouble, tmp_path: Path) -> Non
     assert done.stderr == ""
 
 
-def test_version(run: Run) -> None:
-    assert run("version").stdout == run("--version").stdout
-    assert run("version").stdout.startswith("hoop-tui ")
+def test_version(run_alone: Run) -> None:
+    said = run_alone("version").stdout
+    assert said == run_alone("--version").stdout
+    assert said.startswith("hoop-tui ")
 
 
 def test_help_imports_nothing_heavy() -> None:

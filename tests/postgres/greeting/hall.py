@@ -27,7 +27,6 @@ from gateway.api.schema_databases import DatabaseCertificateAsked
 from gateway.app.inventory import Targets
 from gateway.blobs.local import LocalBlobs
 from gateway.core.people import Peer, Principal, Target
-from gateway.store.ledger import SqlLedger
 from gateway.wire.postgres.frames import FrontendReader, frame
 from gateway.wire.postgres.reports import IDLE, make_command_complete, make_ready
 from gateway.wire.postgres.startup import CancelRequest, make_startup
@@ -35,6 +34,7 @@ from gateway.wire.postgres.words import field as field_of
 from gateway.wire.postgres.words import parse_fields
 from tests.api.house import HeldClock, House, WatchedBus
 from tests.api.town import Town, a_town
+from tests.store.fresh import fresh_ledger
 
 PERSON = "petra"
 PUBLIC = "https://hoop.example.com"
@@ -154,7 +154,7 @@ async def a_hall(
     if prepared is not None:
         shutil.copytree(prepared, directory, dirs_exist_ok=True)
     clock = HeldClock(datetime.now(UTC))
-    ledger = await SqlLedger.open(f"sqlite:///{directory}/ledger.db", now=clock.now)
+    ledger = await fresh_ledger(directory / "ledger.db", now=clock.now)
     house = House(ledger, LocalBlobs(directory / "blobs", reserve_bytes=0), WatchedBus(), clock, directory)
     targets = Targets(
         [
