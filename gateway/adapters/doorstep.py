@@ -17,7 +17,8 @@ QUIET = 10.0
 """Seconds between lines of the log about a lack of room: whoever floods the door shall not fill the log."""
 
 EARLY = 0.3
-"""How likely a stranger is turned away once half of the places are taken; it grows to 1 when all are."""
+"""How likely a stranger is turned away once half of the places are taken, without those of the greediest address; it
+grows to 1 when all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +129,13 @@ class Doorstep:
 
     def _room_for_a_stranger(self, who: str) -> bool:
         """No address may take more than half of the places; and the closer they come to be all taken, the more are
-        turned away by chance, so that whoever keeps them taken does not keep everybody else out."""
-        most, crowded, there = self._unauthenticated, self._crowded, self._all_strangers
-        if there >= most or self._strangers[who] >= crowded:
+        turned away by chance, so that whoever keeps them taken does not keep everybody else out. The places of the
+        greediest address are left out of that: one of them alone is nobody else's trouble."""
+        if self._all_strangers >= self._unauthenticated or self._strangers[who] >= self._crowded:
             return False
+        greediest = max(self._strangers.values(), default=0)
+        most, there = self._unauthenticated - greediest, self._all_strangers - greediest
+        crowded = max(1, most // 2)
         if there < crowded:
             return True
         return self._chance() >= EARLY + (1 - EARLY) * (there - crowded) / (most - crowded)

@@ -80,7 +80,9 @@ def read(line: str) -> CommandLine:
 
 def _collect(found: ShellWords, forms: _Forms, depth: int) -> bool:
     certain = found.certain
-    for command in found.commands:
+    for command in dict.fromkeys(found.commands):
+        if forms.full:
+            return False
         certain &= _forms_of(command, forms, depth)
     return certain
 

@@ -5,10 +5,13 @@ expands nothing, and it is not a shell grammar: rules that allow must demand cer
 uncertainty as a match. It never raises, whatever the text.
 """
 
+import re
 from dataclasses import dataclass, field
 
 LONGEST = 64 * 1024
 DEEPEST = 8
+MOST_COMMANDS = 2000
+"""Nobody writes more into one line. It is not read further, and so not certain."""
 
 _ENDS = frozenset(";&|\n(){}")
 _SPACE = frozenset(" \t\r")
@@ -17,6 +20,11 @@ _KEYWORDS = frozenset(("if", "then", "else", "elif", "fi", "do", "done", "while"
 """Words that may stand before a command, or alone."""
 _RENAMING = frozenset(("function", "alias"))
 """After these a program may be called by another name."""
+_ORDINARY = re.compile(r"[^ \t\r\n#'\"\\$`<>;&|(){}*?\[~]+")
+"""Letters that mean nothing but themselves, wherever they stand."""
+_QUOTED = re.compile(r'[^"\\$`]+')
+"""The same between double quotes."""
+_NESTING = re.compile(r"[\\'()]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +48,10 @@ class ShellWords:
 
 
 def take_apart(line: str, depth: int = 0) -> ShellWords:
-    """The simple commands of `line`."""
+    """The simple commands of `line`. The deeper it was found in another, the shorter it has to be: otherwise a line
+    that holds itself is read as often as it is deep."""
     found = ShellWords()
-    if len(line) > LONGEST or depth > DEEPEST:
+    if len(line) > LONGEST >> max(0, depth - 1) or depth > DEEPEST:
         found.certain = found.plain = False
         return found
     _Scan(line, found, depth).run()
@@ -52,7 +61,7 @@ def take_apart(line: str, depth: int = 0) -> ShellWords:
 
 
 class _Scan:
-    """One pass over a line, character by character."""
+    """One pass over a line: ordinary letters at once, all others one by one."""
 
     def __init__(self, line: str, found: ShellWords, depth: int) -> None:
         self._line = line
@@ -68,8 +77,16 @@ class _Scan:
         self._after_pipe = False
 
     def run(self) -> None:
-        while self._at < len(self._line):
-            self._step(self._line[self._at])
+        line, size = self._line, len(self._line)
+        while self._at < size:
+            if ordinary := _ORDINARY.match(line, self._at):
+                self._add(ordinary[0])
+                self._at = ordinary.end()
+            else:
+                self._step(line[self._at])
+                if len(self._found.commands) > MOST_COMMANDS:
+                    self._unsure()
+                    return
         self._end_command(False)
 
     def _step(self, letter: str) -> None:
@@ -122,6 +139,10 @@ class _Scan:
     def _double(self) -> None:
         self._add("")
         while self._at < len(self._line):
+            if ordinary := _QUOTED.match(self._line, self._at):
+                self._add(ordinary[0])
+                self._at = ordinary.end()
+                continue
             letter = self._line[self._at]
             self._at += 1
             if letter == '"':
@@ -132,7 +153,7 @@ class _Scan:
             elif letter in "$`":
                 self._expansion(letter)
             else:
-                self._add(letter)
+                self._add(letter)  # a backslash that stands for itself
         self._unsure()
 
     def _escape(self) -> None:
@@ -225,19 +246,20 @@ def _or_end(at: int, line: str) -> int:
 def _closing(line: str, start: int) -> int:
     """Where the parenthesis that opens at `start` closes; -1 where it does not. Quotes are respected."""
     depth, at = 0, start
-    while at < len(line):
-        letter = line[at]
+    while found := _NESTING.search(line, at):
+        letter, at = found[0], found.end()
         if letter == "\\":
             at += 1
         elif letter == "'":
-            at = line.find("'", at + 1)
-            if at < 0:
+            at = line.find("'", at) + 1
+            if at == 0:
                 return -1
         elif letter == "(":
             depth += 1
-        elif letter == ")":
+            if depth > MOST_COMMANDS:
+                return -1
+        else:
             depth -= 1
             if depth == 0:
-                return at
-        at += 1
+                return at - 1
     return -1

@@ -16,10 +16,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from gateway.core.errors import Denied, Fault, State
-from gateway.core.events import (
-    Event,
-    OperationRepeated,
-)
+from gateway.core.events import Event, OperationRepeated
 from gateway.core.findings import CommandRead
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Effect, Operation
@@ -31,7 +28,7 @@ from gateway.core.verdict import Deny, Hold, Verdict
 from gateway.session import audit, words
 from gateway.session.approvals import Notice
 from gateway.session.echo import EchoWitness
-from gateway.session.masked import Masker, masked
+from gateway.session.masked import Masker, added_up, masked
 from gateway.session.organs import Judge, Organs
 from gateway.session.recorder import Recorder
 from gateway.session.steering import Steering
@@ -320,7 +317,7 @@ class Gate:
         self._echo.finish()
         last = [*self._echo.take(), (FrameKind.EXIT, audit.exit_frame(exit))]
         ended = replace(
-            audit.ended(self.session, outcome, self._masked()),
+            audit.ended(self.session, outcome, added_up(self._masked_beside, self._permits)),
             bytes_shown=self._shown,
             bytes_sent=self._sent,
             commands=self._commands,
@@ -400,11 +397,3 @@ class Gate:
             self._fault.__cause__ = problem
             self.end(spoken)
         return self._fault
-
-    def _masked(self) -> dict[str, int]:
-        total: dict[str, int] = dict(self._masked_beside)
-        for permit in self._permits:
-            for masker in permit.maskers.values():
-                for name, count in masker.counts.items():
-                    total[name] = total.get(name, 0) + count
-        return total

@@ -4,10 +4,10 @@ The caller waits for it either way, so the order of a stream is kept. Whatever t
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from gateway.core.shown import Answer
+from gateway.core.shown import Answer, Stream
 
 HERE_BYTES = 16 << 10
 """Looking through so much takes about as long as the way to a thread and back."""
@@ -53,3 +53,19 @@ async def _beside(call: Callable[[], bytes]) -> bytes:
         work.exception()  # looked at, so that nobody complains; the caller is gone
         raise cancelled
     return work.result()
+
+
+class HasMaskers(Protocol):
+    """A Permit."""
+
+    maskers: dict[Stream, Masker]
+
+
+def added_up(beside: Mapping[str, int], permits: Iterable[HasMaskers]) -> dict[str, int]:
+    """How often each detector has masked something: by all of these, and beside them."""
+    total = dict(beside)
+    for permit in permits:
+        for masker in permit.maskers.values():
+            for name, count in masker.counts.items():
+                total[name] = total.get(name, 0) + count
+    return total

@@ -26,6 +26,9 @@ Work = Callable[[Connection], T]
 MOST_IN_A_BATCH = 256
 LAST_PATIENCE = 10.0
 """Seconds that closing waits for a transaction that was broken off: the drivers want to tell the database first."""
+BEAT = 0.05
+"""Seconds. Silence of the database is counted in these. If one takes twice as long, this process itself was busy, and
+a quarter is counted: there may well be an answer that nobody has had the time to look at."""
 CLOSED = "the ledger is closed"
 
 log = logging.getLogger(__name__)
@@ -50,7 +53,10 @@ class Writer:
         self._queue: deque[_Job] = deque()
         self._wanted = asyncio.Event()
         self._connection: AsyncConnection | None = None
-        self._last_answer = self._loop.time()
+        self._silence = 0.0
+        """Seconds for which the database has let the writer wait, all in all."""
+        self._heard_at = 0.0
+        """How much of it there was when it answered last."""
         self._failing = False
         self._closing = False
         self._attempt_now: asyncio.Task[list[Any]] | None = None
@@ -86,13 +92,13 @@ class Writer:
         job.outcome.add_done_callback(_looked_at)
         self._queue.append(job)
         self._wanted.set()
-        asked = self._loop.time()
+        asked_at = self._silence
         while not job.outcome.done():
-            left = max(asked, self._last_answer) + self._patience - self._loop.time()
+            left = max(asked_at, self._heard_at) + self._patience - self._silence
             if left <= 0:
                 job.given_up = True
                 raise Fault(NO_ANSWER)
-            await asyncio.wait({job.outcome}, timeout=left)
+            await asyncio.wait({job.outcome}, timeout=max(left, BEAT))
         return job.outcome.result()
 
     async def _run(self) -> None:
@@ -116,7 +122,11 @@ class Writer:
     async def _carry_out(self, batch: Sequence[_Job]) -> None:
         attempt = self._attempt_now = asyncio.create_task(self._attempt(batch))
         try:
-            await asyncio.wait({attempt})
+            while not attempt.done():
+                began = self._loop.time()
+                await asyncio.wait({attempt}, timeout=BEAT)
+                took = self._loop.time() - began
+                self._silence += took if took < 2 * BEAT else BEAT / 4
         finally:
             attempt.cancel()  # does nothing to a finished one
         problem = attempt.exception()
@@ -156,7 +166,7 @@ class Writer:
                 await connection.close()
 
     def _answered(self) -> None:
-        self._last_answer = self._loop.time()
+        self._heard_at = self._silence
         if self._failing:
             self._failing = False
             log.info("the ledger can be written again")

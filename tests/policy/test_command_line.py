@@ -140,6 +140,20 @@ def test_quoted_words_come_back(words: list[str]) -> None:
     assert [command.words for command in found.commands] == [tuple(words)]
 
 
+def test_more_commands_than_anybody_writes_are_not_certain() -> None:
+    few, many = ["; ".join(f"echo {n}" for n in range(count)) for count in (900, 3000)]
+    assert read(few).certain
+    assert len(read(few).commands) == 900
+    assert not read(many).certain
+    assert read("; ".join(["uptime"] * 1900)).certain
+
+
+def test_what_is_nested_deep_has_to_be_short() -> None:
+    assert read("sh -c '" + "echo a b c;" * 1000 + "'").certain
+    assert read("eval eval eval uptime").certain
+    assert not read("eval " * 5 + "echo " + "a" * 20_000).certain
+
+
 @pytest.mark.parametrize(
     "line", ["sudo " * 12000, "a;" * 30000, "$(" * 30000, "eval " * 12000, "'a'" * 20000]
 )

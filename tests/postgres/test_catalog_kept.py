@@ -26,6 +26,7 @@ async def test_it_is_read_once_and_again_when_it_may_be_outdated() -> None:
     assert kept.current is read[0]
     kept.outdate()
     assert not kept.is_fresh
+    assert kept.is_recent
     assert kept.current is read[0].in_doubt()
     await kept.refresh()
     assert kept.current is read[1]
@@ -59,3 +60,4 @@ async def test_what_can_not_be_read_is_not_there() -> None:
     await kept.refresh()
     assert kept.current is None
     assert kept.is_fresh
+    assert not kept.is_recent

@@ -2,6 +2,9 @@
 
 import pytest
 
+from gateway.adapters.postgres.catalog import read_catalog
+from gateway.adapters.postgres.upstream.server import Server
+from gateway.core.catalog import Catalog
 from gateway.core.frame import FrameKind
 from gateway.core.verdict import Allow
 from tests.postgres.house import House
@@ -51,6 +54,27 @@ async def test_binary_results_and_cursors(masked: House) -> None:
         async with connection.transaction(), connection.cursor("c") as cursor:
             await cursor.execute("SELECT ssn, ssn || '' FROM customers")
             assert await cursor.fetchall() == [("[masked:ssn]", "[masked]")] * 3
+
+
+@pytest.mark.parametrize(("masks", "times"), [("email", 1), ("public.customers.ssn", 6)])
+async def test_who_only_looks_into_values_does_not_read_everything_after_each_change(
+    masked: House, masks: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Server] = []
+
+    async def counted(server: Server) -> Catalog:
+        read.append(server)
+        return await read_catalog(server)
+
+    monkeypatch.setattr("gateway.adapters.postgres.session.read_catalog", counted)
+    masked.decide = lambda operation, session: Allow("pii", frozenset({masks}))
+    async with await masked.connect() as connection:
+        for number in range(5):
+            await connection.execute(f"CREATE TABLE made_{number} (address text, ssn text)")
+        await connection.execute("INSERT INTO made_4 VALUES ('mail bob@example.com', '1')")
+        rows = await (await connection.execute("SELECT * FROM made_4")).fetchall()
+    assert len(read) == times
+    assert rows == [("mail [email********]" if masks == "email" else "mail bob@example.com", "1")]
 
 
 async def test_errors_of_ruled_tables_are_hidden_and_others_are_not(masked: House) -> None:

@@ -30,6 +30,7 @@ class World:
     n: int = 0
     server: dict[str, int] = field(default_factory=dict)
     skips: bool = False
+    dice: random.Random = field(default_factory=lambda: random.Random(7))
 
     def send(self, what: str, name: str) -> None:
         """As the adapter does for each kind of message."""
@@ -43,6 +44,8 @@ class World:
             self.names.forget(name, self.n)
         elif what == "DEALLOCATE ALL":
             self.names.clear(self.n)
+        elif what == "DO":
+            self.names.doubt(self.n, ("",))
         elif what == "use":
             if not self.names.settled(name, self.group):
                 while self.line:
@@ -57,6 +60,9 @@ class World:
         sent = self.line.pop(0)
         if sent.what == "sync":
             self.skips = False
+            if self.dice.random() < 0.3:  # a transaction has ended with it
+                self.server = {name: meaning for name, meaning in self.server.items() if holds(meaning)}
+                self.names.end(lambda meaning: not holds(meaning))
         elif not self.skips:
             self._do(sent)
         elif sent.change is not None:  # sent behind an error that was known already
@@ -81,6 +87,12 @@ class World:
             self.server.pop(sent.name, None)
         elif sent.what == "DEALLOCATE ALL":
             self.server.clear()
+        elif sent.what == "DO":
+            for name in "ab":
+                if self.dice.random() < 0.5:
+                    self.server.pop(name, None)
+                if self.dice.random() < 0.5:
+                    self.server[name] = -sent.n
 
     def _skip(self, sent: Sent) -> None:
         """An error: what was sent up to the next Sync is dropped, the last first."""
@@ -93,6 +105,11 @@ class World:
                 self.names.undone(each.change)
 
 
+def holds(meaning: int) -> bool:
+    """Some things outlive a transaction."""
+    return meaning % 3 == 0
+
+
 PATTERNS = (
     ("close", "parse"),
     ("close",),
@@ -102,6 +119,10 @@ PATTERNS = (
     ("PREPARE",),
     ("DEALLOCATE", "PREPARE"),
     ("DEALLOCATE ALL",),
+    ("DO",),
+    ("DO", "use"),
+    ("close", "parse", "DO", "use"),
+    ("DO", "close", "parse", "use"),
 )
 
 
@@ -115,7 +136,10 @@ def test_both_mean_the_same_or_the_gateway_does_not_know() -> None:
         groups: list[Group] = [(False, ("parse",), 9, "a")] if dice.random() < 0.5 else []
         for _ in range(dice.randrange(1, 6)):
             answers = dice.choice((0, 0, 1, 2, 3, 9))
-            groups.append((dice.random() < 0.4, dice.choice(PATTERNS), answers, dice.choice("aaab")))
+            # The unnamed one is never touched by SQL.
+            steps, name = dice.choice(PATTERNS), dice.choice(("a", "a", "a", "b", ""))
+            if name or not any(what.isupper() and what != "DO" for what in steps):
+                groups.append((dice.random() < 0.4, steps, answers, name))
         tell([*groups, (False, ("use",), 0, "a")])
 
 
@@ -139,3 +163,48 @@ def test_many_names_are_not_kept_for_ever() -> None:
         names.forget(f"name {n}", n)
     assert len(names._forgotten) <= 1000
     assert not names._known
+
+
+def test_what_was_made_after_a_doubt_is_certain() -> None:
+    names: Names[int] = Names()
+    names.agreed(names.define("", 1, 0))
+    names.agreed(names.define("before", 2, 0))
+    pending = names.define("on its way", 3, 0)
+    names.doubt(9, ("",))
+    assert (names.get(""), names.get("before"), names.get("on its way")) == (1, None, None)
+    assert (names.doubted("before"), names.doubted("on its way")) == (2, 3)
+    names.agreed(pending)
+    names.know("made in SQL before", 4, 8)
+    names.know("made in SQL after", 5, 10)
+    assert (names.get("made in SQL before"), names.get("made in SQL after")) == (None, 5)
+    names.define("before", 6, 1)
+    assert names.get("before") == 6
+    assert names.doubted("before") is None
+    names.drop("on its way", 1)
+    assert names.doubted("on its way") is None
+
+
+def test_what_dies_with_a_transaction() -> None:
+    names: Names[int] = Names()
+    for name, meaning in (("dies", 1), ("holds", 3)):
+        names.agreed(names.define(name, meaning, 0))
+    later = names.define("dies", 4, 1)
+    made = names.define("new", 5, 1)
+    names.end(lambda meaning: not holds(meaning))
+    assert (names.get("dies"), names.get("holds"), names.get("new")) == (4, 3, 5)
+    names.undone(later)
+    assert names.get("dies") is None, "what it meant before was gone by then"
+    names.agreed(made)
+    names.end(lambda meaning: not holds(meaning))
+    assert (names.get("holds"), names.get("new")) == (3, None)
+
+
+def test_names_that_are_never_closed_are_not_all_kept() -> None:
+    names: Names[int] = Names()
+    for n in range(12_000):
+        names.agreed(names.define(f"name {n}", n, n))
+        names.agreed(names.define("", n, n))
+    assert len(names._known) == 10_000
+    assert names.get("") == 11_999
+    assert names.get("name 0") is None
+    assert names.get("name 11999") == 11_999

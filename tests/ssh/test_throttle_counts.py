@@ -61,6 +61,29 @@ def test_the_more_crowded_the_more_are_turned_away() -> None:
     assert 50 < let_in[2] < let_in[3] < let_in[4] <= 100
 
 
+def test_one_greedy_address_is_nobody_elses_trouble() -> None:
+    """All that it can take is taken: others come in as if it were not there, whatever their luck."""
+    for unauthenticated in (2, 3, 10, 100):
+        step = doorstep(per_address=100, unauthenticated=unauthenticated, chance=0.0)
+        taken = sum(step.arrive("greedy") for _ in range(200))
+        assert taken == ceil(unauthenticated / 2)
+        for number in range(1000):
+            who = f"somebody {number}"
+            assert step.arrive(who)
+            assert not step.arrive("greedy")
+            if number % 2:
+                step.signed_in(who)
+            else:
+                step.leave(who, was_signed_in=False)
+
+
+def test_two_greedy_addresses_do_not_keep_everybody_out() -> None:
+    step = doorstep(per_address=100, unauthenticated=100, chance=0.99)
+    assert [sum(step.arrive(who) for _ in range(200)) for who in ("one", "other")] == [50, 50]
+    step.leave("one", was_signed_in=False)
+    assert step.arrive("somebody")
+
+
 @settings(max_examples=60, deadline=None, database=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["arrive", "in", "leave"])), max_size=80),

@@ -57,6 +57,7 @@ class End:
         options.waiter = loop.create_future()
         self.wire = Wire()
         self.connection = connection = TargetConnection(loop, options, wait="auth")
+        connection._wait = None  # it is signed in: nobody waits for that, or for why it failed
         connection.fast = fast
         connection._transport = self.wire
         connection._auth_complete = connection._auth_final = connection._kex_complete = True

@@ -1,6 +1,7 @@
 """The writer shares transactions, which is what makes durable appends cheap. SQLite only: it is about our queue."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -55,4 +56,46 @@ async def test_a_mistake_of_ours_reaches_its_caller_and_nobody_else(url: str) ->
     )
     assert isinstance(outcomes[1], KeyError)
     assert sorted(outcome for outcome in outcomes if isinstance(outcome, int)) == [1, 2]
+    await ledger.close()
+
+
+async def test_a_busy_process_is_not_taken_for_a_silent_database(url: str) -> None:
+    """Thousands of others have their turns before an answer is looked at: that is no reason to end sessions."""
+    ledger = await SqlLedger.open(url, patience=0.6)
+    await ledger.append(GatewayStopped())
+    busy = True
+
+    def others() -> None:
+        time.sleep(0.05)
+        if busy:
+            loop.call_soon(others)
+
+    loop = asyncio.get_running_loop()
+    for _ in range(3):
+        loop.call_soon(others)
+    began = loop.time()
+    try:
+        await ledger.append(GatewayStopped())
+    finally:
+        busy = False
+    assert loop.time() - began > 0.6, "it was not busy enough to show anything"
+    await ledger.close()
+
+
+async def test_a_database_that_is_silent_is_given_up_on_in_time(url: str) -> None:
+    ledger = await SqlLedger.open(url, patience=0.5)
+    await ledger.append(GatewayStopped())
+
+    began = asyncio.get_running_loop().time()
+    stuck = asyncio.Event()
+
+    async def attempt(batch: object) -> list[object]:
+        await stuck.wait()
+        return []
+
+    ledger._writer._attempt = attempt  # type: ignore[method-assign] # the driver's answer that never comes
+    with pytest.raises(Fault, match="does not answer"):
+        await ledger.append(GatewayStopped())
+    assert 0.4 < asyncio.get_running_loop().time() - began < 3
+    stuck.set()
     await ledger.close()

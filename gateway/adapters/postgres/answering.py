@@ -11,11 +11,12 @@ from typing import Any
 from gateway.adapters.postgres import refusals
 from gateway.adapters.postgres.asides import Asides
 from gateway.adapters.postgres.asking import Asking, Slow
-from gateway.adapters.postgres.described import in_formats, read_columns, told
+from gateway.adapters.postgres.described import describe, read_columns, told
 from gateway.adapters.postgres.ending import ServerGone
 from gateway.adapters.postgres.flight import Awaited, Entry
-from gateway.adapters.postgres.prepared import Portal, Prepared
+from gateway.adapters.postgres.prepared import Portal, Prepared, dies_with_transaction, may_hold
 from gateway.adapters.postgres.talk import IDLE, Talk
+from gateway.adapters.postgres.upstream.parameters import Called
 from gateway.core.errors import Malformed
 from gateway.core.sql import SqlFacts, changes_catalog
 from gateway.session.database.results import Results
@@ -41,7 +42,7 @@ _SIMPLE = (Awaited.ANSWERED, Awaited.CALLED)
 class Answering:
     """Of one conversation. `receive` is called with what the server sends."""
 
-    def __init__(self, talk: Talk, asking: Asking, spawn: Callable[[Slow], None]) -> None:
+    def __init__(self, talk: Talk, asking: Asking, called: Called, spawn: Callable[[Slow], None]) -> None:
         express = asking.express
         self._talk = talk
         self._asking = asking
@@ -53,7 +54,7 @@ class Answering:
         self._skips: ErrorFields | None = None
         """The error after which the server skips everything up to the next Sync, also what was sent after it."""
         talk.flight.first = self._comes
-        self._asides = asides = Asides(talk)
+        self._asides = asides = Asides(talk, called)
         self._acts: dict[int, Callable[[Message], None]] = {
             ByServer.PARSE_COMPLETE: lambda item: self._agreed(Awaited.PARSED, item),
             ByServer.BIND_COMPLETE: lambda item: self._agreed(Awaited.BOUND, item),
@@ -141,7 +142,7 @@ class Answering:
         results = self._current()
         if run.tag == ByServer.DATA_ROW:
             if not results.is_described:
-                self._describe(results, self._head())
+                describe(results, self._head())
             self._talk.show(results.rows(run.data, run.count, starts=run.starts))
         elif run.tag == ByServer.COPY_DATA:
             self._talk.show(results.copied(run.data, run.count))
@@ -162,15 +163,6 @@ class Answering:
             raise Malformed("the server sent a result that nobody asked for")
         return results
 
-    def _describe(self, results: Results, entry: Entry) -> None:
-        """Of a result whose description came earlier, with the statement or the portal."""
-        prepared, portal = entry.prepared, entry.portal
-        columns = None if portal is None else portal.columns
-        if columns is None and prepared is not None and prepared.columns is not None:
-            columns = in_formats(prepared.columns, portal.formats if portal is not None else ())
-        if columns is not None:
-            results.describe(columns, is_new=prepared is None or prepared.first == results.n)
-
     def _columns(self, item: Message) -> None:
         head = self._head()
         if head.awaited is Awaited.ANSWERED:
@@ -183,7 +175,6 @@ class Answering:
             self._talk.show(item.frame)
         else:
             self._described(head, item, None)
-        return
 
     def _no_columns(self, item: Message) -> None:
         self._described(self._head(), item, ())
@@ -206,7 +197,7 @@ class Answering:
         """This is answered next. Whether rows must come whole has to be known before the first one does."""
         results = entry.current if entry.awaited is Awaited.EXECUTED else None
         if results is not None and results.permit.masks and not results.is_described:
-            self._describe(results, entry)
+            describe(results, entry)
         self._reader.whole = results is not None and results.wants_whole_rows
 
     def _parameters(self, item: Message) -> None:
@@ -230,9 +221,10 @@ class Answering:
         self._landed(head, item.frame)
 
     def _complete(self, item: Message) -> None:
-        results = self._current()
-        tag = parse_command_complete(item.body)
-        self._over(results, tag)
+        results, head = self._current(), self._head()
+        if head.awaited is Awaited.EXECUTED and not results.is_described:
+            describe(results, head)  # there was no row
+        self._over(results, parse_command_complete(item.body))
         self._next(item.frame)
 
     def _empty(self, item: Message) -> None:
@@ -268,7 +260,8 @@ class Answering:
             prepared = Prepared(_held(facts), masks=results.permit.masks)
             talk.statements.know(facts.name, prepared, results.n)
         elif facts.verb == "declare" and facts.inner:
-            talk.portals.know(facts.name, Portal(Prepared(_held(facts))), results.n)
+            portal = Portal(Prepared(_held(facts)), holds=may_hold(facts))
+            talk.portals.know(facts.name, portal, results.n)
         if talk.catalog is not None and changes_catalog(facts):
             talk.catalog.outdate()
             talk.changing = True
@@ -291,6 +284,8 @@ class Answering:
             if not results.is_done:
                 results.done("", _NOT_RUN)
         self._talk.status = parse_ready(item.body)
+        if self._talk.status == IDLE:
+            self._talk.portals.end(dies_with_transaction)
         self._seen_by_all()
         self._reader.whole = False
         self._landed(head, item.frame)

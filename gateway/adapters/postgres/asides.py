@@ -5,6 +5,7 @@ from dataclasses import replace
 from gateway.adapters.postgres.encodings import ENCODINGS
 from gateway.adapters.postgres.flight import Entry
 from gateway.adapters.postgres.talk import Talk
+from gateway.adapters.postgres.upstream.parameters import Called
 from gateway.recording.statements import mark_said
 from gateway.wire.postgres.frames import Message
 from gateway.wire.postgres.messages import (
@@ -26,8 +27,9 @@ MASKED = "[masked]"
 class Asides:
     """Of one conversation."""
 
-    def __init__(self, talk: Talk) -> None:
+    def __init__(self, talk: Talk, called: Called) -> None:
         self._talk = talk
+        self._called = called
 
     def notice(self, item: Message) -> None:
         """The server has something to say."""
@@ -53,7 +55,9 @@ class Asides:
         elif setting.name == "client_encoding":
             self._talk.desk.encoding = setting.value
             self._talk.encoding = ENCODINGS.get(setting.value.upper(), "ascii")
-        shown = self._unasked(setting.value) if setting.name in FREE_TEXT else setting.value
+        shown = self._called.reported(setting.name, setting.value)
+        if setting.name in FREE_TEXT:
+            shown = self._unasked(shown)
         is_same = shown == setting.value
         self._talk.show(item.frame if is_same else make_parameter_status(replace(setting, value=shown)))
 

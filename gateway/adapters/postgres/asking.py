@@ -27,6 +27,19 @@ Slow = Coroutine[Any, Any, None]
 _WITHIN_COPY = frozenset(
     {ByClient.COPY_DONE, ByClient.COPY_FAIL, ByClient.FLUSH, ByClient.SYNC, ByClient.TERMINATE}
 )
+_NEVER_SKIPPED = frozenset({ByClient.SYNC, ByClient.TERMINATE})
+_EXTENDED = frozenset(
+    {
+        ByClient.PARSE,
+        ByClient.BIND,
+        ByClient.DESCRIBE,
+        ByClient.EXECUTE,
+        ByClient.CLOSE,
+        ByClient.SYNC,
+        ByClient.FLUSH,
+    }
+)
+"""What may come behind an Execute that waits for others."""
 
 
 class Asking:
@@ -56,7 +69,7 @@ class Asking:
             ByClient.DESCRIBE: extended.describe,
             ByClient.EXECUTE: extended.execute,
             ByClient.SYNC: self._sync,
-            ByClient.FLUSH: lambda item: talk.ask(FLUSH),
+            ByClient.FLUSH: lambda item: extended.ask(FLUSH),
             ByClient.CLOSE: extended.close,
             ByClient.COPY_DONE: self._end_copy,
             ByClient.COPY_FAIL: self._end_copy,
@@ -109,14 +122,23 @@ class Asking:
         reader = self._reader
         while True:
             if not talk.gate.inflow.is_open:
-                return self._begin(talk.gate.inflow.opened())
+                return self._begin(self._in_order(talk.gate.inflow.opened(), ByClient.SYNC))
             item = reader.next()
             if item is None:
                 break
             slow = self._run(item) if isinstance(item, Run) else self._message(item)
             if slow is not None:
-                return self._begin(slow)
-        return self._send()
+                return self._begin(self._in_order(slow, item.tag))
+        return self._begin(self._extended.finish()) if self._extended.waits else self._send()
+
+    async def _in_order(self, slow: Slow, tag: int) -> None:
+        """What came before goes first. Then perhaps this is to be skipped."""
+        if self._extended.waits:
+            await self._extended.finish()
+            if self._extended.skipping and tag not in _NEVER_SKIPPED:
+                slow.close()
+                return
+        await slow
 
     def _takes_express(self) -> bool:
         return (
@@ -141,9 +163,16 @@ class Asking:
             raise Malformed(f"a message of type {tag} does not belong here")
         if self._copying and tag not in _WITHIN_COPY:
             raise Malformed(f"a message of type {tag} does not belong into what is copied")
-        if self._extended.skipping and tag not in (ByClient.SYNC, ByClient.TERMINATE):
+        if self._extended.skipping and tag not in _NEVER_SKIPPED:
             return None
+        if self._extended.waits and tag not in _EXTENDED:
+            return self._later(act, item)
         return act(item)
+
+    async def _later(self, act: Callable[[Message], Slow | None], item: Message) -> None:
+        slow = act(item)
+        if slow is not None:
+            await slow
 
     def _begin(self, slow: Slow) -> None:
         """Nothing more is looked at until this is done. A little is still read, to notice that somebody hangs up."""
@@ -171,7 +200,7 @@ class Asking:
             return  # the server would ignore it, but for an error that comes before it: then nobody could tell
         self._extended.skipping = False
         talk.group += 1
-        talk.ask(SYNC, Entry(Awaited.SYNCED))
+        self._extended.ask(SYNC, Entry(Awaited.SYNCED))
 
     def _run(self, run: Run) -> Slow | None:
         if run.starts:

@@ -26,6 +26,7 @@ class KeptCatalog:
         self.current: Catalog | None = None
         self._read = read
         self._good_until = 0.0
+        self._recent_until = 0.0
         self._changes = 0
         self._lock = asyncio.Lock()
 
@@ -33,6 +34,12 @@ class KeptCatalog:
     def is_fresh(self) -> bool:
         """Nothing need be read before it is used."""
         return time.monotonic() < self._good_until
+
+    @property
+    def is_recent(self) -> bool:
+        """It was read a short while ago, whatever was changed since then. Its types are enough for who only looks
+        into values: what is of a type that is not in it is taken for anything."""
+        return self.current is not None and time.monotonic() < self._recent_until
 
     def outdate(self) -> None:
         """The database was changed. Until it is read again, only what can not have changed is relied on."""
@@ -55,6 +62,7 @@ class KeptCatalog:
                 log.warning("a catalog can not be read, so everything is masked there: %s", problem)
                 self.current, lasts = None, AGAIN_AFTER
             self._good_until = time.monotonic() + lasts
+            self._recent_until = time.monotonic() + LASTS
 
 
 class Catalogs:

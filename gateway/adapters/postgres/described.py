@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from gateway.adapters.postgres.flight import Entry
 from gateway.adapters.postgres.prepared import Prepared
 from gateway.core.errors import Malformed
+from gateway.session.database.results import Results
 from gateway.wire.postgres.messages import ColumnDescription, ErrorFields, field, parse_row_description
 
 
@@ -31,3 +33,23 @@ def in_formats(
     if len(formats) != len(columns):
         raise Malformed("there are not as many formats as columns")
     return tuple([replace(column, format=f) for column, f in zip(columns, formats, strict=True)])
+
+
+def describe(results: Results, entry: Entry) -> None:
+    """Of a result whose description came earlier, with the statement or the portal. The recording takes repeats for
+    what the first one was, unless it is told otherwise."""
+    prepared, portal = entry.prepared, entry.portal
+    formats = () if portal is None else portal.formats
+    columns = None if portal is None else portal.columns
+    if columns is None and prepared is not None and prepared.columns is not None:
+        columns = in_formats(prepared.columns, formats)
+    if columns is None:
+        return
+    if prepared is None:
+        results.describe(columns)
+        return
+    is_first, is_known = results.n == prepared.first, prepared.noted is not None
+    is_new = is_first or prepared.noted != formats
+    results.describe(columns, is_new=is_new, also=0 if is_known else prepared.first)
+    if is_first or not is_known:
+        prepared.noted = formats

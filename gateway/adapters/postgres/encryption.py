@@ -18,7 +18,10 @@ class Encryption:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
         self.about = context.wrap_bio(
-            self._in, self._out, server_side=server_side, server_hostname=None if server_side else name or None
+            self._in,
+            self._out,
+            server_side=server_side,
+            server_hostname=None if server_side else name or None,
         )
         """What certificates and the other's choices say."""
         self.ended = False

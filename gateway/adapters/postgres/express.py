@@ -100,7 +100,7 @@ class Express:
         prepared = talk.statements.get(name)
         if prepared is None or not talk.statements.settled(name, talk.group):
             return False
-        if prepared.answer == b"" or talk.masks:
+        if prepared.answer == b"" or talk.masks or prepared.noted != lane.result_formats:
             return False
         shown = values.shown(bound, lane.formats, prepared.types) if bound else ()
         results = self._judging.repeated(prepared, shown)

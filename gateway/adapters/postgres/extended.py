@@ -5,9 +5,11 @@ refusal everything is skipped up to the next Sync, here as on the server.
 """
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from gateway.adapters.postgres import refusals, values
+from gateway.adapters.postgres.again import Again
 from gateway.adapters.postgres.flight import Awaited, Entry
 from gateway.adapters.postgres.judging import Judging
 from gateway.adapters.postgres.names import Names
@@ -15,6 +17,7 @@ from gateway.adapters.postgres.prepared import Portal, Prepared, never_made, nev
 from gateway.adapters.postgres.simple import TOO_LARGE
 from gateway.adapters.postgres.talk import Talk
 from gateway.adapters.postgres.texts import Texts, may_copy_in, only_statement
+from gateway.adapters.postgres.together import Together
 from gateway.core.sql import Reading, SqlFacts
 from gateway.session.database.results import Results
 from gateway.wire.postgres.frames import Message, Run
@@ -31,6 +34,7 @@ from gateway.wire.postgres.messages import (
 )
 
 Slow = Coroutine[Any, Any, None]
+T = TypeVar("T", Message, Run)
 
 
 class Extended:
@@ -42,6 +46,22 @@ class Extended:
         self._talk = talk
         self._judging = judging
         self._texts = texts
+        self._again = Again(talk, judging, texts)
+        self._together = Together(talk, judging)
+        self.ask = self._together.ask
+
+    @property
+    def waits(self) -> bool:
+        """What came so far has to be written down before it goes anywhere: await `finish`. Until then nothing may
+        overtake it, so everything goes through `ask`."""
+        return self._together.waits
+
+    async def finish(self) -> None:
+        """Write it down and let it go on. Raises `Fault`."""
+        await self._together.finish(self._skip)
+
+    def _skip(self) -> None:
+        self.skipping = True
 
     def parse(self, item: Message) -> Slow | None:
         """A statement is to be prepared."""
@@ -69,17 +89,18 @@ class Extended:
             return self._deny(facts, reading)
         talk = self._talk
         prepared = Prepared(facts, parsed.types, masks=masks)
+        if parsed.statement:
+            prepared.parsed, prepared.encoding = parsed, talk.encoding
         change = talk.statements.define(parsed.statement, prepared, talk.group)
-        talk.ask(item.frame, Entry(Awaited.PARSED, change=change, prepared=prepared))
+        self.ask(item.frame, Entry(Awaited.PARSED, change=change, prepared=prepared))
         return None
 
     def bind(self, item: Message) -> Slow | None:
         """A portal is to be made of a statement and values."""
         bound = parse_bind(item.body)
-        talk = self._talk
-        if not talk.statements.settled(bound.statement, talk.group):
-            return self._after_settling(self.bind, item)
-        prepared = talk.statements.get(bound.statement) or never_seen(bound.statement)
+        if (unsure := self._unsure(bound.statement)) is not None:
+            return self._when_sure(unsure, self.bind, item)
+        prepared = self._meant(bound.statement)
         shown = values.shown(bound.values, bound.formats, prepared.types) if bound.values else ()
         self._bound(bound.portal, Portal(prepared, shown, bound.result_formats), item.frame)
         return None
@@ -87,7 +108,7 @@ class Extended:
     def _bound(self, name: str, portal: Portal, data: bytes) -> None:
         change = self._talk.portals.define(name, portal, self._talk.group)
         entry = Entry(Awaited.BOUND, change=change, is_portal=True, prepared=portal.prepared)
-        self._talk.ask(data, entry)
+        self.ask(data, entry)
 
     def describe(self, item: Message) -> Slow | None:
         """What a statement or portal takes and gives is asked for."""
@@ -106,7 +127,7 @@ class Extended:
             entry.prepared = None if portal is None else portal.prepared
             if portal is not None:
                 portal.described = True
-        talk.ask(item.frame, entry)
+        self.ask(item.frame, entry)
         return None
 
     def execute(self, item: Message) -> Slow | None:
@@ -116,37 +137,46 @@ class Extended:
         if not talk.portals.settled(name, talk.group):
             return self._after_settling(self.execute, item)
         portal = talk.portals.get(name) or never_made(name)
-        results = self._goes_on(portal) or self._judging.repeated(portal.prepared, portal.values)
+        results = self._goes_on(name, portal) or self._judging.repeated(portal.prepared, portal.values)
+        if results is None and self._together.takes(portal):
+            self._describe_first(name, portal, is_masked=False)
+            self._together.execute(item.frame, portal)
+            return None
         if results is None:
             return self._judge_execute(name, portal, item)
         self._run_portal(name, portal, results, item)
         return None
 
-    def _goes_on(self, portal: Portal) -> Results | None:
+    def _goes_on(self, name: str, portal: Portal) -> Results | None:
         """The next rows of what was executed in part, if nothing has changed about it."""
         running = portal.running
         if running is None or running.permit.revision != self._talk.gate.revision:
             return None
+        self._judging.goes_on(running, name)
         return running
 
     async def _judge_execute(self, name: str, portal: Portal, item: Message) -> None:
-        admitted = await self._judging.admitted([portal.prepared.facts], portal.values, self._refuse)
+        admitted = await self._judging.admitted(
+            [portal.prepared.facts], portal.values, self._refuse, portal=name
+        )
         if admitted is not None:
             (results,) = admitted
-            portal.prepared.permit, portal.prepared.first = results.permit, results.n
+            portal.prepared.ran(results)
             self._run_portal(name, portal, results, item)
             if may_copy_in(portal.prepared.facts):
                 await self._talk.settle()
 
     def _run_portal(self, name: str, portal: Portal, results: Results, item: Message) -> None:
-        talk = self._talk
-        if not portal.described and (portal.prepared.columns is None or results.permit.masks):
-            portal.described = True
-            talk.ask(
-                make_describe(Describe("P", name)), Entry(Awaited.PORTAL_DESCRIBED, ours=True, portal=portal)
-            )
+        self._describe_first(name, portal, is_masked=bool(results.permit.masks))
         entry = Entry(Awaited.EXECUTED, results=[results], portal=portal, prepared=portal.prepared)
-        talk.ask(item.frame, entry)
+        self.ask(item.frame, entry)
+
+    def _describe_first(self, name: str, portal: Portal, *, is_masked: bool) -> None:
+        if portal.described or (portal.prepared.columns is not None and not is_masked):
+            return
+        portal.described = True
+        entry = Entry(Awaited.PORTAL_DESCRIBED, ours=True, portal=portal)
+        self.ask(make_describe(Describe("P", name)), entry)
 
     def close(self, item: Message) -> Slow | None:
         """A statement or portal is to be forgotten."""
@@ -155,27 +185,49 @@ class Extended:
         is_portal = asked.what == "P"
         names: Names[Any] = talk.portals if is_portal else talk.statements
         change = names.drop(asked.name, talk.group)
-        talk.ask(item.frame, Entry(Awaited.CLOSED, change=change, is_portal=is_portal))
+        self.ask(item.frame, Entry(Awaited.CLOSED, change=change, is_portal=is_portal))
         return None
 
     def bind_in_pieces(self, run: Run) -> Slow | None:
         """Values that are too large to be looked into. Their names come first."""
-        talk = self._talk
         if run.starts:
             portal, statement = parse_bind_names(run.data)
-            if not talk.statements.settled(statement, talk.group):
-                return self._settled_large_bind(run)
-            prepared = talk.statements.get(statement) or never_seen(statement)
+            if (unsure := self._unsure(statement)) is not None:
+                return self._when_sure(unsure, self.bind_in_pieces, run)
+            prepared = self._meant(statement)
             self._bound(portal, Portal(prepared, (TOO_LARGE,)), run.data)
         else:
-            talk.ask(run.data)
+            self.ask(run.data)
         return None
 
-    async def _settled_large_bind(self, run: Run) -> None:
+    def _meant(self, statement: str) -> Prepared:
+        known = self._talk.statements.get(statement)
+        return known or self._again.fails_anyway(statement) or never_seen(statement)
+
+    def _unsure(self, statement: str) -> Callable[[], Coroutine[Any, Any, bool]] | None:
+        """What has to be done before it is certain what this name stands for. It returns whether that went well."""
+        statements = self._talk.statements
+        if not statements.settled(statement, self._talk.group):
+            return self._settled
+        doubted = statements.doubted(statement)
+        if doubted is None or not self._again.can(doubted) or self._again.fails_anyway(statement):
+            return None
+        return partial(self._again.prepare, doubted, self._deny, self._refuse)
+
+    async def _settled(self) -> bool:
         await self._talk.settle()
-        slow = self.bind_in_pieces(run)
-        if slow is not None:
-            await slow
+        return True
+
+    async def _when_sure(
+        self,
+        unsure: Callable[[], Coroutine[Any, Any, bool]],
+        act: Callable[[T], Slow | None],
+        item: T,
+    ) -> None:
+        if await unsure():
+            slow = act(item)
+            if slow is not None:
+                await slow
 
     async def _deny(self, facts: SqlFacts, reading: Reading) -> None:
         """What would be blocked is blocked now, and written down."""

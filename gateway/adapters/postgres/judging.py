@@ -5,10 +5,13 @@ do. It knows the conversation and not its messages.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gateway.adapters.postgres import refusals, values
+from gateway.adapters.postgres.catalogs import KeptCatalog
+from gateway.adapters.postgres.names import Names
 from gateway.adapters.postgres.prepared import Prepared
 from gateway.adapters.postgres.talk import Talk
 from gateway.core.errors import Denied
@@ -23,8 +26,12 @@ SHAPES_MOST = 1000
 """So many shapes of statements are remembered of a session; with more, all are forgotten."""
 
 _UNSEEN = "what it stands for was not seen here"
+_DOUBTFUL = "what it stands for may have changed since it was made - make it again"
 _PARAMETERS = "what its parameters call does more than compute"
-_RENAMES = frozenset({"prepare", "deallocate", "discard", "declare", "close", "do", "call", "unknown"})
+_RENAMES = frozenset({"prepare", "deallocate", "discard", "declare", "close"})
+_RUNS_ANYTHING = frozenset({"do", "call", "unknown"})
+_PLAIN = frozenset({Effect.READ, Effect.WRITE})
+_OPAQUE = frozenset({Effect.RUN, Effect.UNKNOWN})
 _NAMED = {"execute": "prepared statement", "fetch": "cursor", "move": "cursor"}
 
 
@@ -71,7 +78,7 @@ class Judging:
         talk = self._talk
         if talk.each_statement:
             return False
-        if permit.masks and talk.catalog is not None and not talk.catalog.is_fresh:
+        if permit.masks and self._outdated(permit.masks) is not None:
             return False  # what the database holds has to be read before anything can be masked
         return talk.gate.repeats(permit)
 
@@ -81,16 +88,19 @@ class Judging:
         return None if isinstance(verdict, Deny) else verdict.masks
 
     async def admit(
-        self, given: Sequence[SqlFacts], bound: tuple[str | None, ...] = (), *, maskable: bool = True
+        self,
+        given: Sequence[SqlFacts],
+        bound: tuple[str | None, ...] = (),
+        *,
+        maskable: bool = True,
+        portal: str | None = None,
     ) -> list[Results]:
-        """All of these, or none. Raises `Denied`, `Withdrawn` or `Fault`."""
+        """All of these, or none. `portal`: it is run by this name. Raises `Denied`, `Withdrawn` or `Fault`."""
         talk = self._talk
         if any(facts.verb in _NAMED for facts in given):
             await talk.settle()  # what is on its way may give the name another meaning
-        meant: list[SqlFacts] = []
-        for facts in given:
-            hazy = any(earlier.verb in _RENAMES for earlier in given[: len(meant)])
-            meant.append(self._meant(facts, hazy=hazy))
+        meant = self._all_meant(given)
+        running = [_running(facts, portal) for facts in given]
         at_once = len(meant) > 1
         for facts in meant:
             operation = _operation(facts, bound, 0)
@@ -100,35 +110,78 @@ class Judging:
                 await self._one(facts, bound, maskable)
             elif verdict.masks and (why := await self._why_not(verdict.masks, facts)):
                 raise await talk.gate.refuse(operation, "", why)
+        each = zip(meant, running, strict=True)
         if (
             at_once
         ):  # they share transactions of the ledger; marks come in order, each is made when its turn is
-            permits = await asyncio.gather(*[self._one(facts, bound, maskable) for facts in meant])
+            permits = await asyncio.gather(*[self._one(facts, bound, maskable, runs) for facts, runs in each])
             return [
                 Results(talk.desk, n, permit, facts)
                 for facts, (n, permit) in zip(meant, permits, strict=True)
             ]
         admitted = []
-        for facts in meant:
-            n, permit = await self._one(facts, bound, maskable)
+        for facts, runs in each:
+            n, permit = await self._one(facts, bound, maskable, runs)
             if facts.shape and not bound and len(meant) == 1:
                 self._remember(facts, permit, n)
             admitted.append(Results(talk.desk, n, permit, facts))
         return admitted
 
+    def is_plain(self, facts: SqlFacts, bound: Values) -> bool:
+        """Whether it is allowed as it stands, has nothing to be masked, and only reads and writes rows."""
+        if facts.verb in _NAMED or facts.verb in _RENAMES or not facts.certain or facts.sets:
+            return False
+        if not facts.effects or not facts.effects <= _PLAIN:
+            return False
+        verdict = self._talk.gate.foresee(_operation(facts, bound, 0))
+        return isinstance(verdict, Allow) and not verdict.masks
+
+    async def one(self, n: int, facts: SqlFacts, bound: Values) -> Permit:
+        """Such a statement is admitted, as number `n`. Raises `Denied`, `Withdrawn` or `Fault`."""
+        return (await self._one(facts, bound, True, n=n))[1]
+
+    def goes_on(self, results: Results, portal: str) -> None:
+        """More of what was admitted is about to run, by the name of this portal."""
+        self._renamed(results.facts, self._talk.n + 1, (portal,))
+
+    def _all_meant(self, given: Sequence[SqlFacts]) -> list[SqlFacts]:
+        meant: list[SqlFacts] = []
+        hazy = False
+        for facts in given:
+            meant.append(self._meant(facts, hazy=hazy))
+            hazy |= facts.verb in _RENAMES or _runs_unseen(meant[-1])
+        return meant
+
     async def _why_not(self, masks: frozenset[str], facts: SqlFacts) -> str:
         """Why nobody may run it where these columns are masked, whatever else the rules say."""
-        talk = self._talk
-        if talk.catalog is not None and not talk.catalog.is_fresh:
-            await talk.catalog.refresh()
-        return talk.desk.masks.why_not(masks, facts)
+        await self._look_up(masks)
+        return self._talk.desk.masks.why_not(masks, facts)
+
+    async def _look_up(self, masks: frozenset[str]) -> None:
+        """What the database holds, read again where these masks go by it."""
+        if masks and (outdated := self._outdated(masks)) is not None:
+            await outdated.refresh()
+
+    def _outdated(self, masks: frozenset[str]) -> KeptCatalog | None:
+        """What is known of the database, where that is too old for these masks."""
+        known = self._talk.catalog
+        if known is None or known.is_fresh:
+            return None
+        is_enough = known.is_recent and not self._talk.desk.masks.name_columns(masks)
+        return None if is_enough else known
 
     async def admitted(
-        self, facts: Sequence[SqlFacts], bound: Values, refuse: Refuse, *, maskable: bool = True
+        self,
+        facts: Sequence[SqlFacts],
+        bound: Values,
+        refuse: Refuse,
+        *,
+        maskable: bool = True,
+        portal: str | None = None,
     ) -> list[Results] | None:
         """The same, where a refusal is passed on to whoever asked: then it is None."""
         try:
-            return await self.admit(facts, bound, maskable=maskable)
+            return await self.admit(facts, bound, maskable=maskable, portal=portal)
         except Denied as problem:
             refuse(refusals.denied(problem), problem.sentence)
         except Withdrawn:
@@ -136,18 +189,17 @@ class Judging:
         return None
 
     async def _one(
-        self, facts: SqlFacts, bound: tuple[str | None, ...], maskable: bool
+        self, facts: SqlFacts, bound: Values, maskable: bool, running: Collection[str] = (), n: int = 0
     ) -> tuple[int, Permit]:
         talk = self._talk
-        n = talk.number()
+        n = n or talk.number()
         admitted = talk.gate.admit(_operation(facts, bound, n), self._held, maskable=maskable)
         work = self._work = asyncio.ensure_future(admitted)
         try:
             permit = await asyncio.shield(work)
-            if permit.masks and talk.catalog is not None and not talk.catalog.is_fresh:
-                await talk.catalog.refresh()
+            await self._look_up(permit.masks)
             talk.masks |= permit.masks
-            self._renamed(facts, n)
+            self._renamed(facts, n, running)
             return n, permit
         except asyncio.CancelledError:
             if work.cancelled():
@@ -170,8 +222,9 @@ class Judging:
             shapes.clear()
         shapes[facts.shape] = Prepared(facts, permit=permit, first=n)
 
-    def _renamed(self, facts: SqlFacts, n: int) -> None:
-        """It is about to run: names that it may give another meaning mean nothing certain until it has."""
+    def _renamed(self, facts: SqlFacts, n: int, running: Collection[str]) -> None:
+        """It is about to run: names that it may give another meaning mean nothing certain until it has. A portal
+        that is running can not become another, and no SQL can say the name of the unnamed statement."""
         talk = self._talk
         match facts.verb:
             case "prepare" | "deallocate" if facts.name:
@@ -182,28 +235,33 @@ class Judging:
                 talk.portals.forget(facts.name, n)
             case "close":
                 talk.portals.clear(n)
-            case "do" | "call" | "unknown":
-                talk.obscured = True
+        if _runs_unseen(facts):
+            talk.statements.doubt(n, ("",))
+            talk.portals.doubt(n, running)
 
     def _meant(self, facts: SqlFacts, *, hazy: bool = False) -> SqlFacts:
         """What a statement that only names another one comes to. `hazy`: names may have changed just before it."""
         if facts.verb not in _NAMED:
             return facts
         talk = self._talk
+        names: Names[Any]
         if facts.verb == "execute":
-            found = talk.statements.get(facts.name) if talk.statements.settled(facts.name, -1) else None
-            inner = found.facts if found is not None else None
+            names = talk.statements
+            found = talk.statements.get(facts.name)
         else:
-            portal = talk.portals.get(facts.name) if talk.portals.settled(facts.name, -1) else None
-            inner = portal.prepared.facts if portal is not None else None
-        if inner is None or hazy or talk.obscured:
+            names = talk.portals
+            portal = talk.portals.get(facts.name)
+            found = portal.prepared if portal is not None else None
+        if found is None or hazy or not names.settled(facts.name, -1):
+            why = _DOUBTFUL if hazy or names.doubted(facts.name) is not None else _UNSEEN
             return replace(
                 facts,
                 effects=facts.effects | {Effect.UNKNOWN},
                 certain=False,
-                why=f'of the {_NAMED[facts.verb]} "{facts.name}", {_UNSEEN}',
+                why=f'of the {_NAMED[facts.verb]} "{facts.name}", {why}',
                 shape="",
             )
+        inner = found.facts
         text = f"{facts.text}\n-- {_NAMED[facts.verb]} {facts.name}: {inner.text}"
         meant = replace(inner, text=text, shape="", inner=(*inner.inner, inner))
         if facts.effects <= {Effect.READ, Effect.UNKNOWN}:
@@ -211,6 +269,18 @@ class Judging:
         both = inner.effects | facts.effects | {Effect.UNKNOWN}
         functions = (*inner.functions, *facts.functions)
         return replace(meant, effects=both, functions=functions, certain=False, why=_PARAMETERS)
+
+
+def _runs_unseen(facts: SqlFacts) -> bool:
+    """Whether SQL may run in it that the gateway does not see: DO, functions that somebody wrote, whatever is not
+    certain. It may also prepare, declare, and take away."""
+    return facts.verb in _RUNS_ANYTHING or not facts.certain or not facts.effects.isdisjoint(_OPAQUE)
+
+
+def _running(facts: SqlFacts, portal: str | None) -> tuple[str, ...]:
+    """The portals that are open and in use while this runs."""
+    names = () if portal is None else (portal,)
+    return (*names, facts.name) if facts.verb in ("fetch", "move") else names
 
 
 def _operation(facts: SqlFacts, bound: tuple[str | None, ...], n: int) -> Operation:

@@ -19,6 +19,8 @@ SYNTAX = "42601"
 OUR_FAULT = "58000"
 NOT_CONNECTED = "08006"
 
+CHANGED = "cached plan must not change result type"
+
 READY_IDLE = frame(ByServer.READY, b"I")
 
 _FAILS = b'hoop_refused "'
@@ -45,6 +47,12 @@ def cancelled() -> bytes:
     """As the server says it when a statement is cancelled."""
     fields = [("S", "ERROR"), ("V", "ERROR"), ("C", CANCELLED)]
     return frame(ByServer.ERROR, _fields([*fields, ("M", "canceling statement due to user request")]))
+
+
+def result_changed() -> bytes:
+    """As the server says it of a prepared statement whose result is another now. Drivers know it by the routine."""
+    fields = [("S", "ERROR"), ("V", "ERROR"), ("C", "0A000"), ("M", CHANGED), ("R", "RevalidateCachedQuery")]
+    return frame(ByServer.ERROR, _fields(fields))
 
 
 def notice(text: str, detail: str = "", hint: str = "") -> bytes:

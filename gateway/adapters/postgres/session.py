@@ -6,6 +6,7 @@ directions until one of them, staff or a fault ends it. How messages go is the b
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +46,7 @@ log = logging.getLogger("hoop.postgres")
 
 NOTE_EVERY = 10.0
 """Seconds between two entries in the ledger about what was repeated."""
+BROKEN_OFF = {"code": "", "message": "broken off"}
 GREETED = ("psql",)
 """Programs at which people sit: they are told that they are recorded. Others may not expect a notice."""
 
@@ -114,7 +116,22 @@ class PostgresSession:
             how = ending.FAULT
         finally:
             await self._stop_tasks()
+            await self._break_off(gate)
             await gate.close(how.outcome, how.exit)
+
+    async def _break_off(self, gate: Gate) -> None:
+        """What is in the middle ends there, and the recording says so, behind all that came of it."""
+        talk = self._talk
+        if talk is None:
+            return
+        for entry in talk.flight:
+            for results in entry.results:
+                if not results.is_done:
+                    results.done("", BROKEN_OFF)
+        frames, talk.desk.frames = talk.desk.frames, []
+        if frames:
+            with suppress(Fault):  # the session has ended with it already
+                await gate.record(frames)
 
     async def _reach(self, gate: Gate) -> Ending:
         session, arrived = gate.session, self._arrived
@@ -191,7 +208,7 @@ class PostgresSession:
 
     async def _converse(self, talk: Talk, server: Server, secret: bytes) -> Ending:
         asking = Asking(talk, self._around.statement_most, self._spawn)
-        answering = Answering(talk, asking, self._spawn)
+        answering = Answering(talk, asking, server.called, self._spawn)
         self._person.write(self._hello(talk.gate, server, secret))
         self._person.when_room(answering.room)
         server.end.when_room(asking.room)

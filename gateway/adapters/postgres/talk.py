@@ -31,8 +31,6 @@ _RESETS = frozenset({Effect.CONTROL, Effect.RUN, Effect.UNKNOWN})
 class Talk:
     """One conversation. Made when both sides are ready for statements."""
 
-    obscured = False
-    """Something ran that could have given names other meanings, unseen."""
     masks: frozenset[str] = frozenset()
     """All that anything in this session was to be masked by."""
     status = IDLE

@@ -27,6 +27,11 @@ class Masks:
         """`catalog`: what the database holds, as far as is known now."""
         self._catalog = catalog
 
+    @staticmethod
+    def name_columns(masks: frozenset[str]) -> bool:
+        """Whether any of these is a rule about columns. Others look into values. Raises `Fault`."""
+        return bool(_rules(masks).patterns)
+
     def why_not(self, masks: frozenset[str], facts: SqlFacts) -> str:
         """Why a statement must not run where these are masked; empty where it may. Raises `Fault`."""
         return why_not(facts, _rules(masks), self._catalog())

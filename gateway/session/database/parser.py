@@ -198,7 +198,9 @@ class Parsers:
             if not (is_long and place.short_only):
                 self._idle.remove(place)
                 return place
-        return await asyncio.wait_for(self._next_place(is_long), _WAIT_SECONDS)
+        # Not wait_for, which forgets that it was cancelled when a place comes free at that moment.
+        async with asyncio.timeout(_WAIT_SECONDS):
+            return await self._next_place(is_long)
 
     async def _next_place(self, is_long: bool) -> _Place:
         waiter: asyncio.Future[_Place] = asyncio.get_running_loop().create_future()

@@ -61,6 +61,9 @@ class Results:
         "_sent_digest",
         "_shown",
         "_shown_digest",
+        "_tail",
+        "_tail_size",
+        "_tail_wants",
         "facts",
         "is_done",
         "n",
@@ -87,6 +90,9 @@ class Results:
         self._keeping = desk.keep_rows > 0
         self._kept = 0
         self._kept_bytes = 0
+        self._tail: list[bytes] = []
+        """The message that the last run ended in the middle of, as far as it has come."""
+        self._tail_size = self._tail_wants = 0
 
     def another(self, n: int) -> "Results":
         """One more of the same text, where nobody could tell how many it has."""
@@ -103,8 +109,9 @@ class Results:
         """It is known what the rows that come consist of."""
         return self._columns is not None
 
-    def describe(self, columns: Sequence[ColumnDescription], *, is_new: bool = True) -> None:
-        """What the rows consist of. Not new: the recording knows from an earlier run. Raises `Fault`."""
+    def describe(self, columns: Sequence[ColumnDescription], *, is_new: bool = True, also: int = 0) -> None:
+        """What the rows consist of. Not new: the recording knows from an earlier run. `also`: it does not know it of
+        that statement either. Raises `Fault`."""
         self._columns = columns
         fates: Sequence[bool] = ()
         if self.permit.masks:
@@ -112,15 +119,12 @@ class Results:
             if self._masker is not None:
                 self._differ()
         if is_new and columns:
-            self._desk.mark(
-                marks.mark_columns(
-                    self.n,
-                    [
-                        (column.name, column.type, column.format, bool(fates and fates[place]), "")
-                        for place, column in enumerate(columns)
-                    ],
-                )
-            )
+            told = [
+                (column.name, column.type, column.format, bool(fates and fates[place]), "")
+                for place, column in enumerate(columns)
+            ]
+            for n in {self.n, also or self.n}:
+                self._desk.mark(marks.mark_columns(n, told))
 
     def describe_copy(self, way: str, format: int, formats: Sequence[int]) -> None:
         """Rows come, or go, as COPY has them. Raises `Fault`."""
@@ -158,7 +162,7 @@ class Results:
             self._shown_digest.update(data)
         self._shown += len(data)
         if self._keeping:
-            self._keep(data, starts=True)
+            self._keep(data, starts=not self._tail)
         return data
 
     def copy_over(self) -> bytes:
@@ -226,21 +230,36 @@ class Results:
             self._shown_digest = sha256()
 
     def _keep(self, data: bytes, starts: bool) -> None:
-        """Into the recording, as far as the caps go. What begins or ends in the middle of a message ends it."""
-        if not starts:
+        """Into the recording, as far as the caps go. A run may end, and then the next begins, in the middle of a
+        message; one that has not come to its end is not kept."""
+        if starts == bool(self._tail):
             self._keeping = False
             return
-        size = len(data)
+        if self._tail:
+            self._tail.append(data)
+            self._tail_size += len(data)
+            if self._tail_size < self._tail_wants:
+                return
+            data = b"".join(self._tail)
+            self._tail.clear()
         taken, at = take(data, self._desk.keep_rows - self._kept, self._desk.keep_bytes - self._kept_bytes)
         if taken:
-            whole = data if at == size else data[:at]
+            whole = data if at == len(data) else data[:at]
             if at <= FRAME_MOST:
                 self._desk.frames.append((FrameKind.ROWS, marks.rows_frame(self.n, whole)))
             else:
                 self._in_frames(whole)
             self._kept += taken
             self._kept_bytes += at
-        self._keeping = at == size and self._kept < self._desk.keep_rows
+        self._keeping = self._kept < self._desk.keep_rows and (at == len(data) or self._waits_for(data[at:]))
+
+    def _waits_for(self, tail: bytes) -> bool:
+        """The rest of this may be kept once it has come."""
+        size = _HEAD.size if len(tail) < _HEAD.size else _HEAD.unpack_from(tail)[1] + 1
+        if not len(tail) < size <= max(_HEAD.size, self._desk.keep_bytes - self._kept_bytes):
+            return False
+        self._tail, self._tail_size, self._tail_wants = [tail], len(tail), size
+        return True
 
     def _in_frames(self, data: bytes) -> None:
         start = at = 0

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from struct import Struct, error
+from struct import Struct, error, unpack_from
 
 from gateway.core.errors import Malformed
-from gateway.wire.postgres.fields import U16, Fields, numbers, string, text
+from gateway.wire.postgres.fields import U16, numbers, string, text
 from gateway.wire.postgres.frames import frame
 from gateway.wire.postgres.tables import ByServer
 
 _COLUMN = Struct(">IhIhih")
+_TYPE_BYTES = 4
 _REMEMBERED_MOST = 1 << 10
 
 
@@ -65,11 +66,12 @@ def _pack(column: ColumnDescription) -> bytes:
 
 
 def parse_parameter_description(body: bytes) -> tuple[int, ...]:
-    """The types of a statement's parameters."""
-    fields = Fields(body)
-    found = fields.numbers("I")
-    fields.end()
-    return found
+    """The types of a statement's parameters. A server prepares statements with more of them than 16 bits can count,
+    and what it says of their number begins at zero again."""
+    count, odd = divmod(len(body) - U16.size, _TYPE_BYTES)
+    if count < 0 or odd or U16.unpack_from(body) != (count % (1 << 16),):
+        raise Malformed("a list of types that is not as long as its message")
+    return unpack_from(f">{count}I", body, U16.size)
 
 
 def make_parameter_description(types: Sequence[int]) -> bytes:

@@ -176,6 +176,7 @@ async def test_the_server_knows_for_whom(postgres: DatabaseServer, database: str
     assert await ask(server, named) == [(f"psql ({ALICE})", "by_scram", database)]
     assert await ask(server, "SHOW statement_timeout") == [("7s",)]
     assert server.parameters["DateStyle"] == "German, DMY"
+    assert server.parameters["application_name"] == "psql"
     await leave(server)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.postgres.upstream.credential import fetch_credential
-from gateway.adapters.postgres.upstream.parameters import application_name, startup_parameters
+from gateway.adapters.postgres.upstream.parameters import application_name, called, startup_parameters
 from gateway.adapters.postgres.upstream.route import Attrs, Place, Route, Tls
 from gateway.core.errors import Unreachable
 from gateway.core.people import Target
@@ -39,6 +39,23 @@ def test_any_application_name(program: str, who: str) -> None:
     name = application_name(program, who)
     assert len(name) <= 63
     assert all(" " <= c <= "~" for c in name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "itself"),
+    [
+        ({"application_name": "psql"}, "psql"),
+        ({"Application_Name": "gr\u00fcn"}, "gr?n"),
+        ({"application_name": "x" * 100}, "x" * 63),
+        ({}, ""),
+    ],
+)
+def test_what_the_server_reports_is_told_as_the_client_s_own(asked: dict[str, str], itself: str) -> None:
+    """A pooler that compares it with its own finds no difference, and sets nothing."""
+    names = called(asked, "alice")
+    assert names.reported("application_name", names.there) == itself
+    assert names.reported("application_name", "another") == "another"
+    assert names.reported("TimeZone", names.there) == names.there
 
 
 def test_what_a_server_is_told() -> None:

@@ -233,6 +233,15 @@ def test_values_are_views_of_what_came() -> None:
     assert (second, bytes(third or b"")) == (None, b"")
 
 
+@pytest.mark.parametrize("number", [65_535, 65_536, 65_537])
+def test_more_parameters_than_their_number_can_say(number: int) -> None:
+    """A server prepares such a statement; only nobody can bind it."""
+    body = (number % 65_536).to_bytes(2, "big") + b"\0\0\0\x19" * number
+    assert m.parse_parameter_description(body) == (25,) * number
+    with pytest.raises(Malformed):
+        m.parse_parameter_description(b"\0\2" + body[2:])
+
+
 def test_every_byte_of_a_text_survives() -> None:
     everything = bytes(range(1, 256))
     assert octets(text(everything)) == everything

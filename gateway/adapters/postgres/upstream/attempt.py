@@ -9,7 +9,7 @@ from gateway.adapters.postgres.upstream.attrs import suits
 from gateway.adapters.postgres.upstream.credential import Credential
 from gateway.adapters.postgres.upstream.incoming import Incoming
 from gateway.adapters.postgres.upstream.lane import Address, Lane
-from gateway.adapters.postgres.upstream.parameters import startup_parameters
+from gateway.adapters.postgres.upstream.parameters import called, startup_parameters
 from gateway.adapters.postgres.upstream.refusal import (
     NO_ENTRY,
     NOT_SUPPORTED,
@@ -99,7 +99,7 @@ class Attempt:
             raise
         # A cancel request is never sent in the clear where the session was not.
         lane = replace(lane, or_plain=False) if end.secured else Lane(lane.address)
-        return _server(end, welcome, incoming, lane, self.patience)
+        return self._server(end, welcome, incoming, lane)
 
     async def _opened(self, lane: Lane) -> SocketEnd:
         try:
@@ -129,17 +129,18 @@ class Attempt:
             database = self.route.database or asked.login
             raise refused(self.target, database, problem.fields, problem.told, self.credential) from None
 
-
-def _server(end: SocketEnd, welcome: Welcome, incoming: Incoming, lane: Lane, patience: float) -> Server:
-    return Server(
-        end,
-        welcome.parameters,
-        welcome.pid,
-        welcome.secret,
-        welcome.status,
-        welcome.notices,
-        incoming.rest,
-        welcome.protocol,
-        lane,
-        patience,
-    )
+    def _server(self, end: SocketEnd, welcome: Welcome, incoming: Incoming, lane: Lane) -> Server:
+        names = called(self.asked.parameters, self.asked.on_behalf_of)
+        return Server(
+            end,
+            {name: names.reported(name, value) for name, value in welcome.parameters.items()},
+            welcome.pid,
+            welcome.secret,
+            welcome.status,
+            welcome.notices,
+            incoming.rest,
+            welcome.protocol,
+            lane,
+            names,
+            self.patience,
+        )

@@ -1,11 +1,14 @@
 """What a server is told at start-up: the account, the database, who it is for, and what the person's client asked.
 
-`application_name` says who it was, so that the server's own log and pg_stat_activity do. It does not judge settings;
-it only leaves out what would change how the two ends talk, or who signs in.
+`application_name` says who it was, so that the server's own log and pg_stat_activity do. What the server reports of
+that name unasked is told as the client's own: poolers compare it with theirs, and would set it otherwise. It does not
+judge settings; it only leaves out what would change how the two ends talk, or who signs in.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+APPLICATION = "application_name"
 NAME_MOST = 63
 """Where PostgreSQL cuts names."""
 
@@ -13,7 +16,7 @@ LEFT_OUT = frozenset(
     {
         "user",
         "database",
-        "application_name",
+        APPLICATION,
         # Redshift's drivers ask by these for another shape of answers, or to come in as somebody else.
         "client_protocol_version",
         "plugin_name",
@@ -26,15 +29,32 @@ LEFT_OUT = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a program calls itself, and what the server was told that it is called."""
+
+    itself: str
+    there: str
+
+    def reported(self, name: str, value: str) -> str:
+        """A setting that the server reports, as the program is told it."""
+        return self.itself if name == APPLICATION and value == self.there else value
+
+
+def called(asked: Mapping[str, str], on_behalf_of: str) -> Called:
+    """By the start-up parameters of the person's client."""
+    itself = next((asked[name] for name in asked if name.lower() == APPLICATION), "")
+    return Called(_printable(itself)[:NAME_MOST], application_name(itself, on_behalf_of))
+
+
 def startup_parameters(
     login: str, database: str, on_behalf_of: str, asked: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """In the order in which they are sent."""
-    application = next((asked[name] for name in asked if name.lower() == "application_name"), "")
     return [
         ("user", login),
         *([("database", database)] if database else []),
-        ("application_name", application_name(application, on_behalf_of)),
+        (APPLICATION, called(asked, on_behalf_of).there),
         *((name, value) for name, value in asked.items() if _is_passed_on(name)),
     ]
 

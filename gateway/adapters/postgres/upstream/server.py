@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.adapters.postgres.end import SocketEnd
 from gateway.adapters.postgres.upstream.lane import Lane
+from gateway.adapters.postgres.upstream.parameters import Called
 from gateway.adapters.postgres.upstream.refusal import Missed
 from gateway.core.errors import Malformed, Unreachable
 from gateway.core.people import Peer
@@ -17,7 +18,7 @@ class Server:
 
     end: SocketEnd
     parameters: dict[str, str]
-    """What it said of its settings (ParameterStatus)."""
+    """What it said of its settings (ParameterStatus), as the person's client is told."""
     pid: int
     """Its process; 0 where it has not said."""
     secret: bytes = field(repr=False)
@@ -31,6 +32,8 @@ class Server:
     protocol: tuple[int, int]
     """The version that it speaks, which may be older than what was asked for."""
     lane: Lane = field(repr=False)
+    called: Called
+    """What the person's client calls itself, and what this server knows it as."""
     patience: float = 10.0
     """Seconds that a cancel request may take."""
 
