@@ -24,9 +24,9 @@ from gateway.identity.oidc.issuer import Issuer
 from gateway.identity.oidc.journey import Journey
 from gateway.identity.oidc.provider import Provider
 from gateway.session.doorbell import Doorbell
-from gateway.store.ledger import SqlLedger
 from tests.api.front import MemoryDesk
 from tests.api.house import House, WatchedBus
+from tests.store.fresh import fresh_ledger
 
 SECRET = "the demo client's secret"
 
@@ -61,7 +61,7 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     """At 127.0.0.1 like the provider. At ::1, where a test asks for it, the two are foreign sites to a browser."""
     host = getattr(request, "param", "127.0.0.1")
     clock = SystemClock()
-    ledger = await SqlLedger.open(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = await fresh_ledger(tmp_path / "ledger.db")
     demo = DemoProvider(SECRET)
     issuer = await demo.start()
 
