@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.postgres_suites.driver_suites import JDBC, NODE, PGX
+from scripts.postgres_suites.meant import outdated, reasons, unmeant
 from scripts.postgres_suites.place import Place, usual_place
 from scripts.postgres_suites.postgres_tree import ISOLATION, REGRESS, Pipelines
 from scripts.postgres_suites.program_suite import Programs
 from scripts.postgres_suites.python_suites import Asyncpg, Psycopg, SqlAlchemy
-from scripts.postgres_suites.results import FAILED, PASSED, SKIPPED, Ran, Unavailable, worse
+from scripts.postgres_suites.results import FAILED, PASSED, SKIPPED, Ran, Unavailable
 from scripts.postgres_suites.suite import Run, Suite
 from tests.contracts.postgres_server import binaries
 from tests.postgres.interop.gateway_process import ALLOW, UNRELATED, GatewayProcess
@@ -150,7 +151,7 @@ def run_one(suite: Suite, mode: str, wish: Wish) -> Ran:
 def way_in(mode: str, server: SuiteServer, databases: tuple[str, ...], directory: Path) -> Iterator[WayIn]:
     """Whatever has to stand in between."""
     if mode == DIRECT:
-        yield server.way
+        yield replace(server.way, tls=True)  # as through the gateway, so that nothing else is different
     elif mode == PGBOUNCER:
         bouncer = Pgbouncer(server, tls=False)
         bouncer.start()
@@ -176,17 +177,23 @@ def verdict(wish: Wish, results: Results) -> int:
 
 
 def differing(wish: Wish, results: Results) -> dict[tuple[str, str], list[str]]:
-    """By suite and mode: what passes directly and does not there. pgbouncer is there to compare with."""
+    """By suite and mode: what passes directly and does not there, but should. pgbouncer is there to compare with."""
     found = {}
-    for (name, mode), ran in results.items():
-        direct = results.get((name, DIRECT))
-        if mode not in (DIRECT, PGBOUNCER):
-            tests = (
-                worse(direct, ran) if direct else sorted(t for t, word in ran.words.items() if word == FAILED)
-            )
-            if tests:
-                found[name, mode] = tests
+    for (name, mode), ran in _through(results).items():
+        if tests := unmeant(name, _directly(results, name, ran), ran):
+            found[name, mode] = tests
     return found
+
+
+def _through(results: Results) -> Results:
+    """What ran through a gateway."""
+    return {each: ran for each, ran in results.items() if each[1] not in (DIRECT, PGBOUNCER)}
+
+
+def _directly(results: Results, name: str, through: Ran) -> Ran:
+    """As if all had passed directly, where nobody has looked."""
+    found = results.get((name, DIRECT))
+    return found or Ran({test: PASSED for test, word in through.words.items() if word != SKIPPED})
 
 
 def told(wish: Wish, results: Results) -> list[str]:
@@ -207,14 +214,27 @@ def told(wish: Wish, results: Results) -> list[str]:
                 f"  {test}: {results[name, mode].words.get(test, 'is not there')}",
                 *([f"      {note}"] if note else []),
             ]
+    lines += _meant(results)
     lines.append("")
     if missing := sorted({name for (name, _), ran in results.items() if not ran.words}):
         lines.append(f"not tried: {', '.join(missing)}")
     if different:
         lines.append(f"worse than direct: {', '.join(sorted({name for name, _ in different}))}")
     elif len(wish.modes) > 1 and DIRECT in wish.modes:
-        lines.append("everything that passes directly passes through the gateway")
+        but = ", but for what is meant" if _meant(results) else ""
+        lines.append(f"everything that passes directly passes through the gateway{but}")
     return [line.rstrip() for line in lines]
+
+
+def _meant(results: Results) -> list[str]:
+    """What can not pass and why; and what is said not to, and does."""
+    lines: list[str] = []
+    for (name, mode), ran in _through(results).items():
+        for reason, tests in reasons(name, _directly(results, name, ran), ran).items():
+            lines += ["", f"--- {name}, {TITLES[mode]}: {len(tests)} that can not pass: {reason}"]
+            lines += [f"  {test}" for test in tests]
+        lines += [f"--- {name}, {TITLES[mode]}: {test} passes after all" for test in outdated(name, ran)]
+    return lines
 
 
 def _cell(ran: Ran) -> str:

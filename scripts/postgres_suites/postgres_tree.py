@@ -7,20 +7,24 @@ so that tests and server are always of the same version.
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.postgres_suites.place import Place, do, needs
 from scripts.postgres_suites.results import FAILED, PASSED, Ran, Unavailable, of_pg_regress
 from scripts.postgres_suites.suite import Run
+from tests.postgres.interop.gateway_process import PERSON
+from tests.postgres.interop.ways import GATEWAY, RULES
 
 PACKAGE, RELEASE = "postgresql-15", "bookworm"
 ROWS = "700"
 AGAIN_MOST = 10
 
-_NAME = "replace(pa.application_name, ' (tester)', '')"
-THROUGH = {
+Changes = Mapping[str, Sequence[tuple[str, str]]]
+"""By test of the isolation suite: texts in it, and what they become."""
+
+ENCRYPTED: Changes = {
     # libpq says of TLS that ended what it says otherwise of a connection that did.
     "temp-schema-cleanup": [
         (
@@ -29,13 +33,36 @@ THROUGH = {
             "SSL connection has been closed unexpectedly\n",
         )
     ],
+}
+LOOKED = (
+    """\
+\t\t\t\t\tif (!PQisBusy(conn))
+\t\t\t\t\t\tbreak;
+""",
+    """\
+\t\t\t\t\tFD_SET(sock, &read_set);
+\t\t\t\t\ttimeout.tv_usec = 0;
+\t\t\t\t\twhile (PQisBusy(conn) &&
+\t\t\t\t\t\t   select(sock + 1, &read_set, NULL, NULL, &timeout) > 0 &&
+\t\t\t\t\t\t   PQconsumeInput(conn))
+\t\t\t\t\t{
+\t\t\t\t\t\tFD_SET(sock, &read_set);
+\t\t\t\t\t\ttimeout.tv_usec = 0;
+\t\t\t\t\t}
+\t\t\t\t\tif (!PQisBusy(conn))
+\t\t\t\t\t\tbreak;
+""",
+)
+"""In isolationtester. Before it calls a session blocked it looks once at what has come; over TLS libpq takes one
+record at a look, and of several notices only the first is printed where it belongs. It looks until all is there."""
+_NAME = f"replace(pa.application_name, ' ({PERSON})', '')"
+NAMED: Changes = {
     # The server is told who it is behind the name of the program.
     "insert-conflict-specconflict": [
         ("SELECT pa.application_name,", f"SELECT {_NAME} AS application_name,"),
         ("AND pa.application_name LIKE", f"AND {_NAME} LIKE"),
     ],
 }
-"""By test of the isolation suite."""
 
 
 @dataclass
@@ -68,10 +95,24 @@ class Tree:
                 do("make", "-s", "-C", part, cwd=build)
             do("make", "-s", "install", cwd=build)
             (build / "is-whole").touch()
+        if not (build / "looks-again").exists():
+            _change(source / "src/test/isolation/isolationtester.c", *LOOKED)
+            do("make", "-s", "-C", "src/test/isolation", cwd=build)
+            (build / "looks-again").touch()
         self.source, self.build, self.installed = source, build, installed
 
 
 TREE = Tree()
+
+
+def _change(file: Path, old: str, new: str) -> None:
+    """Once."""
+    text = file.read_text()
+    if new in text:
+        return
+    if old not in text:
+        raise Unavailable(f"{file.name} is another one than was expected: no {old!r}")
+    file.write_text(text.replace(old, new))
 
 
 class Regress:
@@ -96,7 +137,8 @@ class Regress:
     def run(self, run: Run) -> Ran:
         source = TREE.source / self._part
         if run.way.tls and (source / "specs").is_dir():
-            source = _through(source, run.directory / "input")
+            changes = {**ENCRYPTED, **(NAMED if run.way.name in (GATEWAY, RULES) else {})}
+            source = _changed(source, run.directory / "input", changes)
         status, said = self._tests(run, source, run.directory, (f"--schedule={source / self._schedule}",))
         words = of_pg_regress(said)
         trouble = "" if words else " ".join(said.split())[-300:]
@@ -142,12 +184,12 @@ class Regress:
         return notes
 
 
-def _through(source: Path, copy: Path) -> Path:
-    """The same tests, with what is said otherwise where there is a gateway in between. Each text must be there."""
+def _changed(source: Path, copy: Path, changes: Changes) -> Path:
+    """The same tests, with what is said otherwise over this way. Each text must be there."""
     shutil.copytree(source, copy)
-    for name, changes in THROUGH.items():
+    for name, texts in changes.items():
         for file in (copy / "specs" / f"{name}.spec", copy / "expected" / f"{name}.out"):
-            for old, new in changes if file.exists() else ():
+            for old, new in texts if file.exists() else ():
                 text = file.read_text()
                 if old in text:
                     file.write_text(text.replace(old, new))

@@ -12,8 +12,9 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from tests.postgres.interop.gateway_process import PERSON
 from tests.postgres.interop.suite_server import SuiteServer
-from tests.postgres.interop.ways import WayIn
+from tests.postgres.interop.ways import DIRECT, WayIn
 
 pytestmark = [pytest.mark.interop, pytest.mark.needs("postgres")]
 
@@ -238,8 +239,33 @@ def test_its_process_is_the_server_s(way: WayIn) -> None:
         assert pid == (connection.info.backend_pid,)
         assert connection.info.server_version >= 150_000
         assert connection.info.parameter_status("client_encoding") == "UTF8"
+
+
+def test_its_own_name_is_reported_as_it_gave_it(way: WayIn) -> None:
+    """Also where the server knows the person's behind it."""
+
+    def reported() -> str | None:
+        return connection.info.parameter_status("application_name")
+
+    with way.connect("drivers", application_name="till") as connection:
+        assert reported() == "till"
         connection.execute("SET application_name = 'another'")
-        assert "another" in (connection.info.parameter_status("application_name") or "")
+        assert reported() == "another"
+        connection.execute("RESET application_name")
+        assert reported() == "till"
+        known = connection.execute("SHOW application_name").fetchone()
+        assert known == ("till" if way.name == DIRECT else f"till ({PERSON})",)
+
+
+def test_a_password_that_libpq_hashes(way: WayIn, suite_server: SuiteServer) -> None:
+    """PQchangePassword: what the server is told is no password, and what it keeps is good to sign in with."""
+    with way.connect("drivers") as connection:
+        connection.execute("DROP ROLE IF EXISTS changed")
+        connection.execute("CREATE ROLE changed LOGIN PASSWORD 'before'")
+        connection.pgconn.change_password(b"changed", b"behind")
+        with psycopg.connect(**suite_server.way.options("drivers", user="changed", password="behind")) as it:
+            assert it.execute("SELECT current_user").fetchone() == ("changed",)
+        connection.execute("DROP ROLE changed")
 
 
 def test_cancels(way: WayIn) -> None:

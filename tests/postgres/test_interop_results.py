@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.interop_postgres import Wish, every_suite, told, verdict
+from scripts.postgres_suites.meant import OWN_ROLE
 from scripts.postgres_suites.place import Place
 from scripts.postgres_suites.results import Ran, of_go, of_junit, of_lines, of_pg_regress, worse
 from tests.postgres.interop.ways import DIRECT, GATEWAY, PGBOUNCER, WayIn
@@ -81,6 +82,33 @@ def test_what_is_worse() -> None:
     direct = Ran({"a": "passed", "b": "passed", "c": "failed", "d": "skipped", "e": "passed"})
     other = Ran({"a": "passed", "b": "failed", "c": "failed", "d": "failed"})
     assert worse(direct, other) == ["b", "e"]
+
+
+def test_what_can_not_pass() -> None:
+    """It is told with its reason, and is no fault; what differs besides is one."""
+    meant, other = (
+        "tests.pq.test_pgconn::test_change_password",
+        "tests.pq.test_pgconn::test_change_password_error",
+    )
+    suite = next(suite for suite in every_suite() if suite.name == "psycopg")
+    wish = Wish((suite,), (DIRECT, GATEWAY), Place(Path()), 1.0, None)
+
+    def run(**words: str) -> tuple[int, str]:
+        through = Ran({meant: words["meant"], other: words["other"]})
+        results = {
+            ("psycopg", DIRECT): Ran({meant: "passed", other: "passed"}),
+            ("psycopg", GATEWAY): through,
+        }
+        return verdict(wish, results), "\n".join(told(wish, results))
+
+    status, said = run(meant="failed", other="passed")
+    assert status == 0
+    assert f"psycopg, gateway: 1 that can not pass: {OWN_ROLE}\n  {meant}\n" in said
+    assert said.endswith("everything that passes directly passes through the gateway, but for what is meant")
+    status, said = run(meant="failed", other="failed")
+    assert (status, f"{other}: failed" in said) == (1, True)
+    status, said = run(meant="passed", other="passed")
+    assert (status, f"{meant} passes after all" in said) == (0, True)
 
 
 @pytest.mark.parametrize(
