@@ -12,29 +12,28 @@ class Valve:
     """Open until it is shut. Adapters await `opened` right before they hand anything to the target."""
 
     def __init__(self) -> None:
+        self.is_open = True
+        """Input may pass now."""
         self._open = asyncio.Event()
         self._open.set()
         self._watchers: list[Callable[[], None]] = []
 
-    @property
-    def is_open(self) -> bool:
-        """Input may pass now."""
-        return self._open.is_set()
-
     def shut(self) -> None:
         """Nothing passes from this moment on."""
+        self.is_open = False
         self._open.clear()
 
     def open(self) -> None:
         """What waits goes on, in its order."""
-        if not self._open.is_set():
+        if not self.is_open:
+            self.is_open = True
             self._open.set()
             for watcher in list(self._watchers):
                 watcher()
 
     async def opened(self) -> None:
         """Return when input may pass: at once where it may, without letting anybody else run."""
-        while not self._open.is_set():
+        while not self.is_open:
             await self._open.wait()
 
     def when_opened(self, act: Callable[[], None]) -> None:

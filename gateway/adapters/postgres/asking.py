@@ -89,7 +89,13 @@ class Asking:
                 self._talk.fail(Left())
             return
         try:
-            if self._takes_express() and self.express.asks(data):
+            if (
+                not self._busy
+                and self._reader.is_idle
+                and not (self._copying or self._extended.skipping)
+                and self._talk.gate.inflow.is_open
+                and self.express.asks(data)
+            ):
                 self._send()
                 return
             self._reader.receive(data)
@@ -139,14 +145,6 @@ class Asking:
                 slow.close()
                 return
         await slow
-
-    def _takes_express(self) -> bool:
-        return (
-            not self._busy
-            and self._reader.is_idle
-            and not (self._extended.skipping or self._copying)
-            and self._talk.gate.inflow.is_open
-        )
 
     def _send(self) -> None:
         talk = self._talk

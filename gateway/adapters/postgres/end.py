@@ -90,6 +90,7 @@ class SocketEnd(asyncio.Protocol):
         self._ended = False
         self._receive: Callable[[bytes], None] | None = None
         self._room: Callable[[], None] | None = None
+        self.full = False
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._encryption: Encryption | None = None
@@ -129,13 +130,16 @@ class SocketEnd(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed.set()
+        self.full = False
         self._has_room.set()
         self._end()
 
     def pause_writing(self) -> None:
+        self.full = True
         self._has_room.clear()
 
     def resume_writing(self) -> None:
+        self.full = False
         self._has_room.set()
         if self._room is not None:
             self._room()
@@ -145,10 +149,6 @@ class SocketEnd(asyncio.Protocol):
     @property
     def tls(self) -> ssl.SSLObject | None:
         return None if self._encryption is None else self._encryption.about
-
-    @property
-    def full(self) -> bool:
-        return not self._has_room.is_set()
 
     async def read(self) -> bytes:
         while not self._unread and not self._ended:

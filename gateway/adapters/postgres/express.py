@@ -12,7 +12,7 @@ from gateway.adapters.postgres import values
 from gateway.adapters.postgres.flight import Awaited, Entry
 from gateway.adapters.postgres.judging import Judging
 from gateway.adapters.postgres.prepared import Portal
-from gateway.adapters.postgres.talk import Talk
+from gateway.adapters.postgres.talk import IDLE, Talk
 from gateway.wire.postgres.fields import Value, numbers
 from gateway.wire.postgres.messages import (
     BIND_COMPLETE,
@@ -107,9 +107,10 @@ class Express:
         if results is None:
             return False
         portal = Portal(prepared, shown, lane.result_formats, described=describes)
-        change = talk.portals.define("", portal, talk.group)
-        entry = Entry(Awaited.RAN, prepared=prepared, portal=portal, results=[results], change=change)
-        entry.describes = describes
+        entry = Entry(Awaited.RAN, prepared=prepared, portal=portal, results=[results], describes=describes)
+        if talk.status != IDLE or talk.flight or talk.portals.get("") is not None:
+            entry.change = talk.portals.define("", portal, talk.group)
+        # else Sync takes the portal away again, and nobody can ask for it in between
         talk.ask(data, entry)
         talk.group += 1
         return True
@@ -141,7 +142,7 @@ class Express:
     def _land(self, data: bytes, start: int, end: int, count: int, entry: Entry) -> None:
         talk, results = self._talk, entry.results[0]
         if count:
-            results.rows(data[start:end], count, starts=True)
+            results.whole_rows(data[start:end], count)
         results.done(data[end + _HEAD.size : -_READY_SIZE - 1].decode("ascii", "replace"))
         if entry.change is not None:
             talk.portals.agreed(entry.change)

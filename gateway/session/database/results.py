@@ -152,6 +152,29 @@ class Results:
             self._keep(data, starts)
         return data
 
+    def whole_rows(self, data: bytes, count: int) -> None:
+        """The same for a few rows that come whole, with nothing to mask in them."""
+        if not self._keeping or self._tail or self.permit.masks:
+            self.rows(data, count, starts=True)
+            return
+        size = len(data)
+        desk = self._desk
+        if (
+            self._kept + count > desk.keep_rows
+            or self._kept_bytes + size > desk.keep_bytes
+            or size > FRAME_MOST
+        ):
+            self.rows(data, count, starts=True)
+            return
+        self._count += count
+        self._sent += size
+        self._sent_digest.update(data)
+        self._shown += size
+        self._kept += count
+        self._kept_bytes += size
+        self._keeping = self._kept < desk.keep_rows
+        desk.frames.append((FrameKind.ROWS, marks.rows_frame(self.n, data)))
+
     def copied(self, data: bytes, count: int) -> bytes:
         """A run of COPY messages from the server: what of it may be shown, as messages. Raises `Fault`."""
         self._count += count

@@ -162,7 +162,9 @@ class OpenFiles:
         self._by_handle.clear()
         self._leaving.clear()
         if self._ending:
-            await asyncio.wait(self._ending)
+            done, _ = await asyncio.wait(self._ending)
+            for task in done:
+                task.exception()  # looked at: who finishes in order hears of it, whoever cuts has a better reason
 
 
 @dataclass(frozen=True, slots=True)
