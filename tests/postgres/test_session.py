@@ -72,6 +72,43 @@ async def test_prepared_statements_are_judged_once_and_recorded_each_time(house:
     assert len(marks(house, "result")) == 5
 
 
+async def test_what_is_prepared_anew_each_time_is_judged_once(house: House) -> None:
+    """Drivers that keep no statements send their text with every value."""
+    async with await house.connect() as connection:
+        for number in range(5):
+            cursor = await connection.execute("select %s::int + 1 as next", [number], prepare=False)
+            assert await cursor.fetchone() == (number + 1,)
+    await house.over()
+    (admitted,) = await house.entries("operation.admitted")
+    assert admitted.body["text"] == "select $1::int + 1 as next\n-- $1 = '0'"
+    assert [each.body["count"] for each in await house.entries("operation.repeated")] == [4]
+    told = marks(house, "command")
+    assert [each.get("like", 0) for each in told] == [0, 1, 1, 1, 1]
+    assert [each.get("values") for each in told] == [["0"], ["1"], ["2"], ["3"], ["4"]]
+    assert len(marks(house, "columns")) == len(marks(house, "result")) == 5
+
+
+async def test_what_writes_is_news_each_time(house: House) -> None:
+    async with await house.connect() as connection:
+        await connection.execute("create table t (a int)")
+        for number in range(3):
+            await connection.execute("insert into t values (%s)", [number], prepare=False)
+            await connection.execute(
+                "select set_config('work_mem', %s, false)", [f"{number + 1}MB"], prepare=False
+            )
+    await house.over()
+    told = [entry.body["text"].splitlines()[-1] for entry in await house.entries("operation.admitted")]
+    assert told[1:] == [
+        "-- $1 = '0'",
+        "-- $1 = '1MB'",
+        "-- $1 = '1'",
+        "-- $1 = '2MB'",
+        "-- $1 = '2'",
+        "-- $1 = '3MB'",
+    ]
+    assert await house.entries("operation.repeated") == []
+
+
 async def test_a_pipeline_keeps_its_order(house: House) -> None:
     async with await house.connect() as connection, connection.pipeline():
         cursors = [await connection.execute("select %s::int", [n]) for n in range(20)]

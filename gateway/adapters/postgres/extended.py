@@ -137,7 +137,7 @@ class Extended:
         if not talk.portals.settled(name, talk.group):
             return self._after_settling(self.execute, item)
         portal = talk.portals.get(name) or never_made(name)
-        results = self._goes_on(name, portal) or self._judging.repeated(portal.prepared, portal.values)
+        results = self._goes_on(name, portal) or self._once_more(portal)
         if results is None and self._together.takes(portal):
             self._describe_first(name, portal, is_masked=False)
             self._together.execute(item.frame, portal)
@@ -154,6 +154,17 @@ class Extended:
             return None
         self._judging.goes_on(running, name)
         return running
+
+    def _once_more(self, portal: Portal) -> Results | None:
+        """The same statement again, or one that was prepared anew and is like another, if that may be at once."""
+        prepared = portal.prepared
+        if prepared.permit is not None:
+            return self._judging.repeated(prepared, portal.values)
+        alike = self._judging.alike(prepared.facts, portal.values)
+        if alike is None:
+            return None
+        prepared.ran(alike[1])
+        return alike[1]
 
     async def _judge_execute(self, name: str, portal: Portal, item: Message) -> None:
         admitted = await self._judging.admitted(

@@ -61,7 +61,7 @@ class Judging:
         talk.desk.mark(mark_again(n, prepared.first, bound))
         return Results(talk.desk, n, permit, prepared.facts)
 
-    def alike(self, facts: SqlFacts) -> tuple[Prepared, Results] | None:
+    def alike(self, facts: SqlFacts, bound: Values = ()) -> tuple[Prepared, Results] | None:
         """A statement like one before, if that may be at once; and that one."""
         talk = self._talk
         known = talk.shapes.get(facts.shape) if facts.shape else None
@@ -70,7 +70,8 @@ class Judging:
         if not self._may_repeat(known.permit):
             return None
         n = talk.number()
-        talk.desk.mark(mark_command(n, facts.text, facts.verb, rule=known.permit.rule, like=known.first))
+        told = mark_command(n, facts.text, facts.verb, bound, rule=known.permit.rule, like=known.first)
+        talk.desk.mark(told)
         return known, Results(talk.desk, n, known.permit, facts)
 
     def _may_repeat(self, permit: Permit) -> bool:
@@ -122,8 +123,8 @@ class Judging:
         admitted = []
         for facts, runs in each:
             n, permit = await self._one(facts, bound, maskable, runs)
-            if facts.shape and not bound and len(meant) == 1:
-                self._remember(facts, permit, n)
+            if len(meant) == 1:
+                self.remember(facts, permit, n)
             admitted.append(Results(talk.desk, n, permit, facts))
         return admitted
 
@@ -216,8 +217,11 @@ class Judging:
         self._talk.held = self._work
         await self._talk.tell(words)
 
-    def _remember(self, facts: SqlFacts, permit: Permit, n: int) -> None:
+    def remember(self, facts: SqlFacts, permit: Permit, n: int) -> None:
+        """It was admitted as this: what is like it may be repeated."""
         shapes = self._talk.shapes
+        if not facts.shape:
+            return
         if len(shapes) >= SHAPES_MOST:
             shapes.clear()
         shapes[facts.shape] = Prepared(facts, permit=permit, first=n)

@@ -103,5 +103,6 @@ class Together:
         prepared = each.portal.prepared
         results = Results(self._talk.desk, each.n, permit, prepared.facts)
         prepared.ran(results)
+        self._judging.remember(prepared.facts, permit, each.n)
         entry = Entry(Awaited.EXECUTED, results=[results], portal=each.portal, prepared=prepared)
         self._talk.ask(each.data, entry)
