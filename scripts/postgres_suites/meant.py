@@ -13,7 +13,6 @@ NAMED = "it asks the server how it is called there, and the server is told who i
 OWN_ROLE = "it signs in with the password of a role that it has made: a gateway lets people in, not roles"
 NO_TLS = "it connects without TLS, which a gateway refuses"
 OTHER_USER = "it must not get in as an unknown user: who somebody is says the token, whatever the user"
-LATE = "it counts what can be sent before an error comes, and a write is in the audit log before the server gets it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,6 @@ class Meant:
 MEANT = (
     Meant("psycopg", r"::test_get_config_rotates_connections(\[.*\])?", NAMED),
     Meant("psycopg", r"::test_change_password", OWN_ROLE),
-    Meant("asyncpg", r"::test_executemany_server_failure_during_writes", LATE),
     Meant("pgx", r"/pgconn::TestConnectWithRuntimeParams", NAMED),
     Meant("pgx", r"/pgxpool::TestPoolBeforeConnect", NAMED),
     Meant("pgjdbc", r"\.ScramTest::(invalidPasswords|passwordWithSpace)\{.*", OWN_ROLE),
