@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.core.errors import Fault, HoopError, Misconfigured
 from gateway.core.plain import plain
 from gateway.core.secret import Secret
+from gateway.store.one_thread import ThreadEngine
 
 NO_ANSWER = "the ledger's database does not answer"
 
@@ -23,7 +24,7 @@ class Database:
 
     name: str
     """For people: the file, or the server and database. Without a password."""
-    writing: AsyncEngine
+    writing: AsyncEngine | ThreadEngine
     reading: AsyncEngine
     transaction_limit: float | None
     """Seconds after which a transaction is broken off. None: the driver can not be interrupted, and need not be."""

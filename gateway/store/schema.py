@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.core.errors import Fault, HoopError, Misconfigured
 from gateway.store.database import NO_ANSWER, Database, cause
+from gateway.store.one_thread import ThreadEngine
 from gateway.store.tables import METADATA
 
 REVISIONS = ("0001", "0002", "0003")
@@ -60,7 +61,7 @@ def revision(connection: Connection) -> str:
     return str(found[0])
 
 
-async def _read(engine: AsyncEngine, work: Callable[[Connection], str]) -> str:
+async def _read(engine: AsyncEngine | ThreadEngine, work: Callable[[Connection], str]) -> str:
     async with engine.connect() as connection:
         return await connection.run_sync(work)
 

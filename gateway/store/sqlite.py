@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from gateway.core.errors import Fault, Misconfigured
 from gateway.store.database import Database
+from gateway.store.one_thread import ThreadEngine
 
 READERS = 2
 
@@ -40,13 +41,18 @@ def sqlite(url: URL, patience: float) -> Database:
     file = Path(url.database).absolute()
     place = _Place(file, _make(file))
     address = URL.create(
-        "sqlite+aiosqlite", database="file:" + quote(str(file)), query={"mode": "rw", "uri": "true"}
+        "sqlite+pysqlite", database="file:" + quote(str(file)), query={"mode": "rw", "uri": "true"}
     )
     # A lock that others hold is given up on a little before the callers lose their patience.
     waiting = {"isolation_level": None, "timeout": patience * 0.75}
-    writing = create_async_engine(address, poolclass=NullPool, connect_args=waiting, hide_parameters=True)
-    reading = create_async_engine(
+    writing = create_engine(
         address,
+        poolclass=NullPool,
+        connect_args={**waiting, "check_same_thread": False},
+        hide_parameters=True,
+    )
+    reading = create_async_engine(
+        address.set(drivername="sqlite+aiosqlite"),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=READERS,
         max_overflow=0,
@@ -61,8 +67,8 @@ def sqlite(url: URL, patience: float) -> Database:
         "foreign_keys=ON",
         "secure_delete=OFF",
     )
-    _prepare(reading, "BEGIN", "query_only=ON")
-    return Database(str(file), writing, reading, None, place.check, explain)
+    _prepare(reading.sync_engine, "BEGIN", "query_only=ON")
+    return Database(str(file), ThreadEngine(writing), reading, None, place.check, explain)
 
 
 def explain(problem: DBAPIError) -> str:
@@ -74,18 +80,18 @@ def explain(problem: DBAPIError) -> str:
     return "the ledger's database fails"
 
 
-def _prepare(engine: AsyncEngine, begin: str, *pragmas: str) -> None:
+def _prepare(engine: Engine, begin: str, *pragmas: str) -> None:
     """Set every new connection up, and let us say how transactions begin: the driver's own way would leave
     schema changes outside of them, and take the write lock late, when it may be refused."""
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def connected(connection: Any, record: object) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def begun(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 

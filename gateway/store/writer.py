@@ -19,6 +19,7 @@ from gateway.core.errors import Fault
 from gateway.store import entries
 from gateway.store.database import NO_ANSWER, Database, cause, concerns_one
 from gateway.store.entries import NewEntry
+from gateway.store.one_thread import ThreadConnection
 from gateway.store.schema import must_be_at_head
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[_Job] = deque()
         self._wanted = asyncio.Event()
-        self._connection: AsyncConnection | None = None
+        self._connection: AsyncConnection | ThreadConnection | None = None
         self._silence = 0.0
         """Seconds for which the database has let the writer wait, all in all."""
         self._heard_at = 0.0
@@ -152,7 +153,7 @@ class Writer:
                 await self._hang_up()
             raise
 
-    async def _connect(self) -> AsyncConnection:
+    async def _connect(self) -> AsyncConnection | ThreadConnection:
         self._connection = await self._database.writing.connect()
         await self._connection.run_sync(must_be_at_head)
         return self._connection

@@ -56,9 +56,14 @@ class ByHand:
         return await self.until_ready(ready)
 
     async def until_ready(self, ready: int = 1) -> list[Message | Run]:
+        """What comes up to so many times ReadyForQuery."""
+        return await self.until(ByServer.READY, ready)
+
+    async def until(self, tag: int, count: int = 1) -> list[Message | Run]:
+        """What comes up to so many messages of this kind."""
         found: list[Message | Run] = []
         async with asyncio.timeout(PATIENCE):
-            while ready:
+            while count:
                 item = self.frames.next()
                 if item is None:
                     data = await self.reader.read(1 << 16)
@@ -66,7 +71,7 @@ class ByHand:
                     self.frames.receive(data)
                     continue
                 found.append(item)
-                ready -= item.tag == ByServer.READY
+                count -= item.tag == tag
         return found
 
 

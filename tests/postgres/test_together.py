@@ -1,12 +1,14 @@
 """A pipeline of writes: they share transactions of the ledger, keep their order, and nothing reaches the server that
 is not written down."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
 from gateway.core.errors import Fault
+from gateway.core.events import OperationAdmitted
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Allow, Deny, Verdict
@@ -149,6 +151,54 @@ async def test_the_rules_change_at_this_very_moment(
     assert len(asked) == 2
 
 
+CHANGE = prepare("c", "update s set note = 'n' || $1 where a = $1::int returning a, secret")
+MASKS = frozenset({"public.s.secret"})
+
+
+@pytest.fixture
+def secrets(postgres: DatabaseServer, database: str) -> None:
+    with postgres.connect(database) as connection:
+        connection.execute("create table s (a int, note text, secret text)")
+        connection.execute("insert into s select i, '', 'hidden-' || i from generate_series(1, 100) i")
+
+
+async def test_what_is_masked_waits_for_others_too(
+    house: House, secrets: None, commits: list[object]
+) -> None:
+    house.decide = lambda operation, session: Allow("pii", MASKS)
+    async with by_hand(house.port) as hand:
+        await hand.say(CHANGE, SYNC)
+        await hand.say(run("c", 1), SYNC)
+        before = len(commits)
+        rows = rows_of(await hand.say(*[run("c", n) for n in range(1, 101)], SYNC))
+        assert b"hidden" not in rows
+        assert rows.count(b"[masked:secret]") == 100
+        assert len(commits) - before < 30
+    await house.over()
+    assert (
+        len([each for each in await house.entries("operation.admitted") if "update" in str(each.body)]) == 101
+    )
+
+
+async def test_the_rules_begin_to_mask_at_this_very_moment(
+    house: House, secrets: None, commits: list[object]
+) -> None:
+    asked: list[object] = []
+
+    def decide(operation: Operation, session: Session) -> Verdict:
+        if Effect.WRITE in operation.effects and operation.details["values"] == ("3",):
+            asked.append(operation)
+        return Allow("pii", MASKS) if len(asked) > 1 else Allow("everything")
+
+    house.decide = decide
+    async with by_hand(house.port) as hand:
+        await hand.say(CHANGE, SYNC)
+        rows = rows_of(await hand.say(*[run("c", n) for n in (2, 3, 4)], SYNC))
+    assert rows.count(b"hidden-2") == 1
+    assert b"hidden-3" not in rows
+    assert rows.count(b"[masked:secret]") == 2
+
+
 async def test_nothing_goes_on_that_is_not_written_down(
     house: House,
     postgres: DatabaseServer,
@@ -195,3 +245,66 @@ async def test_other_messages_do_not_overtake(
         hand.writer.write(run("w", 5) + SYNC + b"X\0\0\0\4")
         assert b"INSERT 0 1" in await hand.reader.read()
     assert there(postgres, database) == [1, 2, 5]
+
+
+SLOW_TO_FAIL = """create function slow_to_fail() returns int immutable language plpgsql as
+    $$begin perform pg_sleep(0.3); raise exception 'not today'; end$$"""
+
+
+@pytest.fixture
+def failed(
+    house: House,
+    postgres: DatabaseServer,
+    database: str,
+    commits: list[object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> asyncio.Event:
+    """Until it is set, nothing can be written down."""
+    with postgres.connect(database) as connection:
+        connection.execute(SLOW_TO_FAIL)
+    failed = asyncio.Event()
+    real = house.ledger.append
+
+    async def append(entry: Any) -> int:
+        if isinstance(entry, OperationAdmitted):
+            await failed.wait()
+        return await real(entry)
+
+    monkeypatch.setattr(house.ledger, "append", append)
+    return failed
+
+
+@pytest.mark.parametrize(
+    "text", ["do $$begin perform 1; end$$", "select slow_to_fail()", "insert into t values (1)"]
+)
+async def test_the_server_fails_while_more_is_being_judged(
+    house: House, postgres: DatabaseServer, database: str, failed: asyncio.Event, text: str
+) -> None:
+    """The server skips what comes then, so nobody may wait for its answer."""
+    async with by_hand(house.port) as hand:
+        await hand.say(prepare("bad", "select slow_to_fail()"), prepare("next", text), SYNC)
+        hand.writer.write(bind("next", "p") + bind("bad"))  # the server begins with it now
+        await asyncio.sleep(0.1)
+        hand.writer.write(execute("p"))
+        answer = await hand.until(ByServer.ERROR)
+        failed.set()
+        assert told(answer) == ["not today"]
+        assert told(await hand.say(bind("next") + execute(), SYNC)) == []
+        assert b"5" in rows_of(await hand.say(prepare("", "select 2 + 3"), bind(""), execute(), SYNC))
+    assert there(postgres, database) == []
+
+
+async def test_the_server_fails_while_a_whole_group_is_being_judged(
+    house: House, postgres: DatabaseServer, database: str, failed: asyncio.Event
+) -> None:
+    """What is sent behind that group's end is not skipped."""
+    async with by_hand(house.port) as hand:
+        await hand.say(prepare("bad", "select slow_to_fail()"), INSERT, SYNC)
+        hand.writer.write(bind("bad"))
+        await asyncio.sleep(0.1)
+        hand.writer.write(run("w", 1) + SYNC + run("w", 2) + SYNC)
+        answer = await hand.until(ByServer.ERROR)
+        failed.set()
+        assert told([*answer, *await hand.until_ready(2)]) == ["not today"]
+        assert b"5" in rows_of(await hand.say(make_query("select 2 + 3")))
+    assert there(postgres, database) == [2]

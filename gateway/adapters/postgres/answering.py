@@ -25,7 +25,6 @@ from gateway.wire.postgres.messages import (
     BIND_COMPLETE,
     COPY_DONE,
     ColumnDescription,
-    ErrorFields,
     make_error,
     parse_command_complete,
     parse_copy_response,
@@ -51,8 +50,6 @@ class Answering:
         self._express = express
         self._busy = False
         self._gone = False
-        self._skips: ErrorFields | None = None
-        """The error after which the server skips everything up to the next Sync, also what was sent after it."""
         talk.flight.first = self._comes
         self._asides = asides = Asides(talk, called)
         self._acts: dict[int, Callable[[Message], None]] = {
@@ -272,10 +269,6 @@ class Answering:
 
     def _ready(self, item: Message) -> None:
         head = self._head()
-        if self._skips is not None and head.awaited is not Awaited.SYNCED:
-            self._skipped(self._talk.flight.drop_group(), self._skips)
-            head = self._head()
-        self._skips = None
         if head.awaited not in (Awaited.SYNCED, *_SIMPLE):
             raise Malformed("the server is ready too early")
         if head.awaited is Awaited.ANSWERED and not head.at:
@@ -339,16 +332,16 @@ class Answering:
         talk.flight.stir()
         talk.show(head.refusal or make_error(fields))
         if head.awaited < Awaited.SYNCED:
-            self._skipped(talk.flight.drop_group(), fields)
-            self._skips = fields
+            self._skipped(talk.flight.drop_group(), told(fields))
             if not talk.flight:
                 self._asking.skips()
+                talk.flight.skipped = lambda entry: self._skipped([entry], _NOT_RUN)
         else:
             if head.current is not None:
                 head.current.done("", told(fields))
             head.at = len(head.results) or 1
 
-    def _skipped(self, entries: list[Entry], fields: ErrorFields) -> None:
+    def _skipped(self, entries: list[Entry], why: Mapping[str, str]) -> None:
         """These were sent and will not be answered. The first is what the error is about, and with it what would have
         been executed of it."""
         for entry in reversed(entries):
@@ -356,7 +349,6 @@ class Answering:
                 names: Any = self._talk.portals if entry.is_portal else self._talk.statements
                 names.undone(entry.change)
         about = entries[0].prepared
-        why: Mapping[str, str] = told(fields)
         for entry in entries:
             for results in entry.results:
                 results.done("", why if about is not None and entry.prepared is about else _NOT_RUN)

@@ -113,8 +113,8 @@ class Asking:
         self._copying = begins
 
     def skips(self) -> None:
-        """The server skips everything up to a Sync that was not sent yet."""
-        self._extended.skipping = True
+        """The server skips everything up to a Sync that it was not sent yet."""
+        self._extended.skips()
 
     def room(self) -> None:
         """The server takes more."""

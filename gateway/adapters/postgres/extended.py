@@ -60,6 +60,10 @@ class Extended:
         """Write it down and let it go on. Raises `Fault`."""
         await self._together.finish(self._skip)
 
+    def skips(self) -> None:
+        """The server skips everything up to a Sync that it was not sent yet."""
+        self.skipping |= not self._together.syncs  # else it is about to be sent
+
     def _skip(self) -> None:
         self.skipping = True
 
@@ -138,13 +142,14 @@ class Extended:
             return self._after_settling(self.execute, item)
         portal = talk.portals.get(name) or never_made(name)
         results = self._goes_on(name, portal) or self._once_more(portal)
-        if results is None and self._together.takes(portal):
-            self._describe_first(name, portal, is_masked=False)
-            self._together.execute(item.frame, portal)
+        if results is not None:
+            self._run_portal(name, portal, results, item)
             return None
-        if results is None:
+        masks = self._together.takes(portal)
+        if masks is None:
             return self._judge_execute(name, portal, item)
-        self._run_portal(name, portal, results, item)
+        self._describe_first(name, portal, is_masked=bool(masks))
+        self._together.execute(item.frame, name, portal)
         return None
 
     def _goes_on(self, name: str, portal: Portal) -> Results | None:

@@ -74,6 +74,8 @@ class Flight:
     def __init__(self) -> None:
         self.first: Callable[[Entry], None] = lambda entry: None
         """Called with each entry that comes to the front."""
+        self.skipped: Callable[[Entry], None] | None = None
+        """The server skips everything up to the next Sync: what is sent before that is given to this instead."""
         self._entries: deque[Entry] = deque()
         self._landed = asyncio.Event()
         self._landed.set()
@@ -101,10 +103,15 @@ class Flight:
 
     def add(self, entry: Entry) -> None:
         """It was sent."""
+        if self.skipped is not None:
+            if entry.awaited is not Awaited.SYNCED:
+                return self.skipped(entry)
+            self.skipped = None
         self._entries.append(entry)
         self._landed.clear()
         if len(self._entries) == 1 and entry.awaited is not Awaited.RAN:
             self.first(entry)
+        return None
 
     def pop(self) -> Entry:
         """It is answered."""

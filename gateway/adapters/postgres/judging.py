@@ -128,14 +128,20 @@ class Judging:
             admitted.append(Results(talk.desk, n, permit, facts))
         return admitted
 
-    def is_plain(self, facts: SqlFacts, bound: Values) -> bool:
-        """Whether it is allowed as it stands, has nothing to be masked, and only reads and writes rows."""
+    def plain(self, facts: SqlFacts, bound: Values) -> frozenset[str] | None:
+        """What is to be masked in its answers, if it is allowed as it stands and only reads and writes rows. None if
+        it is not so, or nobody can tell at once."""
         if facts.verb in _NAMED or facts.verb in _RENAMES or not facts.certain or facts.sets:
-            return False
+            return None
         if not facts.effects or not facts.effects <= _PLAIN:
-            return False
+            return None
         verdict = self._talk.gate.foresee(_operation(facts, bound, 0))
-        return isinstance(verdict, Allow) and not verdict.masks
+        if not isinstance(verdict, Allow):
+            return None
+        masks = verdict.masks
+        if masks and (self._outdated(masks) is not None or self._talk.desk.masks.why_not(masks, facts)):
+            return None
+        return masks
 
     async def one(self, n: int, facts: SqlFacts, bound: Values) -> Permit:
         """Such a statement is admitted, as number `n`. Raises `Denied`, `Withdrawn` or `Fault`."""

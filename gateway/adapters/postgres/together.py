@@ -2,7 +2,7 @@
 
 Until they are, they wait here with everything that came behind them, in order: nothing of it is on its way to the
 server before what has to be written down is. Only what is allowed as it stands comes here; should the rules change at
-this very moment, it is refused in its place.
+this very moment, it is refused in its place, or masked.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from gateway.adapters.postgres.texts import may_copy_in
 from gateway.core.errors import Denied
 from gateway.session.database.results import Results
 from gateway.session.gate import Permit
+from gateway.wire.postgres.messages import Describe, make_describe
 
 MOST = 256
 """So many wait for each other."""
@@ -29,8 +30,11 @@ class Waiting:
     """An Execute, and the number of its statement."""
 
     data: bytes
+    name: str
     portal: Portal
     n: int
+    is_described: bool
+    """The server is asked before what its rows consist of."""
 
 
 class Together:
@@ -40,6 +44,8 @@ class Together:
         self._talk = talk
         self._judging = judging
         self._line: list[Waiting | tuple[bytes, Entry | None]] = []
+        self.syncs = False
+        """There is a Sync among what waits."""
 
     @property
     def waits(self) -> bool:
@@ -50,27 +56,31 @@ class Together:
         """Send this to the server, behind what waits."""
         if self._line:
             self._line.append((data, entry))
+            self.syncs |= entry is not None and entry.awaited is Awaited.SYNCED
         else:
             self._talk.ask(data, entry)
 
-    def takes(self, portal: Portal) -> bool:
-        """Whether it may wait for others: it is allowed, and changes nothing that is needed to judge them."""
+    def takes(self, portal: Portal) -> frozenset[str] | None:
+        """What is to be masked in its answers, if it may wait for others: it is allowed, and changes nothing that is
+        needed to judge them. Else None."""
         facts = portal.prepared.facts
-        return (
-            len(self._line) < MOST and not may_copy_in(facts) and self._judging.is_plain(facts, portal.values)
-        )
+        if len(self._line) >= MOST or may_copy_in(facts):
+            return None
+        return self._judging.plain(facts, portal.values)
 
-    def execute(self, data: bytes, portal: Portal) -> None:
+    def execute(self, data: bytes, name: str, portal: Portal) -> None:
         """This is one of those."""
-        self._line.append(Waiting(data, portal, self._talk.number()))
+        self._line.append(Waiting(data, name, portal, self._talk.number(), portal.described))
 
     async def finish(self, skip: Callable[[], None]) -> None:
         """Return once all of it is written down and may go to the server. `skip`: what comes next in this group is
         not to be looked at. Raises `Fault`."""
+        if not self._talk.pass_on():  # what was finished before need not wait for these
+            await self._talk.passed_on()
         line, self._line = self._line, []
         waiting = [self._admission(each) for each in line if isinstance(each, Waiting)]
         outcomes = iter(await asyncio.gather(*waiting, return_exceptions=True))
-        refused = False
+        refused = self.syncs = False
         for each in line:
             if isinstance(each, Waiting):
                 refused |= self._go(each, next(outcomes))
@@ -101,6 +111,9 @@ class Together:
 
     def _run(self, each: Waiting, permit: Permit) -> None:
         prepared = each.portal.prepared
+        if permit.masks and not each.is_described:  # the rules have changed since it came
+            described = Entry(Awaited.PORTAL_DESCRIBED, ours=True, portal=each.portal)
+            self._talk.ask(make_describe(Describe("P", each.name)), described)
         results = Results(self._talk.desk, each.n, permit, prepared.facts)
         prepared.ran(results)
         self._judging.remember(prepared.facts, permit, each.n)
