@@ -4,11 +4,13 @@ import asyncio
 import random
 import secrets
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
 
 from gateway.adapters.postgres.cancel import CancelKeys
+from gateway.core.events import OperationAdmitted
 from gateway.wire.postgres.messages import make_query
 from gateway.wire.postgres.startup import make_cancel_request
 from tests.postgres.by_hand import by_hand, rows_of, told
@@ -48,6 +50,30 @@ async def test_keys_can_not_be_guessed(house: House) -> None:
         while not answering.done():  # one that comes before the statement has begun cancels nothing
             assert await show(house.port, hand.pid, hand.secret) == b""
         assert told(await answering) == ["canceling statement due to user request"]
+
+
+async def test_what_is_still_being_judged_is_cancelled_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it runs: the server forgets what comes before that."""
+    asked, written = asyncio.Event(), asyncio.Event()
+    real = house.ledger.append
+
+    async def append(entry: Any) -> int:
+        if isinstance(entry, OperationAdmitted):
+            asked.set()
+            await written.wait()
+        return await real(entry)
+
+    monkeypatch.setattr(house.ledger, "append", append)
+    async with by_hand(house.port) as hand:
+        hand.writer.write(make_query("select pg_sleep(60)"))
+        await asked.wait()
+        showing = asyncio.create_task(show(house.port, hand.pid, hand.secret))
+        await asyncio.sleep(0.3)
+        written.set()
+        assert told(await hand.until_ready()) == ["canceling statement due to user request"]
+        assert await showing == b""
 
 
 async def test_a_secret_opens_one_session_though_servers_number_theirs_alike() -> None:

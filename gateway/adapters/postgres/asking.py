@@ -116,6 +116,13 @@ class Asking:
         """The server skips everything up to a Sync that it was not sent yet."""
         self._extended.skips()
 
+    async def decided(self) -> None:
+        """Return once what came last is on its way to the server, or waits for people."""
+        talk = self._talk
+        while self._busy and talk.held is None and not talk.settling:
+            talk.moved.clear()
+            await talk.moved.wait()
+
     def room(self) -> None:
         """The server takes more."""
         if not self._busy:
@@ -182,6 +189,7 @@ class Asking:
         with self._talk:
             await slow
             self._busy = False
+            self._talk.moved.set()
             if self._talk.over.is_set():
                 return
             self._work()

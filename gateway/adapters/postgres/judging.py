@@ -221,6 +221,7 @@ class Judging:
     async def _held(self, words: str) -> None:
         """People have to decide, or have decided."""
         self._talk.held = self._work
+        self._talk.moved.set()
         await self._talk.tell(words)
 
     def remember(self, facts: SqlFacts, permit: Permit, n: int) -> None:

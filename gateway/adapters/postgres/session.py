@@ -44,6 +44,8 @@ from gateway.wire.postgres.tables import ByServer
 
 log = logging.getLogger("hoop.postgres")
 
+CANCEL_PATIENCE = 5.0
+"""Seconds that a cancel request waits for what it is about to reach the server."""
 NOTE_EVERY = 10.0
 """Seconds between two entries in the ledger about what was repeated."""
 BROKEN_OFF = {"code": "", "message": "broken off"}
@@ -72,6 +74,7 @@ class PostgresSession:
         self._arrived = arrived
         self._tasks: set[asyncio.Task[None]] = set()
         self._talk: Talk | None = None
+        self._asking: Asking | None = None
 
     async def run(self) -> None:
         """Returns when the conversation is over."""
@@ -197,6 +200,12 @@ class PostgresSession:
             server.end.abort()
 
     async def _cancel(self, server: Server) -> None:
+        """What is held is withdrawn. What is still being judged has to reach the server before it can be cancelled
+        there: the server forgets what comes too early."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CANCEL_PATIENCE):
+                if self._asking is not None:
+                    await self._asking.decided()
         talk = self._talk
         if talk is not None and talk.held is not None:
             talk.held.cancel()
@@ -207,7 +216,7 @@ class PostgresSession:
             log.info("a cancel request did not reach its server: %s", problem.sentence)
 
     async def _converse(self, talk: Talk, server: Server, secret: bytes) -> Ending:
-        asking = Asking(talk, self._around.statement_most, self._spawn)
+        asking = self._asking = Asking(talk, self._around.statement_most, self._spawn)
         answering = Answering(talk, asking, server.called, self._spawn)
         self._person.write(self._hello(talk.gate, server, secret))
         self._person.when_room(answering.room)

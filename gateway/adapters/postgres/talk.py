@@ -77,6 +77,8 @@ class Talk:
         """What the database holds; None where nobody has asked yet."""
         self.held: asyncio.Future[Permit] | None = None
         """What waits for people."""
+        self.moved = asyncio.Event()
+        """Set when something has gone on that took longer."""
         self.over = asyncio.Event()
         self.problem: BaseException | None = None
         self._told: list[bytes] = []
@@ -151,6 +153,7 @@ class Talk:
         if last is not None and last.awaited not in asks_itself and not self.sends_pieces:
             self.server.write(FLUSH)
         self.settling += 1
+        self.moved.set()
         try:
             await self.flight.landed()
         finally:
