@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def listen(host: str, port: int, what: str) -> socket.socket:
     """A listening socket. Raises `Misconfigured` in words where it can not be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    door = socket.socket(family, socket.SOCK_STREAM)
+    door = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or answers in pieces wait
     try:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind((host, port))

@@ -1,5 +1,6 @@
 """Whose word counts about where somebody is."""
 
+import asyncio
 import socket
 
 import httpx2
@@ -30,3 +31,23 @@ async def test_only_a_known_proxy_says_where_people_are(proxies: tuple[str, ...]
     finally:
         await web.stop()
     assert said.text == seen
+
+
+async def test_an_answer_in_pieces_does_not_wait_for_the_client() -> None:
+    """The system would keep the second piece back until the first is acknowledged, for 40 milliseconds."""
+    door = listen("127.0.0.1", 0, "tests")
+    accepted: list[int] = []
+
+    class Seen(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            wire = transport.get_extra_info("socket")
+            accepted.append(wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            transport.close()
+
+    server = await asyncio.get_running_loop().create_server(Seen, sock=door)
+    reader, writer = await asyncio.open_connection(*door.getsockname())
+    assert await reader.read() == b""
+    writer.close()
+    server.close()
+    await server.wait_closed()
+    assert accepted == [1]

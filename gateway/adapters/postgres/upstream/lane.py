@@ -78,6 +78,8 @@ class Lane:
             wire.setblocking(False)
             if not self.address.is_socket:
                 wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                # Else what is sent behind something small waits until the server has acknowledged that: 40 ms.
+                wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(wire, self.address.where)
             if self.address.is_socket:
                 _, end = await loop.create_unix_connection(SocketEnd, sock=wire)
