@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+_OF_ONE_RUN = re.compile(r"/tmp/\w+/\d+")  # noqa: S108 - as Go names them
 
 
 class Unavailable(Exception):
@@ -55,13 +56,14 @@ def of_junit(document: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def of_go(events: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """The events of `go test -json`. A package that fails without a test is one that can not be built."""
+    """The events of `go test -json`. A package that fails without a test is one that can not be built. Directories of
+    one run that stand in a name are left out of it."""
     names = {"pass": PASSED, "fail": FAILED, "skip": SKIPPED}
     words: dict[str, str] = {}
     for event in events:
         action, package = event.get("Action", ""), event.get("Package", "")
         if action in names and "Test" in event:
-            words[f"{package}::{event['Test']}"] = names[action]
+            words[f"{package}::{_OF_ONE_RUN.sub('/...', event['Test'])}"] = names[action]
         elif action == "fail" and not any(name.startswith(f"{package}::") for name in words):
             words[f"{package}::(package)"] = FAILED
     return words

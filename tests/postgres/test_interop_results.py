@@ -59,6 +59,7 @@ def test_go() -> None:
         {"Action": "pass", "Package": "p", "Test": "TestA"},
         {"Action": "fail", "Package": "p", "Test": "TestB"},
         {"Action": "skip", "Package": "p", "Test": "TestC"},
+        {"Action": "pass", "Package": "p", "Test": "TestD/file='/tmp/TestD518/001/x.conf'_service=a"},
         {"Action": "fail", "Package": "p"},
         {"Action": "fail", "Package": "q"},
     ]
@@ -66,6 +67,7 @@ def test_go() -> None:
         "p::TestA": "passed",
         "p::TestB": "failed",
         "p::TestC": "skipped",
+        "p::TestD/file='/.../x.conf'_service=a": "passed",
         "q::(package)": "failed",
     }
 
