@@ -109,7 +109,7 @@ class HttpGateway:
         )
 
     async def me(self) -> Me:
-        return await self._get_model(Me, "/v1/me")
+        return await self.ask(Me, "/v1/me")
 
     async def sessions(
         self, *, state: str = "all", person: str = "", target: str = "", limit: int = 200
@@ -119,13 +119,13 @@ class HttpGateway:
             asked["person"] = person
         if target:
             asked["target"] = target
-        return await self._get_model(SessionPage, "/v1/sessions", asked)
+        return await self.ask(SessionPage, "/v1/sessions", asked)
 
     async def session(self, id: str) -> SessionSummary:
-        return await self._get_model(SessionSummary, f"/v1/sessions/{quote(id, safe='')}")
+        return await self.ask(SessionSummary, f"/v1/sessions/{quote(id, safe='')}")
 
     async def recording(self, id: str) -> RecordingInfo:
-        return await self._get_model(RecordingInfo, f"/v1/sessions/{quote(id, safe='')}/recording")
+        return await self.ask(RecordingInfo, f"/v1/sessions/{quote(id, safe='')}/recording")
 
     async def frames(self, id: str, start: int = 0, wait: float = 0.0) -> FrameBatch:
         path = f"/v1/sessions/{quote(id, safe='')}/frames"
@@ -164,7 +164,7 @@ class HttpGateway:
         return await self._steer(id, "end", _said(EndSession, reason=reason))
 
     async def end_person(self, name: str, reason: str = "") -> PersonEnded:
-        return await self._post(
+        return await self.tell(
             PersonEnded, f"/v1/people/{quote(name, safe='')}/end", _said(EndPerson, reason=reason)
         )
 
@@ -193,22 +193,30 @@ class HttpGateway:
         return response
 
     async def _steer(self, id: str, what: str, body: BaseModel | None = None) -> SessionSummary:
-        return await self._post(SessionSummary, f"/v1/sessions/{quote(id, safe='')}/{what}", body)
+        return await self.tell(SessionSummary, f"/v1/sessions/{quote(id, safe='')}/{what}", body)
 
-    async def _post(self, model: type[_Model], path: str, body: BaseModel | None) -> _Model:
+    async def tell(
+        self, model: type[_Model], path: str, body: BaseModel | None, headers: Mapping[str, str] | None = None
+    ) -> _Model:
+        """The answer to a POST."""
         content = body.model_dump_json() if body else None
+        kind = {"Content-Type": "application/json"} if body else {}
         async with _trouble(self.url):
-            response = await self._http.post(
-                path, content=content, headers={"Content-Type": "application/json"} if body else None
-            )
+            response = await self._http.post(path, content=content, headers={**kind, **(headers or {})})
         if not response.is_success:
             raise _refusal(response)
         return _parse(model, response.content)
 
-    async def _get_model(
-        self, model: type[_Model], path: str, params: Mapping[str, str] | None = None
+    async def ask(
+        self,
+        model: type[_Model],
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        patience: float = 0.0,
     ) -> _Model:
-        return _parse(model, (await self._get(path, params)).content)
+        """The answer to a GET. `patience`: seconds that the gateway may take on purpose."""
+        return _parse(model, (await self._get(path, params, patience=patience)).content)
 
 
 def _said(model: type[_Model], **words: str) -> _Model:

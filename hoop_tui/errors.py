@@ -5,7 +5,8 @@
     |-- NotFound     7
     |-- Unreachable  9   no connection, no answer, a broken line
     |-- Garbled      1   an answer that can not be understood
-    `-- ServerSaid   1   any other refusal; 4 where it forbids, 8 where things changed, 2 where it makes no sense
+    `-- ServerSaid   1   any other refusal; 4 where it forbids, 6 where it is over, 8 where things
+                     changed, 2 where it makes no sense
 
 Sentences may quote the gateway, so they go through `safe_text` like everything else before they are shown.
 """
@@ -49,4 +50,4 @@ class ServerSaid(GatewayTrouble):
     def __init__(self, sentence: str, status: int) -> None:
         super().__init__(sentence)
         self.status = status
-        self.exit_code = {403: 4, 409: 8, 422: 2}.get(status, 1)
+        self.exit_code = {403: 4, 409: 8, 410: 6, 422: 2}.get(status, 1)

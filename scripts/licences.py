@@ -49,6 +49,8 @@ what the packages say of themselves, and a test keeps it current.
 Some of those that run need a word:
 
 - **asyncssh** may be used under EPL-2.0 or GPL-2.0-or-later: we use it under EPL-2.0, unchanged.
+- **cel-expr-python** (Apache-2.0) brings CEL and Abseil (Apache-2.0), Protocol Buffers, RE2, pybind11 and the
+  ANTLR 4 runtime (BSD-3-Clause).
 - **psycopg** and **psycopg-binary** are under LGPL-3.0: libraries, loaded by import, unchanged, and replaceable
   by installing another version. The binary package brings shared libraries of its own: libpq (PostgreSQL),
   OpenSSL (Apache-2.0), Kerberos (MIT), OpenLDAP and Cyrus SASL (BSD-like), libcrypt and keyutils (LGPL-2.1).

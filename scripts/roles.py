@@ -32,6 +32,8 @@ it brought. Somebody with several roles may do what any of them may.
 
 - **Nobody** resumes their own session when somebody else has paused it, locks themselves, unlocks themselves, or
   gives themselves a role: roles are in the configuration only.
+- **Deciding about a request** takes the role of an approver, and one of the groups that the request asks; and it is
+  never one's own. Whoever is in such a group sees what asks it, whatever their roles.
 - **An operator can lock an admin.** Stopping somebody has to be quick; letting them in again takes another admin,
   or `hoop-gateway person unlock` on the gateway's own machine.
 - **A token** has the roles that it was made with and that its person still has. It gets no other token with more.

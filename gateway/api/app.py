@@ -17,10 +17,13 @@ from gateway.api import (
     people,
     problems,
     recordings,
+    requests,
+    reviews,
     sessions,
     tokens,
 )
 from gateway.api.health import Check
+from gateway.api.once import KeysUsed
 from gateway.api.pages import arriving, confirming
 from gateway.api.pages.route import PageState
 from gateway.api.playback import Playback
@@ -39,6 +42,8 @@ ROUTERS = (
     tokens.router,
     certificates.router,
     machines.router,
+    requests.router,
+    reviews.router,
 )
 LONGEST_BODY = 1 << 16
 _EVERYWHERE = problems.documented(401, 422, 503)
@@ -57,6 +62,7 @@ def build_api(services: ApiServices) -> FastAPI:
     app.state.services = services
     app.state.playback = Playback(services.blobs)
     app.state.viewings = Viewings()
+    app.state.keys = KeysUsed()
     app.state.login = login.LoginState(services.clock)
     for router in ROUTERS:
         app.include_router(router, prefix="/v1", responses=_EVERYWHERE)

@@ -17,6 +17,7 @@ from gateway.api.services import ApiServices, Services
 from gateway.core.errors import Fault
 from gateway.core.people import Principal
 from gateway.core.ports import Hint
+from gateway.session.objections import Objection
 
 BEAT_SECONDS = 5.0
 BEATS_PER_CHECK = 6
@@ -79,6 +80,7 @@ class _Sight:
 
     def __init__(self, services: ApiServices, who: Principal) -> None:
         self._ledger = services.ledger
+        self._approvals = services.approvals
         self._who = who
         self._all = may(who, Action.FOLLOW_FEED, None)
         self._known: dict[tuple[str, str], bool] = {}
@@ -92,18 +94,24 @@ class _Sight:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
             try:
-                owner = await self._owner(hint)
+                seen = await self._sees(hint)
             except Fault:
                 return False
-            if owner is None:
+            if seen is None:
                 return False
-            self._known[key] = may(self._who, Action.FOLLOW_FEED, owner)
+            self._known[key] = seen
         return self._known[key]
 
-    async def _owner(self, hint: Hint) -> str | None:
-        session = hint.key
+    async def _sees(self, hint: Hint) -> bool | None:
+        """None: that can not be told yet."""
         if hint.topic == "approval":
-            approval = await self._ledger.approval(hint.key)
-            session = approval.session if approval else ""
-        row = await self._ledger.session(session)
-        return row.person if row else None
+            return await self._sees_request(hint.key)
+        row = await self._ledger.session(hint.key)
+        return may(self._who, Action.FOLLOW_FEED, row.person) if row else None
+
+    async def _sees_request(self, id: str) -> bool:
+        try:
+            await self._approvals.find(id, self._who)
+        except Objection:
+            return False
+        return True

@@ -2,8 +2,9 @@
 
 The table has a row for each action: the roles that may do it to what is anybody's, what it takes to do it to what is
 one's own, and the kinds of tokens that it can be asked with. Mostly one's own needs no role, and what is not one's
-own does not exist for those without one. Steering and locking are the other way round: nobody who was paused resumes
-themselves, and nobody locks or unlocks themselves.
+own does not exist for those without one. Steering, locking and deciding are the other way round: nobody who was
+paused resumes themselves, nobody locks or unlocks themselves, and nobody approves what they ask for. Which requests
+somebody decides about is a matter of their groups besides: `gateway/api/request_sight.py`.
 
 A token has the roles that it was made with and that its person still has, so it never gets more by asking. What opens
 a way to targets takes the role `person`, and a token that was made without it opens none.
@@ -21,6 +22,7 @@ STAFF = frozenset({"auditor", "approver", "operator", "admin"})
 OVERSIGHT = frozenset({"auditor", "operator", "admin"})
 STEERING = frozenset({"operator", "admin"})
 ADMIN = frozenset({"admin"})
+APPROVING = frozenset({"approver"})
 NOBODY: frozenset[str] = frozenset()
 
 PEOPLES = frozenset({"", "api", "login"})
@@ -54,6 +56,10 @@ class Action(StrEnum):
     LIST_CERTIFICATES = "list certificates"
     REVOKE_CERTIFICATE = "revoke a certificate"
     LIST_MACHINES = "list machines"
+    LIST_REQUESTS = "list requests"
+    SEE_REQUEST = "see a request"
+    DECIDE_REQUEST = "decide about a request"
+    ANSWER_REQUEST = "answer or cancel a request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,10 @@ RIGHTS: Mapping[Action, Right] = {
     Action.LIST_CERTIFICATES: Right(OVERSIGHT),
     Action.REVOKE_CERTIFICATE: Right(STEERING),
     Action.LIST_MACHINES: Right(OVERSIGHT),
+    Action.LIST_REQUESTS: Right(STAFF),
+    Action.SEE_REQUEST: Right(STAFF),
+    Action.DECIDE_REQUEST: Right(APPROVING, to_own=NOBODY),
+    Action.ANSWER_REQUEST: Right(),
 }
 
 

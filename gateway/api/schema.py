@@ -1,20 +1,31 @@
 """The API's words: what travels between the gateway and its clients, and nothing else.
 
-`hoop_tui` imports this module only, so it imports nothing else of ours. Recordings travel as binary frames
-(`pack_frames`, `unpack_frames`): JSON can not hold arbitrary bytes.
+`hoop_tui` imports this module only, so it imports nothing of ours but more words: those about requests, and the
+binary frames that recordings travel as.
 """
 
-import struct
-from collections.abc import Iterable, Iterator
 from datetime import datetime
-from enum import IntEnum, StrEnum
-from typing import Annotated, Literal, NamedTuple
+from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-FRAMES_MEDIA_TYPE = "application/vnd.hoop.frames"
-NEXT_HEADER = "Hoop-Next"  # index of the first frame that was not sent: ask for it next
-STATE_HEADER = "Hoop-Recording"  # the recording's `RecordingState` at the moment of the answer
+from gateway.api.schema_frames import FRAMES_MEDIA_TYPE as FRAMES_MEDIA_TYPE
+from gateway.api.schema_frames import NEXT_HEADER as NEXT_HEADER
+from gateway.api.schema_frames import STATE_HEADER as STATE_HEADER
+from gateway.api.schema_frames import FrameKind as FrameKind
+from gateway.api.schema_frames import WireFrame as WireFrame
+from gateway.api.schema_frames import pack_frames as pack_frames
+from gateway.api.schema_frames import unpack_frames as unpack_frames
+from gateway.api.schema_requests import IDEMPOTENCY_HEADER as IDEMPOTENCY_HEADER
+from gateway.api.schema_requests import RequestAnswer as RequestAnswer
+from gateway.api.schema_requests import RequestApproval as RequestApproval
+from gateway.api.schema_requests import RequestCard as RequestCard
+from gateway.api.schema_requests import RequestComment as RequestComment
+from gateway.api.schema_requests import RequestDenial as RequestDenial
+from gateway.api.schema_requests import RequestPage as RequestPage
+from gateway.api.schema_requests import RequestSummary as RequestSummary
+from gateway.api.schema_requests import Statement as Statement
 
 
 class _Model(BaseModel):
@@ -350,51 +361,3 @@ class Health(_Model):
 
     ready: bool
     checks: dict[str, str]
-
-
-class FrameKind(IntEnum):
-    """The kinds of frames, numbered as in the recording format."""
-
-    OUTPUT = 0
-    INPUT = 1
-    RESIZE = 2
-    EXIT = 3
-    MARK = 4
-    ERROR = 5
-    HIDDEN = 6
-    TOWARD = 7
-    BACK = 8
-    ROWS = 9
-
-
-class WireFrame(NamedTuple):
-    """One event of a recording; `data` as described at `gateway.core.frame.FrameKind`."""
-
-    at_us: int
-    kind: FrameKind
-    data: bytes
-
-
-_FRAME = struct.Struct("<BQI")
-
-
-def pack_frames(frames: Iterable[tuple[int, int, bytes]]) -> bytes:
-    """`(at_us, kind, data)` triples as one binary body."""
-    parts: list[bytes] = []
-    for at_us, kind, data in frames:
-        parts += (_FRAME.pack(kind, at_us, len(data)), data)
-    return b"".join(parts)
-
-
-def unpack_frames(body: bytes) -> Iterator[WireFrame]:
-    """The frames of a body. Raises ValueError where it is cut or names an unknown kind."""
-    offset = 0
-    while offset < len(body):
-        if len(body) - offset < _FRAME.size:
-            raise ValueError("the frames are cut inside a header")
-        kind, at_us, length = _FRAME.unpack_from(body, offset)
-        offset += _FRAME.size
-        if len(data := body[offset : offset + length]) != length:
-            raise ValueError("the frames are cut inside a frame")
-        offset += length
-        yield WireFrame(at_us, FrameKind(kind), data)

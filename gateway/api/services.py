@@ -21,6 +21,7 @@ from gateway.api.schema import (
 from gateway.api.schema_databases import DatabaseCertificate, DatabaseCertificateAsked, DatabasePassword
 from gateway.core.people import Known, Peer, Principal
 from gateway.core.ports import LEASE, Blobs, Bus, Clock, Ledger
+from gateway.session.approvals import Approvals
 from gateway.session.doorbell import Doorbell
 from gateway.session.gate import Gate
 
@@ -146,6 +147,8 @@ class ApiServices:
     identify: Identify
     live: Live
     """The sessions that are open in this process right now."""
+    approvals: Approvals
+    """Where people decide about what is held."""
     everybody: Callable[[], Awaitable[Sequence[Known]]] = _nobody
     """People of the configuration and of providers, and machines: those who are locked, too."""
     machines: Callable[[], Awaitable[Sequence[MachineSummary]]] = _no_machines

@@ -36,8 +36,9 @@ from gateway.core.toml_lines import line_of, line_of_error
 from gateway.masking.detectors import DETECTORS
 from gateway.policy.loader import load_policy
 from gateway.policy.rules import Policy
+from gateway.policy.trials import load_trials
 
-POLICY_TABLES = ("rule",)
+POLICY_TABLES = ("rule", "test")
 """Top-level tables that belong to the policy room: in the main file, and all that a file with rules may hold."""
 
 _PLACED = re.compile(r"(.+?):(\d+): (.*)", re.DOTALL)
@@ -103,11 +104,11 @@ class _Loading:
     def load(self, look_at_secrets: bool) -> LoadedConfig:
         raw = self._read()
         documents = self._documents(raw)
-        policy = self._policy(documents)
         written = raw
         raw, self._variables, unknown = apply_environment(raw, self._environ)
         self._problems += unknown
         settings = self._validate(raw)
+        policy = self._policy(documents, settings)
         if settings is not None:
             self._find(list(check(settings)))
             if look_at_secrets:
@@ -157,9 +158,10 @@ class _Loading:
                 self._problems.append(Problem(name, line_of(text, (key,)) or 0, dotted((key,)), sentence))
         return name, text
 
-    def _policy(self, documents: tuple[tuple[str, str], ...]) -> Policy | None:
+    def _policy(self, documents: tuple[tuple[str, str], ...], settings: Settings | None) -> Policy | None:
         try:
-            return load_policy(documents, DETECTORS)
+            load_trials(documents)
+            return load_policy(documents, DETECTORS, None if self._problems else _groups(settings))
         except Misconfigured as problems:
             for line in problems.sentence.split("\n"):
                 placed = _PLACED.fullmatch(line)
@@ -217,6 +219,13 @@ class _Loading:
                 data = part.encode("utf-8", "surrogateescape")
                 digest.update(len(data).to_bytes(8, "big") + data)
         return digest.hexdigest()
+
+
+def _groups(settings: Settings | None) -> frozenset[str] | None:
+    """The groups that somebody is in. None: nobody can tell, because a provider says who is in which."""
+    if settings is None or settings.issuer:
+        return None
+    return frozenset(group for person in settings.person for group in person.groups)
 
 
 def _parsed(name: str, text: str) -> dict[str, Any]:

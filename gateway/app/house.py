@@ -74,9 +74,8 @@ class House:
         self._stopping = asyncio.Event()
         self._web: list[WebDoor] = []
         self._public_url = ""
-        organs = Organs(
-            ledger, self.bus, Approvals(ledger, self.bus, self.clock), self.policy.judge, StreamMasker
-        )
+        self.approvals = Approvals(ledger, self.bus, self.clock, self.hall.people.directory)
+        organs = Organs(ledger, self.bus, self.approvals, self.policy.judge, StreamMasker)
         people = self.hall.people
         rooms = Rooms(ledger, self.blobs, self.bus, self.clock, people, self.targets, people)
         self._lease = settings.gateway.lease
@@ -195,6 +194,7 @@ class House:
             clock=self.clock,
             identify=self._identify,
             live=self.live,
+            approvals=self.approvals,
             everybody=self.hall.people.directory.everybody,
             machines=MachineList(
                 lambda: self.config.settings.machine,

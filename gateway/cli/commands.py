@@ -32,6 +32,14 @@ COMMANDS = (
     Command(
         ("config", "show"), "Print the configuration with every default filled in.", "gateway.cli.config:show"
     ),
+    Command(
+        ("policy", "check"), "Say everything that is wrong with rules and tests.", "gateway.cli.policy:check"
+    ),
+    Command(("policy", "test"), "Run the tests beside the rules.", "gateway.cli.policy:run_tests"),
+    Command(("policy", "explain"), "Say of each rule why it matches or not.", "gateway.cli.policy:explain"),
+    Command(
+        ("policy", "diff"), "Say what is different between two sets of rules.", "gateway.cli.policy:diff"
+    ),
     Command(("target", "ls"), "List the targets.", "gateway.cli.targets:ls"),
     Command(("target", "trust"), "Pin the host key of a target of kind ssh.", "gateway.cli.targets:trust"),
     Command(("token", "create"), "Make an API token and print it once.", "gateway.cli.tokens:create"),
@@ -56,6 +64,7 @@ COMMANDS = (
 
 GROUPS = {
     "config": "Look at the configuration.",
+    "policy": "Rules: check, test, explain and compare them.",
     "target": "The machines behind the gateway.",
     "token": "Tokens of people and machines.",
     "person": "People, and what they sign in with.",

@@ -11,7 +11,8 @@ HoopError
 
 from typing import Literal
 
-State = Literal["blocked", "denied", "expired", "withdrawn", "ended"]
+State = Literal["blocked", "held", "denied", "expired", "withdrawn", "ended"]
+"""`held`: it was refused for now, and people are asked; the same passes once they have granted it."""
 
 
 class HoopError(Exception):

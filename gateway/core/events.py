@@ -163,6 +163,21 @@ class OperationRepeated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OperationNoted(Event):
+    """Rules that alert, or only observe, spoke about an operation. What became of it is in a later entry."""
+
+    name: ClassVar[str] = "operation.noted"
+    verb: str
+    text: str
+    sha256: str
+    revision: str
+    alerts: list[str] = field(default_factory=list)
+    """The ids of rules that alert."""
+    observed: list[str] = field(default_factory=list)
+    """What rules that observe would have done: "no-restarts would have blocked"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperationHeld(Event):
     """An operation waits for a human."""
 
@@ -176,6 +191,13 @@ class OperationHeld(Event):
     approvers: list[str]
     count: int
     expires_at: str
+    mode: str = "wait"
+    """`wait`, or `fail`: it was refused at first, and passes once after it was granted."""
+    also: list[str] = field(default_factory=list)
+    """What else has to be met: "2 of dba, sre"."""
+    requires: list[str] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=list)
+    risk: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +209,8 @@ class ApprovalGiven(Event):
     granted: bool
     reason: str = ""
     sha256: str = ""
+    scope: str = "once"
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from gateway.core.approval import Approval as Approval
+from gateway.core.approval import Decision as Decision
+from gateway.core.approval import Grant as Grant
+from gateway.core.approval import Remark as Remark
+from gateway.core.approval import Requests
 from gateway.core.events import Event
 from gateway.core.secret import Secret
 
@@ -56,38 +61,6 @@ class SessionRow:
     """The gateway that it is, or was, open in."""
     seen_at: datetime | None = None
     """When that gateway last said that it is alive. Silent for longer than a `LEASE`, and not ended: it is lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Approval:
-    """A held operation waiting for, or settled by, people."""
-
-    id: str
-    session: str
-    requester: str
-    target: str
-    verb: str
-    text: str
-    sha256: str
-    rule: str
-    reason: str
-    approvers: frozenset[str]
-    count: int
-    opened_at: datetime
-    expires_at: datetime
-    state: str = "held"
-    """`held`, `approved`, `denied`, `expired` or `withdrawn`."""
-    decisions: tuple["Decision", ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One person's word on an Approval."""
-
-    by: str
-    granted: bool
-    reason: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +215,7 @@ class Register(Protocol):
         ...
 
 
-class Ledger(Register, Protocol):
+class Ledger(Register, Requests, Protocol):
     """The book of record. Every write is durable when its call returns; a failed write raises `Fault`."""
 
     async def append(self, event: Event) -> int:
@@ -273,21 +246,6 @@ class Ledger(Register, Protocol):
     ) -> Sequence[str]:
         """End the sessions of this gateway that nobody has said to be alive for as long as `lease`, but for those
         that the caller knows to be `living`, and return their ids."""
-        ...
-
-    async def open_approval(self, approval: Approval, event: Event) -> None: ...
-
-    async def approval(self, id: str) -> Approval | None: ...
-
-    async def approvals(self, *, state: str = "") -> Sequence[Approval]: ...
-
-    async def settle_approval(self, id: str, by: str, granted: bool, reason: str = "") -> bool:
-        """Compare-and-set. A grant counts once per person and settles when `count` people have granted; a denial
-        settles at once. False: it was settled already, has expired, or this person has spoken before."""
-        ...
-
-    async def close_approval(self, id: str, state: str) -> bool:
-        """Expire or withdraw. False: it was settled already."""
         ...
 
     async def check(self) -> None:

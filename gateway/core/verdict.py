@@ -9,11 +9,23 @@ from datetime import timedelta
 
 
 @dataclass(frozen=True, slots=True)
+class Quorum:
+    """So many different people of any of these groups."""
+
+    groups: frozenset[str]
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Allow:
     """The operation may go to the target; answers pass through the named masks."""
 
     rule: str
     masks: frozenset[str] = frozenset()
+    alerts: frozenset[str] = frozenset()
+    """The ids of alert rules that matched."""
+    observed: frozenset[str] = frozenset()
+    """What rules that only observe would have done: "RULE would have held", "RULE would have blocked"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +38,25 @@ class Hold:
     count: int = 1
     timeout: timedelta = timedelta(minutes=10)
     scopes: Sequence[str] = ("once",)
+    """What may be granted, as `gateway/core/scopes.py` reads it. `once` may be granted whatever they say."""
     masks: frozenset[str] = frozenset()
+    also: tuple[Quorum, ...] = ()
+    """Further quorums. All have to be met, by different people."""
+    then: tuple[tuple[timedelta, frozenset[str]], ...] = ()
+    """Escalation: after so long, people of these groups may stand in for those of `approvers`."""
+    requires: frozenset[str] = frozenset()
+    """What the person has to give before anybody can grant it: `reason`, `ticket`."""
+    mode: str = "wait"
+    """Or `fail`: refused at once with the request's id; the same text passes once after it was granted."""
+    risk: str = ""
+    """`low`, `medium`, `high` or `critical`, where the rule says so."""
+    alerts: frozenset[str] = frozenset()
+    observed: frozenset[str] = frozenset()
+
+    @property
+    def demands(self) -> tuple[object, ...]:
+        """What has to be granted: what was, for the same demands, need not be asked for again."""
+        return (self.rule, self.approvers, self.count, self.also, self.then, self.requires)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +65,8 @@ class Deny:
 
     rule: str
     reason: str
+    alerts: frozenset[str] = frozenset()
+    observed: frozenset[str] = frozenset()
 
 
 Verdict = Allow | Hold | Deny

@@ -107,6 +107,17 @@ class Directory:
             return None
         return self._with_roles(self._vouched(row))
 
+    def behind(self, id: str) -> str:
+        """The id of the person who this is, or who answers for it: somebody of a provider who is linked to somebody
+        of the configuration is them, and a machine is its owner."""
+        machine = self._configured.get(id)
+        if machine is not None and machine.owner:
+            folded = machine.owner.casefold()
+            rows = (row.id for row in self._people.values() if row.name.casefold() == folded)
+            return self._names.get(folded) or next(rows, machine.owner)
+        row = self._people.get(id)
+        return self.person_of(row) if row else id
+
     def named(self, name: str) -> Principal | None:
         """The person of this name, however it is capitalised."""
         folded = name.casefold()

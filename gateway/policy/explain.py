@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Verdict
-from gateway.policy.decide import Heard, decide, hear
+from gateway.policy.decide import decide
+from gateway.policy.hearing import Heard, Hearing
 from gateway.policy.rules import Policy
 
 
@@ -19,7 +21,10 @@ class Explanation:
     heard: Sequence[Heard]
 
 
-def explain(policy: Policy, operation: Operation, session: Session) -> Explanation:
+def explain(
+    policy: Policy, operation: Operation, session: Session, now: datetime | None = None
+) -> Explanation:
     """Decide, and say why."""
-    heard = [hear(rule, operation, session) for rule in policy.rules]
-    return Explanation(decide(policy, operation, session), policy.revision, heard)
+    hearing = Hearing(operation, session, now)
+    heard = [hearing.hear(rule) for rule in policy.rules]
+    return Explanation(decide(policy, operation, session, now), policy.revision, heard)

@@ -3,37 +3,47 @@
 Reads no files: it takes names and texts, so that a policy can be checked before it is saved anywhere.
 """
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, get_args
 
 from gateway.core.errors import Misconfigured
-from gateway.core.toml_lines import line_of, line_of_error
-from gateway.policy import columns
+from gateway.core.toml_lines import line_of
+from gateway.policy import asking, columns
+from gateway.policy.asking import Groups, read_asking, read_risk
 from gateway.policy.conditions import read_conditions
-from gateway.policy.rules import Condition, Do, Policy, Rule
+from gateway.policy.reach import can_fire
+from gateway.policy.rules import Asking, Condition, Do, Policy, Rule
 from gateway.policy.scope import possible_verbs
+from gateway.policy.tables import tables
 from gateway.policy.verbs import DATABASES, PROTOCOLS
+from gateway.policy.when import When, compile_when
 from gateway.policy.wrong import Wrong, did_you_mean
 
-KEYS = ("id", "on", "match", "unless", "do", "message", "mask")
+KEYS = (
+    *("id", "on", "match", "unless", "when", "do", "message", "mask"),
+    *asking.KEYS,
+    *("risk", "observe"),
+)
 ACTIONS = get_args(Do)
 STRATEGIES = ("redact", "null")
-WHERE_TO = 'can never fire: say where to, as in destination = ["db.internal:5432"]'
+OBSERVABLE = ("block", "hold", "mask")
+RISKY = ("hold", "alert")
 
 
-def load_policy(documents: Sequence[tuple[str, str]], detectors: Iterable[str]) -> Policy:
-    """All `[[rule]]` tables of the documents, `(name, text)` each. `detectors` are the names a mask may use. Raises
-    `Misconfigured` with every problem, one `file:line: rule "id": sentence` a line."""
+def load_policy(
+    documents: Sequence[tuple[str, str]], detectors: Iterable[str], groups: Groups = None
+) -> Policy:
+    """All `[[rule]]` tables of the documents, `(name, text)` each. `detectors` are the names a mask may use, `groups`
+    those that somebody is in. Raises `Misconfigured` with every problem, a `file:line: rule "id": sentence` each."""
     rules: list[Rule] = []
     problems: list[str] = []
     known = tuple(sorted(detectors))
     for name, text in documents:
-        for index, table in enumerate(_tables(name, text)):
+        for index, table in enumerate(tables(name, text, "rule")):
             place = f"{name}:{line_of(text, ('rule', index)) or 1}"
             try:
-                rules.append(_rule(table, place, known))
+                rules.append(_rule(table, place, known, groups))
             except Wrong as wrong:
                 line = line_of(text, ("rule", index, *wrong.path)) or 1
                 problems.append(f"{name}:{line}: {_called(table)}: {wrong}")
@@ -43,24 +53,12 @@ def load_policy(documents: Sequence[tuple[str, str]], detectors: Iterable[str]) 
     return Policy(tuple(rules), _revision(documents))
 
 
-def _tables(name: str, text: str) -> list[Any]:
-    try:
-        rules = tomllib.loads(text).get("rule", [])
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
-        line = line_of_error(text, problem) if isinstance(problem, tomllib.TOMLDecodeError) else 1
-        raise Misconfigured(f"{name}:{line}: this is not TOML: {problem}") from None
-    if not isinstance(rules, list):
-        line = line_of(text, ("rule",)) or 1
-        raise Misconfigured(f"{name}:{line}: rule: write [[rule]] with two brackets")
-    return rules
-
-
 def _called(table: Any) -> str:
     id = table.get("id") if isinstance(table, dict) else None
     return f'rule "{id}"' if isinstance(id, str) else "rule"
 
 
-def _rule(table: Any, place: str, detectors: tuple[str, ...]) -> Rule:
+def _rule(table: Any, place: str, detectors: tuple[str, ...], groups: Groups) -> Rule:
     if not isinstance(table, dict):
         raise Wrong((), "must be a table")
     for key in table:
@@ -76,36 +74,18 @@ def _rule(table: Any, place: str, detectors: tuple[str, ...]) -> Rule:
     unless = read_conditions(table["unless"], "unless") if "unless" in table else ()
     if unless and set(unless) <= set(match):
         raise Wrong(("unless",), "can never fire: whatever matches is excepted")
-    on = _on(table)
-    _can_fire(do, match, unless, on)
+    on, when = _on(table), _when(table)
+    can_fire(do, match, unless, on, when)
     masks = _masks(table, do, detectors)
     if masks - columns.detectors_in(masks) and not _is_about_databases(match, on):
         raise Wrong(("mask",), "can never fire: columns are masked in databases only")
-    return Rule(id, do, match, unless, on, _text(table, "message"), masks, place)
-
-
-def _can_fire(do: Do, match: Sequence[Condition], unless: Sequence[Condition], on: Sequence[str]) -> None:
-    asked = possible_verbs("block", match)
-    if not possible_verbs("block", match, on):
-        said = next((", ".join(c.values) for c in match if c.field == "verb"), match[-1].field)
-        raise Wrong(("on",), f"can never fire: there is no {said} over {', '.join(on)}")
-    verbs = possible_verbs(do, match, on)
-    if (
-        do == "allow"
-        and verbs == ("listen",)
-        and on != ("postgres",)
-        and possible_verbs("block", match, ("ssh",))
-    ):
-        sentence = f'{WHERE_TO}; for LISTEN in SQL write on = ["postgres"]'
-        raise Wrong(("match",), sentence)
-    if not verbs and do == "mask":
-        raise Wrong(("match",), f"can never fire: {', '.join(asked)} shows nothing that could be masked")
-    if not verbs and asked == ("typed",):
-        raise Wrong(("match",), "can never fire: a line typed in a shell needs no permission of its own")
-    if not verbs:
-        raise Wrong(("match",), WHERE_TO)
-    if unless and not set(verbs) & set(possible_verbs("block", unless, on)):
-        raise Wrong(("unless",), "can never lift this rule: nothing meets match and unless at once")
+    return Rule(
+        *(id, do, match, unless, on, _text(table, "message"), masks, place),
+        when=when,
+        asking=_asking(table, do, groups),
+        risk=_risk(table, do),
+        observe=_observe(table, do),
+    )
 
 
 def _is_about_databases(match: Sequence[Condition], on: Sequence[str]) -> bool:
@@ -120,14 +100,47 @@ def _text(table: dict[str, Any], key: str) -> str:
     return value
 
 
+def _when(table: dict[str, Any]) -> When | None:
+    if "when" not in table:
+        return None
+    try:
+        return compile_when(_text(table, "when"))
+    except ValueError as problem:
+        raise Wrong(("when",), str(problem)) from None
+
+
+def _asking(table: dict[str, Any], do: Do, groups: Groups) -> Asking | None:
+    if do == "hold":
+        return read_asking(table, groups)
+    for key in asking.KEYS:
+        if key in table:
+            raise Wrong((key,), f'{key} belongs to do = "hold"')
+    return None
+
+
+def _risk(table: dict[str, Any], do: Do) -> str:
+    if "risk" in table and do not in RISKY:
+        raise Wrong(("risk",), 'risk belongs to do = "hold" or "alert"')
+    return read_risk(table)
+
+
+def _observe(table: dict[str, Any], do: Do) -> bool:
+    observe = table.get("observe", False)
+    if not isinstance(observe, bool):
+        raise Wrong(("observe",), "observe must be true or false, without quotes")
+    if observe and do not in OBSERVABLE:
+        raise Wrong(("observe",), "observe is for rules that block, hold or mask")
+    return observe
+
+
 def _do(table: dict[str, Any]) -> Do:
     do = table.get("do")
-    if do == "hold":
-        raise Wrong(("do",), "hold is not offered yet; rules can allow, block and mask")
     for action in ACTIONS:
         if do == action:
             return action  # type: ignore[no-any-return]  # get_args of a Literal
-    raise Wrong(("do",), f'do must be "allow", "block" or "mask"{did_you_mean(str(do), ACTIONS)}')
+    raise Wrong(
+        ("do",), f'do must be "allow", "block", "hold", "mask" or "alert"{did_you_mean(str(do), ACTIONS)}'
+    )
 
 
 def _on(table: dict[str, Any]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ file system.
 
 import posixpath
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from gateway.core.operation import Effect, Operation
 from gateway.policy.glob import can_begin, matches
@@ -107,6 +108,7 @@ def _forms(paths: Iterable[str]) -> Iterable[str]:
             yield tidy(path)
 
 
+@lru_cache(maxsize=512)
 def tidy(path: str) -> str:
     """Without `//`, `.`, `..` and a slash at the end, as far as the text alone can tell."""
     plain = posixpath.normpath(path)

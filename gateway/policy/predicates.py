@@ -6,19 +6,21 @@ To add one: write the function, add it to FIELDS, describe it in docs/rules.md (
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
-from gateway.policy import command_line, destinations, paths, statements
+from gateway.policy import command_line, destinations, paths, statements, times
 from gateway.policy.glob import matches
+from gateway.policy.lines import command_of, was_seen
 from gateway.policy.rules import Condition
 from gateway.policy.scope import called
-from gateway.policy.verbs import FILE_VERBS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
-    """One condition asked about one operation. `restricts`: doubt counts as yes."""
+    """One condition asked about one operation. `restricts`: doubt counts as yes. Hundreds may be asked about each
+    operation, so one object is asked again and again, with another condition each time."""
 
     operation: Operation
     session: Session
@@ -26,6 +28,8 @@ class Question:
     restricts: bool
     beside: frozenset[str] = frozenset()
     """The fields of all conditions that stand together with this one."""
+    now: datetime | None = None
+    """None: nobody has said."""
 
     def any_fits(self, *texts: str) -> bool:
         """Whether one of the condition's values describes one of the texts."""
@@ -96,18 +100,31 @@ def source(question: Question) -> bool:
     return any(address in ipaddress.ip_network(value) for value in question.condition.values)
 
 
+def client(question: Question) -> bool:
+    """What the person's program calls itself. It may call itself anything."""
+    return question.any_fits(question.session.peer.client)
+
+
+def time(question: Question) -> bool:
+    """The time of the week."""
+    if question.now is None:
+        raise ValueError("nobody has said what time it is")
+    now = question.now
+    return any(times.read(value).holds(now) for value in question.condition.values)
+
+
 def command(question: Question) -> bool:
     """The command line of an exec, of a transfer by scp -O, rsync or git, or of a line typed in a shell. Restricting:
     any form that it might be meant in, and any line that can not be read with certainty. Allowing: every single
     command of a line that holds nothing else; what was typed is never certain enough for that."""
-    text = _command_of(question.operation)
+    text = command_of(question.operation)
     if text is None:
         return False
     is_typed = question.operation.verb == "typed"
     line = command_line.read(text)
     if question.restricts:
-        doubtful = not line.certain or (is_typed and not _was_seen(question.operation))
-        return doubtful or question.any_fits(*line.forms)
+        doubtful = not line.certain or (is_typed and not was_seen(question.operation))
+        return doubtful or line.may_be(question.condition.values)
     if is_typed or not line.plain:
         return False
     return bool(line.commands) and all(question.any_fits(command) for command in line.commands)
@@ -156,32 +173,6 @@ def has_where(question: Question) -> bool:
     return facts is not None and statements.has_where(values, facts, restricts=question.restricts)
 
 
-def what_is_unclear(operation: Operation) -> str:
-    """Why rules about commands match whatever this is; empty where they can tell."""
-    text = _command_of(operation)
-    if text is None:
-        return ""
-    if operation.verb == "typed" and not _was_seen(operation):
-        return "this line can not be read from the screen with certainty"
-    return "" if command_line.read(text).certain else "this command line can not be read with certainty"
-
-
-def _command_of(operation: Operation) -> str | None:
-    """The command line, of those operations that have one."""
-    if operation.verb == "exec":
-        return operation.text
-    said = operation.details.get("command")
-    if operation.verb == "typed":
-        return said if isinstance(said, str) else operation.text
-    if operation.verb in FILE_VERBS and isinstance(said, str) and said:
-        return said
-    return None
-
-
-def _was_seen(operation: Operation) -> bool:
-    return operation.details.get("confidence") in ("high", "medium")
-
-
 FIELDS: dict[str, Callable[[Question], bool]] = {
     "user": user,
     "group": group,
@@ -192,6 +183,8 @@ FIELDS: dict[str, Callable[[Question], bool]] = {
     "verb": verb,
     "effect": effect,
     "source": source,
+    "client": client,
+    "time": time,
     "command": command,
     "path": path,
     "destination": destination,

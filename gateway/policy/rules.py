@@ -1,9 +1,17 @@
 """A policy: rules as data. What each field of a rule tests is in `predicates.py`; who wins is in `decide.py`."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Literal
 
-Do = Literal["allow", "block", "mask"]
+from gateway.core.scopes import Scope
+from gateway.core.verdict import Quorum
+from gateway.policy.when import When
+
+Do = Literal["allow", "block", "hold", "mask", "alert"]
+RISKS = ("low", "medium", "high", "critical")
+"""From small to great."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +24,22 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """Of a rule that holds: whom it asks, how long they have, and what they may grant."""
+
+    quorums: tuple[Quorum, ...]
+    ttl: timedelta = timedelta(minutes=10)
+    scopes: tuple[Scope, ...] = ()
+    """Beside `once`, which may be granted always; one of a kind at most."""
+    then: tuple[tuple[timedelta, frozenset[str]], ...] = ()
+    """After so long these groups may stand in for the first quorum."""
+    requires: frozenset[str] = frozenset()
+    mode: str = "wait"
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
-    """`match`: all conditions are true. `unless`: not all of these are (and there are some)."""
+    """`match`: all conditions are true, and so is `when`. `unless`: not all of these are (and there are some)."""
 
     id: str
     do: Do
@@ -28,11 +50,30 @@ class Rule:
     masks: frozenset[str] = frozenset()
     place: str = ""
     """`file:line` of its definition."""
+    when: When | None = None
+    asking: Asking | None = None
+    """Of those that hold."""
+    risk: str = ""
+    observe: bool = False
+    """It is evaluated and noted, and does nothing."""
+    match_fields: frozenset[str] = field(init=False, repr=False, compare=False)
+    unless_fields: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "match_fields", fields_of(self.match))
+        object.__setattr__(self, "unless_fields", fields_of(self.unless))
 
     @property
     def restricts(self) -> bool:
-        """It takes something away, so doubt counts as a match."""
+        """It takes something away, or raises an alarm, so doubt counts as a match."""
         return self.do != "allow"
+
+    @property
+    def is_timed(self) -> bool:
+        """What it says depends on when it is asked."""
+        return "time" in self.match_fields | self.unless_fields or (
+            self.when is not None and self.when.asks_the_time
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +83,12 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     revision: str = "empty"
     """First 12 hex digits of the sha256 of all rule texts: each decision names it."""
+    dockets: dict[object, tuple[Rule, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    """What `docket.py` remembers: no part of the policy."""
+
+
+def fields_of(conditions: Sequence[Condition]) -> frozenset[str]:
+    """Which fields stand together."""
+    return frozenset(condition.field for condition in conditions)

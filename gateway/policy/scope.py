@@ -6,11 +6,13 @@ any of them could run anything.
 """
 
 from collections.abc import Collection, Sequence
+from typing import get_args
 
 from gateway.core.operation import Operation
 from gateway.core.people import Target
 from gateway.policy.columns import detectors_in
 from gateway.policy.glob import matches
+from gateway.policy.lines import command_of
 from gateway.policy.rules import Condition, Do, Rule
 from gateway.policy.statements import statement_of
 from gateway.policy.verbs import (
@@ -22,11 +24,14 @@ from gateway.policy.verbs import (
     HELD_VERBS,
     HOLDING_VERBS,
     MASKED_VERBS,
+    NEVER_HELD,
     SAME_AS_TWO_PATHS,
     TWO_PATHS,
     VERBS,
     VERBS_OF,
 )
+
+_SPECIAL = frozenset(("typed", *FILE_VERBS, *FORWARD_VERBS))
 
 
 def needs_no_rule(operation: Operation) -> bool:
@@ -34,24 +39,41 @@ def needs_no_rule(operation: Operation) -> bool:
     return operation.verb == "typed"
 
 
+def may_be_silent(operation: Operation) -> tuple[Do, ...]:
+    """Which rules without a `when` have to be asked for a reason to be silent about it."""
+    if statement_of(operation) is not None or operation.verb not in _SPECIAL:
+        return ("mask",)
+    return get_args(Do) if operation.verb == "typed" else ("mask", "allow", "hold")
+
+
 def why_silent(rule: Rule, operation: Operation, target: Target) -> str:
     """Why the rule has no say about this operation on this target; empty where it has."""
     if rule.do == "mask" and not masks_on(rule, target):
         return "it masks columns, and this is no database"
-    if statement_of(operation) is not None:
-        return ""
+    is_statement = statement_of(operation) is not None
+    if rule.when is not None:
+        if "statement" in rule.when.about and not is_statement:
+            return "its when is about statements, and this is none"
+        if "command" in rule.when.about and (is_statement or command_of(operation) is None):
+            return "its when is about command lines, and this has none"
+    return "" if is_statement else _why_silent(rule, operation, target)
+
+
+def _why_silent(rule: Rule, operation: Operation, target: Target) -> str:
     if operation.verb == "typed":
         if rule.do == "allow":
             return "a typed line needs no permission, the shell has it"
         if not heeds_typing(rule):
             return "it is not about lines typed in a shell"
-    if operation.verb in FORWARD_VERBS and rule.do == "allow" and not _has(rule.match, "destination"):
+    if rule.do == "hold" and operation.verb in NEVER_HELD:
+        return "a look at what a file is waits for nobody"
+    if operation.verb in FORWARD_VERBS and rule.do == "allow" and "destination" not in rule.match_fields:
         return "it names no destination"
     if (
         operation.verb in FILE_VERBS
         and rule.do == "allow"
         and not target.has_shell
-        and not _has(rule.match, "path")
+        and "path" not in rule.match_fields
     ):
         return "it names no path, and this target has no shell"
     return ""
@@ -71,24 +93,32 @@ def heeds_typing(rule: Rule) -> bool:
     """Whether a line typed in a shell can be stopped by this rule."""
     if rule.do in ("allow", "mask"):
         return False
-    return "typed" in possible_verbs(rule.do, rule.match) and any(
-        condition.field == "command" or condition.field == "verb" for condition in rule.match
+    if rule.when is not None and "command" in rule.when.about:
+        return True
+    return not rule.match_fields.isdisjoint(("command", "verb")) and "typed" in possible_verbs(
+        rule.do, rule.match
     )
 
 
-def possible_verbs(do: Do, conditions: Sequence[Condition], on: Sequence[str] = ()) -> tuple[str, ...]:
-    """The verbs that a rule with these conditions could ever fire for. `on`: its protocols; without any, all."""
+def possible_verbs(
+    do: Do, conditions: Sequence[Condition], on: Sequence[str] = (), about: Collection[str] = ()
+) -> tuple[str, ...]:
+    """The verbs that a rule with these conditions could ever fire for. `on`: its protocols; without any, all.
+    `about`: what its `when` asks of."""
     verbs: set[str] = set()
     for protocol in on or VERBS_OF:
         if _speaks(protocol, conditions):
-            verbs |= _possible_over(protocol, do, conditions)
+            verbs |= _possible_over(protocol, do, conditions, about)
     return tuple(verb for verb in VERBS if verb in verbs)
 
 
-def _possible_over(protocol: str, do: Do, conditions: Sequence[Condition]) -> set[str]:
-    restricts = do != "allow"
+def _possible_over(
+    protocol: str, do: Do, conditions: Sequence[Condition], about: Collection[str]
+) -> set[str]:
     verbs = {
-        verb for verb in VERBS_OF[protocol] if _could_be(protocol, verb, conditions, restricts=restricts)
+        verb
+        for verb in VERBS_OF[protocol]
+        if _could_be(protocol, verb, conditions, about, restricts=do != "allow")
     }
     if do == "allow" and protocol == "ssh":
         verbs.discard("typed")
@@ -96,6 +126,8 @@ def _possible_over(protocol: str, do: Do, conditions: Sequence[Condition]) -> se
             verbs.difference_update(FORWARD_VERBS)
     if do == "mask":
         verbs &= set(MASKED_VERBS[protocol])
+    if do == "hold":
+        verbs.difference_update(NEVER_HELD)
     return verbs
 
 
@@ -120,8 +152,15 @@ def called(verb: str, beside: Collection[str], *, restricts: bool) -> tuple[str,
     return tuple(names)
 
 
-def _could_be(protocol: str, verb: str, conditions: Sequence[Condition], *, restricts: bool) -> bool:
-    fields = {condition.field for condition in conditions}
+def _could_be(
+    protocol: str,
+    verb: str,
+    conditions: Sequence[Condition],
+    about: Collection[str],
+    *,
+    restricts: bool,
+) -> bool:
+    fields = {*(condition.field for condition in conditions), *about}
     for field, (only, verbs) in HAVE_IT.items():
         if field in fields and (protocol != only or verb not in verbs):
             return False

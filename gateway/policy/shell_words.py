@@ -1,12 +1,13 @@
-"""Takes a command line apart the way a shell would, far enough to see which programs it runs.
+"""A second reading of a command line, letter by letter and independent of the grammar in `gateway/policy/shell`.
 
-It yields every simple command of the line, also inside `$( )`, and says honestly when it can not be sure. It
-expands nothing, and it is not a shell grammar: rules that allow must demand certainty, rules that restrict take
-uncertainty as a match. It never raises, whatever the text.
+Grammars guess where a text is odd, and a guess can be arranged. This one splits wherever any shell could: rules that
+restrict see what either reading finds, and rules that allow need both to agree. It expands nothing and never raises.
 """
 
 import re
 from dataclasses import dataclass, field
+
+from gateway.policy.shell.words import read_ansi
 
 LONGEST = 64 * 1024
 DEEPEST = 8
@@ -20,6 +21,7 @@ _KEYWORDS = frozenset(("if", "then", "else", "elif", "fi", "do", "done", "while"
 """Words that may stand before a command, or alone."""
 _RENAMING = frozenset(("function", "alias"))
 """After these a program may be called by another name."""
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*\+?=", re.ASCII)
 _ORDINARY = re.compile(r"[^ \t\r\n#'\"\\$`<>;&|(){}*?\[~]+")
 """Letters that mean nothing but themselves, wherever they stand."""
 _QUOTED = re.compile(r'[^"\\$`]+')
@@ -73,6 +75,7 @@ class _Scan:
         self._in_word = False
         self._word_expands = False
         self._first_expands = False
+        self._only_assigned = True
         self._skip_word = False
         self._after_pipe = False
 
@@ -175,8 +178,14 @@ class _Scan:
             end = _closing(self._line, self._at)
             self._inside(self._line[self._at + 1 : _or_end(end, self._line)], end < 0)
             self._at = _or_end(end, self._line) + 1
-        elif self._peek() in ("'", '"'):
-            self._unsure()  # $'..' and $".." may spell anything
+        elif self._peek() == "'":
+            self._word_expands = True
+            text, self._at = read_ansi(self._line, self._at + 1)
+            self._add(text)
+            if self._at > len(self._line):
+                self._unsure()
+        elif self._peek() == '"':
+            self._word_expands = True  # it may be translated
         elif self._peek() not in ("", *_SPACE, *_ENDS):
             self._word_expands = True
             self._add("$")
@@ -194,10 +203,8 @@ class _Scan:
 
     def _redirect(self, letter: str) -> None:
         self._found.plain = False
-        if letter == "<" and self._peek() in ("<", "("):
-            self._unsure()  # a here-document or process substitution
-        if letter == ">" and self._peek() == "(":
-            self._unsure()
+        if letter == "<" and self._peek() == "<" and self._line[self._at : self._at + 2] != "<<":
+            self._unsure()  # a here-document that nobody cut out
         if self._word and "".join(self._word).isdigit():
             self._word, self._in_word = [], False
         self._end_word()
@@ -218,7 +225,8 @@ class _Scan:
                 return
             if word in _RENAMING:
                 self._unsure()
-            self._first_expands = expands
+        if self._only_assigned and not _ASSIGNMENT.match(word):
+            self._first_expands, self._only_assigned = expands, False
         self._words.append(word)
 
     def _end_command(self, is_pipe: bool) -> None:
@@ -233,7 +241,7 @@ class _Scan:
             self._after_pipe = is_pipe
         elif is_pipe:
             self._after_pipe = True
-        self._words, self._first_expands = [], False
+        self._words, self._first_expands, self._only_assigned = [], False, True
 
     def _unsure(self) -> None:
         self._found.certain = False

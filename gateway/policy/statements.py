@@ -24,11 +24,20 @@ def statement_of(operation: Operation) -> SqlFacts | None:
     return None
 
 
+def every_verb(facts: SqlFacts) -> Iterator[str]:
+    """What the statement is, and whatever it holds and does."""
+    yield facts.verb
+    if _makes_table(facts):
+        yield "create"
+    for inner in _real(facts):
+        yield from every_verb(inner)
+
+
 def may_be(verbs: Sequence[str], facts: SqlFacts) -> bool:
     """For rules that restrict: the statement is, holds or may hold one of these."""
     if not facts.certain:
         return any(matches(value, verb) for value in verbs for verb in SQL_VERBS)
-    return any(matches(value, verb) for value in verbs for verb in _verbs(facts))
+    return any(matches(value, verb) for value in verbs for verb in every_verb(facts))
 
 
 def is_only(verbs: Sequence[str], facts: SqlFacts) -> bool:
@@ -91,14 +100,6 @@ def name_problem(pattern: str) -> str:
     if all(parts):
         return ""
     return f'{pattern} can never fire: write a name, or a schema and a name, as in "app.customers" or "app.*"'
-
-
-def _verbs(facts: SqlFacts) -> Iterator[str]:
-    yield facts.verb
-    if _makes_table(facts):
-        yield "create"
-    for inner in _real(facts):
-        yield from _verbs(inner)
 
 
 def _real(facts: SqlFacts) -> Iterator[SqlFacts]:

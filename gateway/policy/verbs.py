@@ -59,8 +59,13 @@ HAVE_IT = {
     "table": ("postgres", (*_FUNCTION_VERBS, *_TABLE_ONLY_VERBS)),
     "function": ("postgres", _FUNCTION_VERBS),
     "has_where": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
+    "client": ("ssh", SSH_VERBS),
+    "statement": ("postgres", SQL_VERBS),
 }
-"""Fields that only some verbs of one protocol have."""
+"""Fields that only some verbs of one protocol have. `statement` is no field: it is what `when` asks of."""
+
+NEVER_HELD = ("stat",)
+"""Clients look before whatever they do, and such looks are too small to ask people about."""
 
 TWO_PATHS = ("rename", "link")
 """A file gets another name: with it, what is kept from one path could be reached by another."""

@@ -7,10 +7,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.core.events import OperationAdmitted, OperationDenied, SessionEnded, SessionSteered
+from gateway.core.events import (
+    OperationAdmitted,
+    OperationDenied,
+    OperationNoted,
+    SessionEnded,
+    SessionSteered,
+)
 from gateway.core.operation import Operation
 from gateway.core.people import Principal, Session
-from gateway.core.verdict import Allow, Hold
+from gateway.core.verdict import Allow, Hold, Verdict
 
 SEEN = ("confidence", "source")
 """Details of a line that was read from a screen: its chapter says how far to trust it."""
@@ -43,6 +49,18 @@ def admitted(
         revision=revision,
         masks=sorted(verdict.masks),
         request=request,
+    )
+
+
+def noted(operation: Operation, revision: str, verdict: Verdict) -> OperationNoted:
+    """Rules spoke about it that change nothing."""
+    return OperationNoted(
+        verb=operation.verb,
+        text=operation.text,
+        sha256=operation.sha256,
+        revision=revision,
+        alerts=sorted(verdict.alerts),
+        observed=sorted(verdict.observed),
     )
 
 

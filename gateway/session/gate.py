@@ -11,11 +11,11 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from gateway.core.errors import Denied, Fault, State
+from gateway.core.errors import Denied, Fault, Refused, State
 from gateway.core.events import Event, OperationRepeated
 from gateway.core.findings import CommandRead
 from gateway.core.frame import FrameKind
@@ -24,12 +24,14 @@ from gateway.core.people import Principal, Session
 from gateway.core.plain import sentence
 from gateway.core.ports import BlobWriter, Hint
 from gateway.core.shown import Answer, Shown, Stream
-from gateway.core.verdict import Deny, Hold, Verdict
+from gateway.core.verdict import Allow, Deny, Hold, Verdict
 from gateway.session import audit, words
 from gateway.session.approvals import Notice
 from gateway.session.echo import EchoWitness
-from gateway.session.masked import Masker, added_up, masked
+from gateway.session.masked import added_up, masked
 from gateway.session.organs import Judge, Organs
+from gateway.session.permit import MINT
+from gateway.session.permit import Permit as Permit
 from gateway.session.recorder import Recorder
 from gateway.session.steering import Steering
 from gateway.session.valve import Valve
@@ -40,30 +42,9 @@ HOLD_BACK = 0.08
 HARMLESS = frozenset({Effect.READ})
 """What only reads may be repeated on the strength of one entry in the ledger."""
 
-_MINT = object()
 T = TypeVar("T")
 
 log = logging.getLogger("hoop.session")
-
-
-@dataclass(slots=True)
-class Permit:
-    """Proof that an operation was admitted. Only `Gate.admit` makes one."""
-
-    operation: Operation
-    masks: frozenset[str]
-    mint: object = None
-    revision: str = ""
-    rule: str = ""
-    once: bool = False
-    """People have granted it: what is like it has to be asked for again."""
-    again: int = 0
-    """How often it was repeated, as far as the ledger does not tell yet."""
-    maskers: dict[Stream, Masker] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.mint is not _MINT:
-            raise TypeError("a Permit comes from Gate.admit, nowhere else")
 
 
 Keepsake = Callable[[], Awaitable[tuple[str, BlobWriter]]]
@@ -118,16 +99,13 @@ class Gate:
         self._must_be_open()
         await self.inflow.opened()
         judge = self._organs.judge()
-        verdict = await self._judged(judge, operation)
-        request = ""
-        if isinstance(verdict, Deny):
-            raise await self._deny(operation, judge, verdict.rule, "blocked", verdict.reason)
-        if verdict.masks and not maskable:
-            reason = words.unmaskable(self.session.target.name, operation.verb)
-            raise await self._deny(operation, judge, "", "blocked", reason)
-        if isinstance(verdict, Hold):
-            request = await self._held(operation, judge, verdict, notice)
+        verdict = await self._unblocked(operation, judge, maskable)
+        request, granted = "", None
+        while isinstance(verdict, Hold) and verdict.demands != granted:
+            request, granted = await self._held(operation, judge, verdict, notice), verdict.demands
             await self.inflow.opened()
+            judge = self._organs.judge()  # the rules may be others by now, and so may the time of day
+            verdict = await self._unblocked(operation, judge, maskable, again=True)
         await self._mark("command", operation, state="admitted", rule=verdict.rule, request=request)
         try:
             await self._organs.ledger.append(
@@ -136,7 +114,8 @@ class Gate:
         except Fault as problem:
             raise self._fail(words.NOT_AUDITED, problem) from problem
         self._commands += operation.verb != "typed"  # those count once they are read as run
-        return Permit(operation, verdict.masks, _MINT, judge.revision, verdict.rule, once=bool(request))
+        once = bool(request) or not judge.is_timeless(self.session)
+        return Permit(operation, verdict.masks, MINT, judge.revision, verdict.rule, once=once)
 
     def repeats(self, permit: Permit) -> bool:
         """Whether what that permit was for may be done once more right now, with other values: the same reading, by
@@ -146,7 +125,7 @@ class Gate:
             self._must_be_open()
         if permit.once or not self.inflow.is_open or not permit.operation.effects <= HARMLESS:
             return False
-        if permit.mint is not _MINT or permit.revision != self._organs.judge().revision:
+        if permit.mint is not MINT or permit.revision != self._organs.judge().revision:
             return False
         self._commands += 1
         if not permit.again:
@@ -352,9 +331,27 @@ class Gate:
             )
             raise fault from problem
 
+    async def _unblocked(
+        self, operation: Operation, judge: Judge, maskable: bool, *, again: bool = False
+    ) -> Allow | Hold:
+        verdict = await self._judged(judge, operation)
+        if (verdict.alerts or verdict.observed) and not again:
+            await self.report(audit.noted(operation, judge.revision, verdict))
+        if isinstance(verdict, Deny):
+            raise await self._deny(operation, judge, verdict.rule, "blocked", verdict.reason)
+        if verdict.masks and not maskable:
+            reason = words.unmaskable(self.session.target.name, operation.verb)
+            raise await self._deny(operation, judge, "", "blocked", reason)
+        return verdict
+
     async def _held(self, operation: Operation, judge: Judge, hold: Hold, notice: Notice) -> str:
+        approvals = self._organs.approvals
         try:
-            settled = await self._organs.approvals.wait(self.session, operation, hold, judge.revision, notice)
+            if earlier := await approvals.covered(self.session, operation, hold):
+                return earlier
+            settled = await approvals.wait(self.session, operation, hold, judge.revision, notice)
+        except Refused as problem:
+            raise await self._deny(operation, judge, hold.rule, "blocked", problem.sentence) from problem
         except Fault as problem:
             raise self._fail(words.NOT_AUDITED, problem) from problem
         if settled.state == "approved" and settled.sha256 == operation.sha256:

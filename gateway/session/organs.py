@@ -24,6 +24,8 @@ class Judge:
     """Whether a line typed in this session could ever be stopped: only then does it wait to be judged."""
     lets_in: Callable[[Session], bool] = lambda session: True
     """Whether anything at all might be allowed in this session."""
+    is_timeless: Callable[[Session], bool] = lambda session: True
+    """Whether what is decided in this session stays so. Where not, nothing is repeated without asking again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,18 @@
 """The sentences a person meets in their own client.
 
-Each stands alone, starts with one of the fixed words (held, approved, denied, expired, blocked, ended) and says
+Each stands alone, starts with one of the fixed words (held, approved, denied, expired, blocked, ended) or with the
+request that it is about, and says
 that nothing was run when nothing was. Sanitised here, because rules, reasons and names are other people's text.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
+from gateway.core import quorum
 from gateway.core.errors import State
 from gateway.core.plain import sentence
-from gateway.core.ports import Approval
+from gateway.core.ports import Approval, Decision, Remark
+from gateway.core.verdict import Quorum
 
 
 def _minutes(span: timedelta) -> str:
@@ -30,9 +34,11 @@ def unmaskable(target: str, verb: str) -> str:
 
 def held(approval: Approval, left: timedelta) -> str:
     """The first thing a person hears about a held operation."""
-    who = ", ".join(sorted(approval.approvers)) or "nobody"
+    who = " and ".join(asked(each) for each in quorum.quorums(replace(approval, then=())))
+    what = " and ".join(sorted(quorum.missing(approval)))
+    first = f"give a {what}: hoop-tui request reply {approval.id} - " if what else ""
     return sentence(
-        f"held {approval.id} (rule {approval.rule}, ask {who}, {_minutes(left)}) - Ctrl-C withdraws"
+        f"held {approval.id} (rule {approval.rule}, ask {who}, {_minutes(left)}) - {first}Ctrl-C withdraws"
     )
 
 
@@ -41,18 +47,35 @@ def still_held(approval: Approval, left: timedelta) -> str:
     return sentence(f"held {approval.id}, still waiting ({_minutes(left)} left) - Ctrl-C withdraws")
 
 
+def held_for_later(approval: Approval) -> str:
+    """It was refused for now: whoever can not wait asks again."""
+    return sentence(f"held {approval.id} - run the same again once approved, nothing was run")
+
+
+def remarked(approval: Approval, remark: Remark) -> str:
+    """Somebody is looking at it, or asks something; empty for what is not the requester's to know."""
+    name = remark.name or remark.by
+    if remark.kind == "claim":
+        return sentence(f"{approval.id} - {name} is looking")
+    if remark.kind == "comment":
+        return sentence(f"{approval.id} - {name}: {_quoted(remark.text)}")
+    return ""
+
+
+def granted_by_one(approval: Approval, word: Decision) -> str:
+    """Somebody granted it, and others have to as well."""
+    left = " and ".join(asked(each) for each in quorum.unmet(approval))
+    return sentence(f"{approval.id} - granted by {word.name or word.by}, asks {left} still")
+
+
 def approved(approval: Approval) -> str:
     """Somebody let it through."""
-    last = approval.decisions[-1]
-    note = f': "{last.reason}"' if last.reason else ""
-    return sentence(f"approved {approval.id} by {last.by}{note}")
+    return sentence(f"approved {approval.id} by {_last_word(approval)}")
 
 
 def denied(approval: Approval) -> str:
     """Somebody said no; their reason is shown verbatim."""
-    last = approval.decisions[-1]
-    note = f': "{last.reason}"' if last.reason else ""
-    return sentence(f"denied {approval.id} by {last.by}{note} - nothing was run")
+    return sentence(f"denied {approval.id} by {_last_word(approval)} - nothing was run")
 
 
 def expired(approval: Approval) -> str:
@@ -69,6 +92,8 @@ def not_approved(approval: Approval) -> tuple[State, str]:
     """What became of it instead, in one word and in a sentence."""
     if approval.state == "denied":
         return "denied", denied(approval)
+    if approval.state == "held":
+        return "held", held_for_later(approval)
     if approval.state == "expired":
         return "expired", expired(approval)
     return "withdrawn", withdrawn(approval)
@@ -88,6 +113,17 @@ def ended_by(name: str, reason: str) -> str:
     """Somebody ended the session: what `Gate.end` takes, without the words that every end begins with."""
     why = f": {_quoted(reason)}" if reason else ""
     return f"by {name}{why} - talk to them before you come back"
+
+
+def asked(wanted: Quorum) -> str:
+    """`dba, sre`, or `2 of dba, sre`."""
+    groups = ", ".join(sorted(wanted.groups)) or "nobody"
+    return groups if wanted.count == 1 else f"{wanted.count} of {groups}"
+
+
+def _last_word(approval: Approval) -> str:
+    last = approval.decisions[-1]
+    return f"{last.name or last.by}: {_quoted(last.reason)}" if last.reason else last.name or last.by
 
 
 def _quoted(text: str) -> str:

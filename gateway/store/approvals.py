@@ -2,81 +2,121 @@
 
 Everything here runs inside a transaction whose `head` row is locked (`entries.lock`), so no two decisions, of this
 gateway or another, look at the same approval at once. The conditions are in the statements all the same.
-Whether a person may decide at all (their groups) is not known here.
+Whether a person may decide at all (their groups) is not known here. What else is said of approvals is in
+`remarks.py`, what they let through in `grants.py`.
 """
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+import re
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Dialect, Row, Select, delete, func, insert, select, update
 
+from gateway.core import quorum, scopes
+from gateway.core.approval_events import ApprovalClosed
 from gateway.core.events import ApprovalGiven, Event
-from gateway.core.ports import Approval, Decision
+from gateway.core.ports import Approval, Decision, Remark
+from gateway.core.verdict import Quorum
 from gateway.store import entries
+from gateway.store.columns import ExactText
 from gateway.store.entries import NewEntry
-from gateway.store.tables import APPROVALS, DECISIONS
+from gateway.store.tables import APPROVALS, ASKS, DECISIONS, REMARKS
 
-AT_MOST = 1000
 Note = Callable[[Event], NewEntry]
+NOBODY_DECIDED = "nobody decided in time"
+WAITED_FOR = timedelta(minutes=1)
+AT_ONCE = 5000
+"""Ids in one statement: databases take some ten thousands."""
+_CUT_ESCAPE = re.compile("\x1a[0-9a-f]{0,3}\\Z")
+_NAMES = [column.name for column in APPROVALS.c]
+
+
+class _CutText(ExactText):
+    """The beginning of an `ExactText`: what it is cut in the middle of is left out."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """From the database."""
+        return super().process_result_value(value and _CUT_ESCAPE.sub("", value), dialect)
 
 
 def open_approval(connection: Connection, approval: Approval, entry: NewEntry) -> None:
-    """Keep a new approval and its event."""
-    connection.execute(
-        insert(APPROVALS),
-        {
-            "id": approval.id,
-            "session": approval.session,
-            "requester": approval.requester,
-            "target": approval.target,
-            "verb": approval.verb,
-            "text": approval.text,
-            "sha256": approval.sha256,
-            "rule": approval.rule,
-            "reason": approval.reason,
-            "approvers": sorted(approval.approvers),
-            "count": approval.count,
-            "opened_at": approval.opened_at,
-            "expires_at": approval.expires_at,
-            "state": "held",
-        },
-    )
+    """Keep a new approval, whom it asks, and its event."""
+    connection.execute(insert(APPROVALS), _row(approval))
+    asks = [
+        {"approval": approval.id, "asked": group, "expires_at": approval.expires_at}
+        for group in sorted(quorum.ever_asked(approval))
+    ]
+    if asks:
+        connection.execute(insert(ASKS), asks)
     entries.add(connection, [entry])
 
 
-def settle(
-    connection: Connection, id: str, by: str, granted: bool, reason: str, at: datetime, note: Note
-) -> bool:
+def settle(connection: Connection, id: str, word: Decision, version: int, note: Note) -> bool:
     """Take one person's word. False, with nothing written: it does not count (any more)."""
     approval = find(connection, id)
-    if approval is None or approval.state != "held" or at >= approval.expires_at:
+    if approval is None or approval.state != "held" or word.at >= approval.expires_at:
         return False
-    if by == approval.requester or any(decision.by == by for decision in approval.decisions):
+    if word.by == approval.requester or any(before.by == word.by for before in approval.decisions):
         return False
-    word = {"approval": id, "by": by, "granted": granted, "reason": reason, "at": at}
-    connection.execute(insert(DECISIONS), word)
-    grants = sum(decision.granted for decision in approval.decisions) + granted
-    if not granted:
+    if version != approval.version or (word.granted and quorum.missing(approval)):
+        return False
+    _keep(connection, id, word)
+    decided = replace(approval, decisions=(*approval.decisions, word))
+    if not word.granted:
         close(connection, id, "denied")
-    elif grants >= approval.count:
-        close(connection, id, "approved")
+    elif quorum.met(decided):
+        close(connection, id, "approved", _scope(decided.decisions))
     given = ApprovalGiven(
         session=approval.session,
-        actor=by,
+        actor=word.by,
         request=id,
-        granted=granted,
-        reason=reason,
+        granted=word.granted,
+        reason=word.reason,
         sha256=approval.sha256,
+        scope=word.scope,
+        version=version,
     )
     entries.add(connection, [note(given)])
     return True
 
 
-def close(connection: Connection, id: str, state: str) -> bool:
+def _keep(connection: Connection, id: str, word: Decision) -> None:
+    groups = None if word.groups is None else sorted(word.groups)
+    said = {"by": word.by, "granted": word.granted, "reason": word.reason, "at": word.at}
+    row = {"approval": id, **said, "name": word.name, "groups": groups, "scope": word.scope}
+    connection.execute(insert(DECISIONS), row)
+
+
+def close(connection: Connection, id: str, state: str, scope: str = "") -> bool:
     """Give a held approval its last state. False: it had one already."""
     held = (APPROVALS.c.id == id) & (APPROVALS.c.state == "held")
-    return connection.execute(update(APPROVALS).where(held).values(state=state)).rowcount == 1
+    changed = connection.execute(update(APPROVALS).where(held).values(state=state, granted_scope=scope))
+    connection.execute(delete(ASKS).where(ASKS.c.approval == id))
+    return changed.rowcount == 1
+
+
+def close_noted(connection: Connection, id: str, state: str, entry: NewEntry | None) -> bool:
+    """The same, with its event if there is one."""
+    if not close(connection, id, state):
+        return False
+    entries.add(connection, [] if entry is None else [entry])
+    return True
+
+
+def void(connection: Connection, id: str, why: Decision, entry: NewEntry) -> bool:
+    """Deny what was approved, with a word that is nobody's. False: it is not approved."""
+    approved = (APPROVALS.c.id == id) & (APPROVALS.c.state == "approved")
+    changed = connection.execute(update(APPROVALS).where(approved).values(state="denied", granted_scope=""))
+    if changed.rowcount != 1:
+        return False
+    _keep(connection, id, why)
+    entries.add(connection, [entry])
+    return True
 
 
 def find(connection: Connection, id: str) -> Approval | None:
@@ -85,24 +125,103 @@ def find(connection: Connection, id: str) -> Approval | None:
     return None if row is None else _approvals(connection, [row])[0]
 
 
-def newest(connection: Connection, state: str) -> list[Approval]:
-    """The approvals in `state`, in any when it is empty. Newest first, at most a thousand."""
-    query = select(APPROVALS).order_by(APPROVALS.c.opened_at.desc(), APPROVALS.c.id).limit(AT_MOST)
+def newest(
+    connection: Connection, state: str, requester: str, limit: int, text_limit: int | None
+) -> list[Approval]:
+    """The approvals in `state`, in any when it is empty; of `requester`, of anybody when that is empty."""
+    query = _columns(text_limit).order_by(APPROVALS.c.opened_at.desc(), APPROVALS.c.id).limit(limit)
     if state:
         query = query.where(APPROVALS.c.state == state)
+    if requester:
+        query = query.where(APPROVALS.c.requester == requester)
     return _approvals(connection, connection.execute(query).all())
+
+
+def asked_of(
+    connection: Connection, groups: AbstractSet[str], but: str, limit: int, text_limit: int | None
+) -> list[Approval]:
+    """Those held approvals that ask one of these groups; what expires first comes first."""
+    asks = select(ASKS.c.approval).where(ASKS.c.asked.in_(sorted(groups)[:AT_ONCE]))
+    query = _columns(text_limit).where(APPROVALS.c.id.in_(asks), APPROVALS.c.state == "held")
+    query = query.where(APPROVALS.c.requester != but)
+    query = query.order_by(APPROVALS.c.expires_at, APPROVALS.c.id).limit(limit)
+    return _approvals(connection, connection.execute(query).all())
+
+
+def _columns(text_limit: int | None) -> Select[Any]:
+    if text_limit is None:
+        return select(APPROVALS)
+    others = [column for column in APPROVALS.c if column.name != "text"]
+    beginning = func.substr(APPROVALS.c.text, 1, text_limit, type_=_CutText())
+    return select(*others, beginning.label("text"))
+
+
+def _scope(words: Sequence[Decision]) -> str:
+    narrowest, *others = [scopes.parse(word.scope) for word in words if word.granted]
+    for other in others:
+        narrowest = scopes.narrower(narrowest, other)
+    return str(narrowest)
+
+
+def _row(approval: Approval) -> dict[str, Any]:
+    kept = {name: getattr(approval, name) for name in _NAMES}
+    for name in ("approvers", "requires"):
+        kept[name] = sorted(kept[name])
+    for name in ("facts", "answers"):
+        kept[name] = dict(kept[name])
+    kept["scopes"] = list(approval.scopes)
+    kept["also"] = [[sorted(each.groups), each.count] for each in approval.also]
+    kept["then"] = [[after.total_seconds(), sorted(groups)] for after, groups in approval.then]
+    return {**kept, "state": "held"}
 
 
 def _approvals(connection: Connection, rows: Sequence[Row[Any]]) -> list[Approval]:
     decisions: dict[str, list[Decision]] = {row.id: [] for row in rows}
-    query = select(DECISIONS).where(DECISIONS.c.approval.in_(decisions)).order_by(DECISIONS.c.at)
-    for word in connection.execute(query) if rows else ():
-        decisions[word.approval].append(Decision(word.by, word.granted, word.reason, word.at))
-    return [_approval(row, tuple(decisions[row.id])) for row in rows]
+    remarks: dict[str, list[Remark]] = {row.id: [] for row in rows}
+    for ids in _pieces(list(decisions)):
+        query = select(DECISIONS).where(DECISIONS.c.approval.in_(ids)).order_by(DECISIONS.c.at)
+        for row in connection.execute(query):
+            groups = None if row.groups is None else frozenset(row.groups)
+            word = Decision(row.by, row.granted, row.reason, row.at, row.name, groups, row.scope)
+            decisions[row.approval].append(word)
+        said = select(REMARKS).where(REMARKS.c.approval.in_(ids)).order_by(REMARKS.c.approval, REMARKS.c.n)
+        for row in connection.execute(said):
+            remarks[row.approval].append(Remark(row.by, row.kind, row.text, row.at, row.name))
+    return [_approval(row, tuple(decisions[row.id]), tuple(remarks[row.id])) for row in rows]
 
 
-def _approval(row: Row[Any], decisions: tuple[Decision, ...]) -> Approval:
+def _pieces(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(ids), AT_ONCE):
+        yield ids[first : first + AT_ONCE]
+
+
+def _approval(row: Row[Any], decisions: tuple[Decision, ...], remarks: tuple[Remark, ...]) -> Approval:
     # `count` is also a method of every row, so this one goes by its mapping.
     kept = dict(row._mapping)
-    kept["approvers"] = frozenset(kept["approvers"])
-    return Approval(**kept, decisions=decisions)
+    for name in ("approvers", "requires"):
+        kept[name] = frozenset(kept[name])
+    kept["scopes"] = tuple(kept["scopes"])
+    kept["also"] = tuple(Quorum(frozenset(groups), count) for groups, count in kept["also"])
+    kept["then"] = tuple((timedelta(seconds=after), frozenset(groups)) for after, groups in kept["then"])
+    return Approval(**kept, decisions=decisions, remarks=remarks)
+
+
+def are_overdue(connection: Connection, at: datetime) -> bool:
+    """Whether `expire` would find any."""
+    return connection.execute(_overdue(at).limit(1)).first() is not None
+
+
+def expire(connection: Connection, at: datetime, note: Note) -> list[str]:
+    """Close what is still held although its time is over, and return the ids."""
+    rows = connection.execute(_overdue(at).order_by(APPROVALS.c.expires_at).limit(AT_ONCE)).all()
+    for row in rows:
+        why = ApprovalClosed(session=row.session, request=row.id, state="expired", why=NOBODY_DECIDED)
+        close_noted(connection, row.id, "expired", note(why))
+    return [row.id for row in rows]
+
+
+def _overdue(at: datetime) -> Select[Any]:
+    """Where somebody's client waits, its gateway says so itself, unless it is gone for good."""
+    over = (APPROVALS.c.state == "held") & (APPROVALS.c.expires_at <= at)
+    left_alone = (APPROVALS.c.mode == "fail") | (APPROVALS.c.expires_at <= at - WAITED_FOR)
+    return select(APPROVALS.c.id, APPROVALS.c.session).where(over, left_alone)

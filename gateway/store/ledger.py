@@ -1,7 +1,7 @@
 """The Ledger on a database: the port's promises, each kept by one of the modules around this one.
 
 Reads go to `Reader`, every write goes through the one queue of `Writer`; what is said in SQL is in `entries.py`,
-`approvals.py`, `reading.py`, `recovery.py` and `register.py`.
+`approvals.py`, `remarks.py`, `grants.py`, `reading.py`, `recovery.py` and `register.py`.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -12,14 +12,15 @@ from typing import Self
 from sqlalchemy import Connection
 
 from gateway.core.events import Event
-from gateway.core.ports import LEASE, Approval, Entry, SessionRow
+from gateway.core.ports import LEASE, Entry, SessionRow
 from gateway.core.secret import Secret
-from gateway.store import approvals, entries, reading, recovery
+from gateway.store import entries, reading, recovery
 from gateway.store.database import Database, database
 from gateway.store.entries import NewEntry
 from gateway.store.reader import Reader
 from gateway.store.schema import bring_to_head
 from gateway.store.sql_register import SqlRegister
+from gateway.store.sql_requests import SqlRequests
 from gateway.store.writer import Writer
 
 PATIENCE = 2.0
@@ -30,7 +31,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlLedger(SqlRegister):
+class SqlLedger(SqlRegister, SqlRequests):
     """`core.ports.Ledger` on SQLite or PostgreSQL. `open` it, and `close` it once."""
 
     def __init__(
@@ -105,7 +106,8 @@ class SqlLedger(SqlRegister):
         self, outcome: str, lease: timedelta = LEASE, living: Collection[str] = ()
     ) -> list[str]:
         """The same while the doors are open: end only what nobody has seen for as long as a lease, and what is not
-        known to be `living`."""
+        known to be `living`. What is held and overdue expires."""
+        await self.expire_approvals()
         since = self._now() - lease
         if not await self._reader.read(lambda c: reading.abandoned(c, self._gateway, None, since, living)):
             return []
@@ -121,32 +123,6 @@ class SqlLedger(SqlRegister):
             return recovery.end_sessions(connection, rows, outcome, self._gateway, at)
 
         return await self._writer.write(work)
-
-    async def open_approval(self, approval: Approval, event: Event) -> None:
-        """Keep a new approval and its event, both or neither."""
-        entry = self._note(event)
-        await self._writer.write(lambda c: approvals.open_approval(c, approval, entry))
-
-    async def approval(self, id: str) -> Approval | None:
-        """The approval as it stands."""
-        return await self._reader.read(lambda c: approvals.find(c, id))
-
-    async def approvals(self, *, state: str = "") -> Sequence[Approval]:
-        """Newest first, at most a thousand."""
-        return await self._reader.read(lambda c: approvals.newest(c, state))
-
-    async def settle_approval(self, id: str, by: str, granted: bool, reason: str = "") -> bool:
-        """Take one person's word, and keep it as an event. True: it counted, which with several people to grant does
-        not mean that it settled. False: it changed nothing."""
-        return await self._writer.write(
-            lambda c: approvals.settle(c, id, by, granted, reason, self._now(), self._note)
-        )
-
-    async def close_approval(self, id: str, state: str) -> bool:
-        """Expire or withdraw. False: it was settled already."""
-        if state not in ("expired", "withdrawn"):
-            raise ValueError(f"an approval is not closed as {state!r}")
-        return await self._writer.write(lambda c: approvals.close(c, id, state))
 
     async def check(self) -> None:
         """Raise `Fault` unless a write would succeed now. It writes, so that it knows."""

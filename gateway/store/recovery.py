@@ -54,7 +54,8 @@ def end_sessions(
 
 def _expire(connection: Connection, ending: set[str]) -> list[OperationDenied]:
     still_open = select(SESSIONS.c.id).where(SESSIONS.c.ended_at.is_(None), SESSIONS.c.id.not_in(ending))
-    orphans = select(APPROVALS).where(APPROVALS.c.state == "held", APPROVALS.c.session.not_in(still_open))
+    held = (APPROVALS.c.state == "held") & (APPROVALS.c.mode == "wait")
+    orphans = select(APPROVALS).where(held, APPROVALS.c.session.not_in(still_open))
     denied = []
     for approval in connection.execute(orphans.order_by(APPROVALS.c.opened_at)).all():
         approvals.close(connection, approval.id, "expired")

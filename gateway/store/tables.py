@@ -7,7 +7,7 @@ both.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData
 from sqlmodel import Field, SQLModel
 
 from gateway.store.columns import ExactJson, ExactText, UtcTime
@@ -86,6 +86,11 @@ class ApprovalRecord(_Table, table=True):
     """A held operation and what became of it."""
 
     __tablename__ = "approvals"
+    __table_args__ = (
+        Index("ix_approvals_state_opened_at", "state", "opened_at"),
+        Index("ix_approvals_state_expires_at", "state", "expires_at"),
+        Index("ix_approvals_requester_opened_at", "requester", "opened_at"),
+    )
 
     id: str = Field(primary_key=True, sa_type=ExactText)
     session: str = Field(sa_type=ExactText, index=True)
@@ -101,6 +106,63 @@ class ApprovalRecord(_Table, table=True):
     opened_at: datetime = Field(sa_type=UtcTime, index=True)
     expires_at: datetime = Field(sa_type=UtcTime)
     state: str = Field(sa_type=ExactText, index=True)
+    kind: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": "operation"})
+    mode: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": "wait"})
+    also: Any = Field(sa_type=ExactJson, nullable=False, sa_column_kwargs={"server_default": "[]"})
+    then: Any = Field(sa_type=ExactJson, nullable=False, sa_column_kwargs={"server_default": "[]"})
+    scopes: Any = Field(sa_type=ExactJson, nullable=False, sa_column_kwargs={"server_default": '["once"]'})
+    requires: Any = Field(sa_type=ExactJson, nullable=False, sa_column_kwargs={"server_default": "[]"})
+    shape: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    version: int = Field(sa_column_kwargs={"server_default": "1"})
+    revision: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    risk: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    facts: Any = Field(sa_type=ExactJson, nullable=False, sa_column_kwargs={"server_default": "{}"})
+    answers: Any = Field(sa_type=ExactJson, nullable=False, sa_column_kwargs={"server_default": "{}"})
+    claimed_by: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    granted_scope: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+
+
+class AskRecord(_Table, table=True):
+    """Whom a held operation asks, now or later: how people find what waits for them. Gone once it is settled."""
+
+    __tablename__ = "asks"
+    __table_args__ = (Index("ix_asks_asked_expires_at", "asked", "expires_at"),)
+
+    approval: str = Field(primary_key=True, sa_type=ExactText, foreign_key="approvals.id")
+    asked: str = Field(primary_key=True, sa_type=ExactText)
+    expires_at: datetime = Field(sa_type=UtcTime)
+
+
+class RemarkRecord(_Table, table=True):
+    """What somebody said of an approval beside a decision. `n` counts them, from 1."""
+
+    __tablename__ = "remarks"
+
+    approval: str = Field(primary_key=True, sa_type=ExactText, foreign_key="approvals.id")
+    n: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    by: str = Field(sa_type=ExactText)
+    name: str = Field(sa_type=ExactText)
+    kind: str = Field(sa_type=ExactText)
+    text: str = Field(sa_type=ExactText)
+    at: datetime = Field(sa_type=UtcTime)
+
+
+class GrantRecord(_Table, table=True):
+    """What an approval lets through beside the operation that it was about."""
+
+    __tablename__ = "grants"
+    __table_args__ = (Index("ix_grants_person_target", "person", "target"),)
+
+    id: str = Field(primary_key=True, sa_type=ExactText, foreign_key="approvals.id")
+    person: str = Field(sa_type=ExactText)
+    target: str = Field(sa_type=ExactText)
+    rule: str = Field(sa_type=ExactText)
+    kind: str = Field(sa_type=ExactText)
+    key: str = Field(sa_type=ExactText)
+    opened_at: datetime = Field(sa_type=UtcTime)
+    expires_at: datetime = Field(sa_type=UtcTime)
+    runs_left: int | None = Field(sa_type=BIG, nullable=True)
+    ended: str = Field(sa_type=ExactText)
 
 
 class DecisionRecord(_Table, table=True):
@@ -113,6 +175,9 @@ class DecisionRecord(_Table, table=True):
     granted: bool
     reason: str = Field(sa_type=ExactText)
     at: datetime = Field(sa_type=UtcTime)
+    name: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    groups: Any = Field(sa_type=ExactJson, nullable=True)
+    scope: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": "once"})
 
 
 class TokenRecord(_Table, table=True):
@@ -204,6 +269,9 @@ ENTRIES = METADATA.tables["entries"]
 SESSIONS = METADATA.tables["sessions"]
 APPROVALS = METADATA.tables["approvals"]
 DECISIONS = METADATA.tables["decisions"]
+ASKS = METADATA.tables["asks"]
+REMARKS = METADATA.tables["remarks"]
+GRANTS = METADATA.tables["grants"]
 TOKENS = METADATA.tables["tokens"]
 PEOPLE = METADATA.tables["people"]
 NAMES = METADATA.tables["names"]

@@ -19,6 +19,7 @@ Examples:
   hoop-tui sessions ls --live
   hoop-tui sessions export 2B8C --as cast2 -o 2B8C.cast
   hoop-tui sessions end 2B8C --reason "incident 4411"
+  hoop-tui review approve 7QF-2KM4
 
 Commands:
   login                Sign in, and get a certificate for ssh.
@@ -36,6 +37,19 @@ Commands:
   people lock          Lock somebody out: everything of them ends now.
   people unlock        Let somebody sign in again.
   play                 Open a recording, at a moment.
+  request cancel       Take back what you have asked for.
+  request ls           List what you have asked for.
+  request reply        Answer those who decide.
+  request show         Show the card of a request.
+  request wait         Wait until a request is decided.
+  review approve       Say yes to what you were shown.
+  review claim         Tell others that you are looking at it.
+  review comment       Say or ask something: the person is told.
+  review deny          Say no, and why.
+  review ls            List what you may decide now.
+  review show          Show the card of a request, and the whole statement.
+  review unclaim       Leave it to others again.
+  review watch         Print what comes, and what becomes of it.
   sessions ls          List sessions, newest first.
   sessions show        Show all that is known of one session.
   sessions export      Save a recording as an asciicast v2 or as plain text.

@@ -88,9 +88,7 @@ async def _export_to(client: GatewayClient, id: str, form: str, target: BinaryIO
     target.flush()
 
 
-def with_gateway(
-    gateway: str, token_file: Path | None, work: Callable[[GatewayClient], Awaitable[int]]
-) -> int:
+def with_gateway(gateway: str, token_file: Path | None, work: Callable[[HttpGateway], Awaitable[int]]) -> int:
     """Sign in, work, close; every trouble ends in one sentence and the exit code that belongs to it."""
 
     async def run() -> int:

@@ -1,7 +1,7 @@
 """The command tree of `hoop-tui`. Bodies are imported when a command runs.
 
-Exit codes: 0 done, 1 error, 2 usage, 3 not signed in, 4 forbidden, 7 not found, 8 not as it was, 9 gateway
-unreachable.
+Exit codes: 0 done, 1 error, 2 usage, 3 not signed in, 4 forbidden or denied, 5 held, 6 expired, 7 not found, 8 not
+as it was, 9 gateway unreachable.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from hoop_tui.cli import login_tree, people_tree
+from hoop_tui.cli import login_tree, people_tree, review_tree
 from hoop_tui.cli.options import Gateway, Output, TokenFile
 
 app = App(
@@ -25,6 +25,7 @@ sessions = App(name="sessions", help="List, show, export and steer sessions.")
 app.command(sessions)
 login_tree.join(app)
 people_tree.join(app)
+review_tree.join(app)
 
 
 @app.default

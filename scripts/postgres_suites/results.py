@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-_OF_ONE_RUN = re.compile(r"/tmp/\w+/\d+")  # noqa: S108 - as Go names them
+_OF_ONE_RUN = re.compile(r"/tmp/\w+/\d+")
 
 
 class Unavailable(Exception):

@@ -29,6 +29,7 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 ROLES = {
     "alba": "auditor",
     "pia": "approver",
+    "carl": "approver",
     "otto": "operator",
     "adam": "admin",
     "ugo": "user",
@@ -149,13 +150,19 @@ class House:
     root: Path
     live: Present = field(default_factory=Present)
     locked_out: set[str] = field(default_factory=set)
+    groups: dict[str, set[str]] = field(default_factory=dict)
+    """Of people, by their names."""
+    approvals: Approvals = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.approvals = Approvals(self.ledger, self.bus, self.clock)
 
     async def identify(self, token: str, peer: Peer) -> Principal:
         name = token.removeprefix("token-of-")
         if name not in ROLES or name == token or name in self.locked_out:
             raise Refused("this token is not known here")
         roles = frozenset({ROLES[name]} - {""})
-        return Principal(id=f"id-{name}", name=name, roles=roles)
+        return Principal(f"id-{name}", name, frozenset(self.groups.get(name, ())), roles)
 
     def services(self) -> ApiServices:
         return ApiServices(
@@ -165,6 +172,7 @@ class House:
             clock=self.clock,
             identify=self.identify,
             live=self.live,
+            approvals=self.approvals,
             gateway_name="gw-1",
             version="1.2.3",
             demo=True,
@@ -173,9 +181,8 @@ class House:
 
     async def enter(self, person: str) -> Gate:
         """A real session of this person, open until its gate is closed."""
-        approvals = Approvals(self.ledger, self.bus, self.clock)
         judge = Judge(lambda operation, session: Allow("everything"), "rev")
-        organs = Organs(self.ledger, self.bus, approvals, lambda: judge, StreamMasker)
+        organs = Organs(self.ledger, self.bus, self.approvals, lambda: judge, StreamMasker)
         rooms = Rooms(self.ledger, self.blobs, self.bus, self.clock, Nobody(), OneTarget())
         who = Principal(id=f"id-{person}", name=person)
         return await Lobby(rooms, organs, self.live.real).enter(who, "web-1", "", Peer("192.0.2.7"))

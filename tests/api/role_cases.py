@@ -1,6 +1,7 @@
 """What has to be there before a route is called: somebody's session, token, certificate, machine, or somebody."""
 
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import httpx2
@@ -10,6 +11,9 @@ from gateway.core.people import Principal
 from gateway.session.gate import Gate
 from tests.api.role_table import Line
 from tests.api.town import OTHER, Town
+
+REQUESTS = ("wait", "reply", "cancel", "approve", "deny", "claim", "comment")
+"""What there is to do about a request, but for leaving to others what is one's own to decide."""
 
 ABOUT_ONESELF = {
     "/v1/me",
@@ -27,7 +31,10 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEG4FC7bMO0dB0HTnMm4OerdVTZtsr
 0YLjNuyDrUvsKcm1rn1wdhnwrX6MVklOsS/YeVNgIy+pNjLkX4A0Xa76Tw==
 -----END PUBLIC KEY-----
 """
-PARAMETERS = {"/v1/sessions/{id}/export": {"as": "txt"}}
+PARAMETERS = {
+    "/v1/sessions/{id}/export": {"as": "txt"},
+    "/v1/requests": {"which": "all"},
+}
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/sessions/{id}/message": {"text": "hello"},
     "/v1/people/{name}/lock": {"reason": "a lost laptop"},
@@ -38,6 +45,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/login/exchange": {"machine": "nobody", "client_secret": "wrong"},
     "/v1/tokens": {"kind": "database", "target": "appdb"},
     "/v1/databases/certificate": {"public_key": X509_KEY},
+    "/v1/requests/{id}/approve": {"sha256": sha256(b"reboot").hexdigest(), "version": 1},
+    "/v1/requests/{id}/deny": {"sha256": sha256(b"reboot").hexdigest(), "version": 1, "reason": "not today"},
+    "/v1/requests/{id}/comment": {"text": "why?"},
+    "/v1/requests/{id}/reply": {"text": "because"},
 }
 """What a route can not be called without."""
 
@@ -133,6 +144,22 @@ async def _certificate(town: Town, owner: str) -> Case:
     return Case({"serial": str(row.serial)}, f'"serial":"{row.serial}"')
 
 
+async def _request(town: Town, owner: str) -> Case:
+    """It asks the groups of those who decide."""
+    id = await town.ask(owner)
+    return Case({"id": id}, id)
+
+
+async def _claimed_request(town: Town, owner: str) -> Case:
+    """By whoever has the role for it. Nobody looks into what they ask for themselves."""
+    id = await town.ask(owner)
+    if owner == OTHER:
+        decider = town.hall.people.directory.find("pia")
+        assert decider is not None
+        await town.house.approvals.claim(id, decider)
+    return Case({"id": id}, id)
+
+
 async def _machine(town: Town, owner: str) -> Case:
     return Case({}, f"bot-of-{owner}")
 
@@ -152,4 +179,6 @@ _PREPARE: dict[str, Prepare] = {
     "/v1/certificates": _certificate,
     "/v1/certificates/{serial}": _certificate,
     "/v1/machines": _machine,
+    "/v1/requests/{id}/unclaim": _claimed_request,
+    **{f"/v1/requests{rest}": _request for rest in ("", "/{id}", *(f"/{{id}}/{what}" for what in REQUESTS))},
 }

@@ -66,13 +66,24 @@ async def test_staff_get_every_hint(line: httpx2.AsyncClient, house: House) -> N
 async def test_others_get_hints_about_their_own(line: httpx2.AsyncClient, house: House) -> None:
     await house.begin("s-M1NE0000", person="ugo")
     await house.begin("s-THE1RS00", person="nina")
-    for id, session in (("7QF-2KM", "s-M1NE0000"), ("8QF-2KM", "s-THE1RS00")):
-        await house.ledger.open_approval(approval(id, session), held(id, session))
+    for id, session, who in (("7QF-2KM", "s-M1NE0000", "ugo"), ("8QF-2KM", "s-THE1RS00", "nina")):
+        await house.ledger.open_approval(approval(id, session, who), held(id, session))
     async with reading(line, "ugo") as reader:
         theirs = [("session", "s-THE1RS00"), ("recording", "s-THE1RS00"), ("approval", "8QF-2KM")]
         mine = [("session", "s-M1NE0000"), ("recording", "s-M1NE0000"), ("approval", "7QF-2KM")]
         await publish(house, *theirs, ("session", "s-00000000"), *mine, *theirs, *mine)
         assert await reader.hints(6) == mine * 2
+
+
+async def test_whoever_is_asked_gets_hints_about_it(line: httpx2.AsyncClient, house: House) -> None:
+    house.groups["ugo"] = {"ops"}
+    for id in ("7QF-2KM", "8QF-2KM"):
+        await house.ledger.open_approval(approval(id, "s-THE1RS00", "nina"), held(id, "s-THE1RS00"))
+    async with reading(line, "ugo") as asked, reading(line, "nina") as requester:
+        told = [("approval", "7QF-2KM"), ("approval", "8QF-2KM")]
+        await publish(house, ("session", "s-THE1RS00"), ("approval", "0QF-2KM"), *told)
+        assert await asked.hints(2) == told
+        assert await requester.hints(2) == told
 
 
 async def test_beats(line: httpx2.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,11 +149,11 @@ async def test_a_refused_feed_is_a_problem_not_a_stream(line: httpx2.AsyncClient
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def approval(id: str, session: str) -> Approval:
+def approval(id: str, session: str, who: str) -> Approval:
     return Approval(
         id=id,
         session=session,
-        requester="id-ugo",
+        requester=f"id-{who}",
         target="web-1",
         verb="exec",
         text="reboot",

@@ -15,15 +15,16 @@ from gateway.app.inventory import Targets
 from gateway.app.machine_list import MachineList
 from gateway.app.settings import Settings
 from gateway.core.events import CertificateIssued, PersonKept, PersonLocked, TokenRevoked
-from gateway.core.people import Peer, Principal, Target
+from gateway.core.operation import Operation
+from gateway.core.people import Peer, Principal, Session, Target
 from gateway.core.ports import CertificateRow, LockRow, PersonRow
 from gateway.core.secret import Secret
-from gateway.core.verdict import Allow
+from gateway.core.verdict import Allow, Hold
 from gateway.identity.machine_secrets import mint_secret
 from gateway.identity.tokens import mint
 from gateway.masking.stream import StreamMasker
 from gateway.secrets.references import ReferenceSecrets
-from gateway.session.approvals import Approvals
+from gateway.session import asking
 from gateway.session.gate import Gate
 from gateway.session.lobby import BearerToken, Lobby, Rooms
 from gateway.session.organs import Judge, Organs
@@ -31,6 +32,8 @@ from tests.api.house import House
 
 ROLE_OF = {"petra": "person", "pia": "approver", "alba": "auditor", "otto": "operator", "adam": "admin"}
 """One person for each role."""
+DECIDERS = frozenset({"deciders"})
+"""The group of those who have the role of an approver."""
 OTHER = "olga"
 """Whose everything is somebody else's."""
 ROBOT, EVAS_ROBOT, LOCKED_ROBOT = "machine:robot", "machine:evas-robot", "machine:locked-robot"
@@ -44,11 +47,17 @@ def machine(name: str, owner: str) -> dict[str, object]:
     return {"name": name, "owner": owner, "groups": ["sec"], "targets": ["web-1", "appdb"]}
 
 
+def groups(role: str) -> list[str]:
+    """Of the person with this role."""
+    return sorted(DECIDERS) if role == "approver" else []
+
+
 def settings(directory: Path) -> Settings:
     """A gateway with one person for each role, whom a provider vouches for, and with Olga, Owen, who answers for
     machines, and Eva, an admin."""
     people = [
-        {"name": name, "roles": [role], "issuer": "corp", "subject": name} for name, role in ROLE_OF.items()
+        {"name": name, "roles": [role], "groups": groups(role), "issuer": "corp", "subject": name}
+        for name, role in ROLE_OF.items()
     ]
     others = [{"name": OTHER}, {"name": "owen"}, {"name": "eva", "roles": ["admin"]}]
     given = {
@@ -87,6 +96,7 @@ class Town:
             clock=house.clock,
             identify=self.identify,
             live=house.live,
+            approvals=house.approvals,
             everybody=directory.everybody,
             machines=MachineList(lambda: self.settings.machine, house.ledger, house.clock, directory.named),
             sign_in=self.hall.sign_in("https://hoop.example.com"),
@@ -163,6 +173,16 @@ class Town:
         assert await self.house.ledger.lock_person(lock, PersonLocked(person=person, reason=reason))
         await self.hall.people.directory.refresh()
 
+    async def ask(self, person: str, text: str = "reboot") -> str:
+        """A request of the person with this id, that asks those who decide; its id."""
+        who = Principal(person, person)
+        target = Target("web-1", "ssh", "127.0.0.1", 22, "deploy")
+        session = Session(self.new_session(), who, target, SOMEWHERE, self.house.clock.now())
+        hold = Hold("ask-first", "a colleague decides", DECIDERS, timeout=HALF_A_DAY)
+        approval = asking.request(session, Operation("exec", text), hold, "rev", self.house.clock.now())
+        await self.house.ledger.open_approval(approval, asking.held_event(approval))
+        return approval.id
+
     def new_session(self) -> str:
         self._sessions += 1
         return f"s-{self._sessions:08d}"
@@ -193,8 +213,7 @@ async def a_town(
         postgres_port,
     )
     judge = Judge(lambda operation, session: Allow("everything"), "rev")
-    approvals = Approvals(house.ledger, house.bus, house.clock)
-    organs = Organs(house.ledger, house.bus, approvals, lambda: judge, StreamMasker)
+    organs = Organs(house.ledger, house.bus, house.approvals, lambda: judge, StreamMasker)
     rooms = Rooms(house.ledger, house.blobs, house.bus, house.clock, hall.people, targets, hall.people)
     await hall.open()
     town = Town(house, hall, Lobby(rooms, organs, live), configured)

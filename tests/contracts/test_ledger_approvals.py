@@ -85,7 +85,8 @@ async def test_one_grant_settles(ledger: Ledger) -> None:
     assert word.at.tzinfo is UTC
     entry = (await ledger.entries())[-1]
     assert (entry.name, entry.actor, entry.session) == ("approval.given", "carol", "s-2B8CK4TQ")
-    assert entry.body == {"request": ID, "granted": True, "reason": "looks right", "sha256": "1" * 64}
+    said = {"request": ID, "granted": True, "reason": "looks right", "sha256": "1" * 64}
+    assert entry.body == {**said, "scope": "once", "version": 1}
     assert not await ledger.settle_approval(ID, "dave", False)
     assert not await ledger.close_approval(ID, "withdrawn")
     assert await state(ledger) == "approved"

@@ -15,7 +15,7 @@ from gateway.core.errors import Fault, Misconfigured
 from gateway.core.events import GatewayStopped
 from gateway.store.database import Database, database
 from gateway.store.ledger import SqlLedger
-from gateway.store.migrating import scripts
+from gateway.store.migrating import scripts, upgrade
 from gateway.store.schema import HEAD_REVISION, REVISIONS
 from gateway.store.tables import METADATA
 
@@ -138,3 +138,24 @@ print({name.partition(".")[0] for name in sys.modules} & {"alembic", "mako", "ps
     command = [sys.executable, "-c", script, f"sqlite:///{migrated_file}"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert (run.stdout, run.stderr) == ("lean\n", "")
+
+
+async def test_what_was_held_before_asks_whom_it_asked(empty_url: str) -> None:
+    """A ledger of before requests had scopes, remarks and grants."""
+    opened = database(empty_url, None, 10)
+    async with opened.writing.begin() as connection:
+        await connection.run_sync(lambda sync: upgrade(sync, "0003"))
+    columns = "id, session, requester, target, verb, text, sha256, rule, reason, approvers, count"
+    columns += ", opened_at, expires_at, state"
+    for id, state in (("AAA-AAAA", "held"), ("BBB-BBBB", "denied")):
+        texts = f"'{id}', 's-1', 'alice', 'web-1', 'exec', 'x', '0', 'r', '', '[\"dba\",\"sec\"]', 1"
+        times = f"'2026-06-01 12:00:00.000000', '2026-06-01 12:10:00.000000', '{state}'"
+        await on(opened, f"INSERT INTO approvals ({columns}) VALUES ({texts}, {times})")
+    await opened.close()
+    ledger = await SqlLedger.open(empty_url, patience=10)
+    (request,) = await ledger.asked_of(frozenset({"sec"}))
+    assert (request.id, request.scopes, request.version, request.mode) == ("AAA-AAAA", ("once",), 1, "wait")
+    assert request.approvers == {"dba", "sec"}
+    assert await ledger.expire_approvals() == ["AAA-AAAA"]
+    assert await ledger.asked_of(frozenset({"sec"})) == []
+    await ledger.close()

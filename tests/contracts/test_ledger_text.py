@@ -72,12 +72,13 @@ async def test_odd_text_in_sessions_and_approvals(
     if texts[1] and texts[2]:
         assert row in await ledger.sessions(person=texts[1], target=texts[2])
     request = replace(a_request(id), text=texts[1], reason=texts[2], approvers=frozenset(texts), session=id)
+    request = replace(request, facts={texts[0]: texts[3]}, answers={texts[1]: texts[2]}, shape=texts[3])
     await ledger.open_approval(request, held(request))
     assert await ledger.settle_approval(id, "by " + texts[3], True, texts[0])
     kept = await ledger.approval(id)
     assert kept is not None
     (word,) = kept.decisions
-    assert replace(kept, state="held", decisions=()) == request
+    assert replace(kept, state="held", decisions=(), granted_scope="") == request
     assert (word.by, word.reason) == ("by " + texts[3], texts[0])
 
 

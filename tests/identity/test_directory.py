@@ -204,6 +204,19 @@ async def test_a_machine_goes_with_its_owner_and_has_no_roles_of_its_groups(
     assert directory.find("machine:bot") is None
 
 
+async def test_who_is_behind_an_identity(directory: Directory) -> None:
+    """Whoever decides on what they asked for themselves does so by another identity of theirs."""
+    greta = await directory.welcome(GRETA)
+    await directory.welcome(Vouched(CORP, "dave-7", "dave@corp.example.com", frozenset({"dev"})))
+    owned = Configured(Principal("machine:cron", "machine:cron"), owner="Greta@Example.com")
+    directory.replace([Configured(CAROL), DAVE, ROBOT, owned], roles_of)
+    assert directory.behind("carol") == "carol"
+    assert directory.behind("machine:bot") == "carol"
+    assert directory.behind("machine:cron") == directory.behind(greta.id) == greta.id
+    assert directory.behind(f"{CORP}#dave-7") == directory.behind("dave@example.com") == "dave@example.com"
+    assert directory.behind("nobody") == "nobody"
+
+
 async def test_what_was_shown_opens_nothing_once_it_is_revoked(
     directory: Directory, ledger: SqlLedger
 ) -> None:

@@ -128,11 +128,11 @@ MASKING_PAGE = RULES_PAGE.with_name("masking.md")
         ),
         (
             '[[rule]]\nid = "a"\nmatch = { user = "x" }\ndo = "hold"',
-            'rules.toml:4: rule "a": hold is not offered yet; rules can allow, block and mask',
+            'rules.toml:1: rule "a": ask is missing: say who decides, as in ask = { group = "sre" }',
         ),
         (
             '[[rule]]\nid = "a"\nmatch = { user = "x" }\ndo = "alow"',
-            'rules.toml:4: rule "a": do must be "allow", "block" or "mask"; did you mean allow?',
+            'rules.toml:4: rule "a": do must be "allow", "block", "hold", "mask" or "alert"; did you mean allow?',
         ),
         ('[[rule]]\nid = "a"\nmatch = { user = "x" }', 'rules.toml:1: rule "a": do must be'),
         (

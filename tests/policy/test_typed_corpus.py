@@ -85,6 +85,10 @@ rm  -rf  /srv
 trap 'rm -rf /srv' EXIT
 coproc rm -rf /srv
 rm${IFS}-rf${IFS}/srv
+python3 -c 'import shutil; shutil.rmtree("/srv")'
+perl -e 'unlink glob "/srv/*"'
+/bin/r* -rf /srv
+[ a = b ] || rm -rf /srv
 """.strip().split("\n")
 """`<NL>` stands for a line end."""
 
@@ -108,6 +112,6 @@ def test_what_is_stopped(line: str) -> None:
 
 
 def test_what_is_not_stopped_is_documented() -> None:
-    assert len(documented()) >= 10
+    assert len(documented()) >= 8
     for line in documented():
         assert isinstance(verdict(line), Allow), f"{line} is stopped by now: move it to STOPPED"

@@ -1,6 +1,7 @@
 """A held operation: who may settle it, once, in time, and only what was shown."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -52,7 +53,7 @@ async def test_expires(room: Room) -> None:
     with pytest.raises(Denied) as denied:
         await task
     assert denied.value.state == "expired"
-    with pytest.raises(Refused, match="decided already"):
+    with pytest.raises(Refused, match="it expired"):
         await room.approvals().settle(approval.id, BOB, True, approval.sha256)
 
 
@@ -112,7 +113,7 @@ async def test_hanging_up_withdraws(room: Room) -> None:
     settled = await room.ledger.approval(approval.id)
     assert settled is not None
     assert settled.state == "withdrawn"
-    with pytest.raises(Refused, match="decided already"):
+    with pytest.raises(Refused, match="it was withdrawn"):
         await room.approvals().settle(approval.id, BOB, True, approval.sha256)
 
 
@@ -121,3 +122,19 @@ async def test_a_lost_hint_costs_seconds_only(room: Room) -> None:
     task, approval = await held(room)
     assert await room.ledger.settle_approval(approval.id, BOB.id, True)
     assert (await asyncio.wait_for(task, 5)).operation.text == "restart"
+
+
+async def test_what_was_granted_is_not_enough_where_more_is_asked_by_now(room: Room) -> None:
+    """The rules change while it waits: the same rule asks two people when it is let through."""
+    room.verdict = hold()
+    task, first = await held(room)
+    room.verdict = replace(hold(), count=2)
+    await room.approvals().settle(first.id, BOB, True, first.sha256)
+    while not (again := await room.ledger.approvals(state="held")):
+        assert not task.done()
+        await asyncio.sleep(0.01)
+    assert again[0].count == 2
+    assert again[0].id != first.id
+    await room.approvals().settle(again[0].id, BOB, False, again[0].sha256, "no")
+    with pytest.raises(Denied):
+        await task

@@ -10,7 +10,7 @@ from gateway.core.operation import Effect, Operation
 from gateway.core.sql import SqlFacts
 from gateway.session.database.masks import Masks
 from gateway.session.database.results import ResultDesk, Results
-from gateway.session.gate import _MINT, Permit
+from gateway.session.permit import MINT, Permit
 from gateway.wire.postgres.frames import BackendReader, Run, frame
 from gateway.wire.postgres.tables import ByServer
 
@@ -20,7 +20,7 @@ ROWS, BYTES = 20, 4000
 
 def results(desk: ResultDesk) -> Results:
     facts = SqlFacts("select", "select 1", READS)
-    return Results(desk, 1, Permit(Operation("select", "select 1", READS), frozenset(), _MINT), facts)
+    return Results(desk, 1, Permit(Operation("select", "select 1", READS), frozenset(), MINT), facts)
 
 
 def kept(desk: ResultDesk) -> bytes:

@@ -14,7 +14,14 @@ NOT_RECORDED = 125
 UNREACHABLE = 255
 """As `ssh` itself exits, so that scripts treat it like any connection that failed."""
 
-_STATUS = {"blocked": STOPPED, "denied": STOPPED, "expired": EXPIRED, "withdrawn": ENDED, "ended": ENDED}
+_STATUS = {
+    "blocked": STOPPED,
+    "held": STOPPED,
+    "denied": STOPPED,
+    "expired": EXPIRED,
+    "withdrawn": ENDED,
+    "ended": ENDED,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,267 @@
+"""The API's words about what is held for people to decide: the list, the card, and what is said about one.
+
+Clients import them from `schema.py`. Every text in here is as its author wrote it, so whoever shows it makes it
+harmless first; what of a statement can not be seen is named in the card.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+RequestWord = Literal["held", "approved", "denied", "expired", "withdrawn"]
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class RequestSummary(_Model):
+    """One row of the list. `what` is the beginning of the statement; `mark` changes with everything that happens to
+    it. `granted` of `needed` people have said yes; `decisions` and `remarks` are how many the card has. `may_decide`:
+    empty, or why not. `left`: seconds."""
+
+    id: str
+    state: RequestWord
+    mark: str
+    person: str
+    target: str
+    kind: str = ""
+    env: str = ""
+    verb: str
+    what: str
+    rule: str
+    risk: str = ""
+    opened_at: datetime
+    expires_at: datetime
+    left: int
+    granted: int
+    needed: int
+    claimed_by: str = ""
+    decided_by: str = ""
+    decisions: int = 0
+    remarks: int = 0
+    may_decide: str = ""
+
+
+class RequestPage(_Model):
+    """What asks you comes in the order of its end, all else newest first. What follows is asked for with `cursor`; it
+    is empty where nothing does. `now` is the gateway's clock."""
+
+    requests: list[RequestSummary]
+    now: datetime
+    cursor: str = ""
+
+
+class CardWho(_Model):
+    """Who asks, how they signed in and since when, and from where: what their program says of itself."""
+
+    person: str
+    groups: list[str] = []
+    method: str = ""
+    since: datetime | None = None
+    address: str = ""
+    client: str = ""
+
+
+class CardWhere(_Model):
+    """What it is for. `login`: the account there."""
+
+    target: str
+    kind: str = ""
+    labels: dict[str, str] = {}
+    login: str = ""
+    session: str = ""
+
+
+class CardWhy(_Model):
+    """What the person says of it. `missing`: what they have to say before anybody can approve."""
+
+    reason: str = ""
+    ticket: str = ""
+    missing: list[str] = []
+
+
+class CardQuorum(_Model):
+    """So many people of these groups are still missing."""
+
+    groups: list[str]
+    missing: int
+
+
+class CardEscalation(_Model):
+    """From then on, people of these groups may stand in for the first that are asked."""
+
+    at: datetime
+    groups: list[str]
+
+
+class CardRule(_Model):
+    """Why it is held, in the words of the rule; who is asked; what may be granted."""
+
+    id: str
+    message: str
+    revision: str = ""
+    asked: list[str]
+    needed: int
+    missing: list[CardQuorum] = []
+    then: list[CardEscalation] = []
+    scopes: list[str] = ["once"]
+
+
+class RiskLine(_Model):
+    """`+` raises it and `-` lowers it."""
+
+    sign: Literal["+", "-"]
+    text: str
+
+
+class CardRisk(_Model):
+    """The rule's word for it, which may be empty, and what is known that speaks for and against."""
+
+    word: str = ""
+    lines: list[RiskLine] = []
+
+
+class Tally(_Model):
+    """What became of earlier ones, of the last thousand that there were."""
+
+    approved: int = 0
+    denied: int = 0
+    last_by: str = ""
+    last_at: datetime | None = None
+
+
+class CardPast(_Model):
+    """Of the same shape, whoever asked; and of this person, whatever they asked. None: not for you to know."""
+
+    shape: Tally | None = None
+    person: Tally | None = None
+
+
+class HiddenCharacter(_Model):
+    """A character of the statement that no screen shows as itself, `offset` characters into it."""
+
+    offset: int
+    codepoint: str
+    name: str
+
+
+class BlankStretch(_Model):
+    """A stretch of the statement where nothing is to be seen: `blanks` in a line, or line `breaks`."""
+
+    offset: int
+    length: int
+    what: str
+
+
+class Statement(_Model):
+    """All of it. Bytes that are no UTF-8 are U+FFFD in `text`, and named among the hidden; `raw` is all bytes then,
+    as base64. `sha256` is of the bytes, of which there are `size`. Of what is hidden the first are named, and all are
+    counted."""
+
+    text: str
+    raw: str = ""
+    size: int
+    characters: int
+    lines: int
+    sha256: str
+    version: int
+    hidden: list[HiddenCharacter] = []
+    hidden_count: int = 0
+    blanks: list[BlankStretch] = []
+    blanks_count: int = 0
+
+
+class SaidYesOrNo(_Model):
+    """One person's decision."""
+
+    by: str
+    granted: bool
+    reason: str = ""
+    scope: str = "once"
+    groups: list[str] = []
+    at: datetime
+
+
+class Remarked(_Model):
+    """`kind`: claim, unclaim, comment or reply."""
+
+    by: str
+    kind: str
+    text: str = ""
+    at: datetime
+
+
+class RequestCard(_Model):
+    """Everything about one request, the same for every front end. `now` is the gateway's clock: the only one that
+    counts. `scope`: what was granted. `mode` `fail`: nobody waits, and the same text passes once after a yes."""
+
+    id: str
+    state: RequestWord
+    mark: str
+    mode: str = "wait"
+    verb: str
+    opened_at: datetime
+    expires_at: datetime
+    now: datetime
+    left: int
+    who: CardWho
+    where: CardWhere
+    why: CardWhy
+    rule: CardRule
+    risk: CardRisk
+    past: CardPast
+    facts: dict[str, Any] = {}
+    statement: Statement
+    decisions: list[SaidYesOrNo] = []
+    scope: str = ""
+    claimed_by: str = ""
+    remarks: list[Remarked] = []
+    may_decide: str = ""
+
+
+_Line = Annotated[
+    str,
+    Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"),
+    StringConstraints(strip_whitespace=True),
+]
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class RequestApproval(_Model):
+    """A yes to exactly what was shown. `scope`: as the card lists them."""
+
+    sha256: _Sha256
+    version: Annotated[int, Field(ge=1)]
+    reason: _Line = ""
+    scope: Annotated[_Line, Field(min_length=1, max_length=40)] = "once"
+
+
+class RequestDenial(_Model):
+    """A no, and why: the person reads it."""
+
+    sha256: _Sha256
+    version: Annotated[int, Field(ge=1)]
+    reason: Annotated[_Line, Field(min_length=1)]
+
+
+class RequestComment(_Model):
+    """One line to the person who asks, and to everybody who decides."""
+
+    text: Annotated[_Line, Field(min_length=1)]
+
+
+class RequestAnswer(_Model):
+    """What the person who asks says: what the rule wants to know, or one line more."""
+
+    reason: _Line = ""
+    ticket: Annotated[_Line, Field(max_length=128)] = ""
+    text: _Line = ""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.reason or self.ticket or self.text):
+            raise ValueError("say something: a reason, a ticket or a text")
+        return self

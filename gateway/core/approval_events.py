@@ -1,0 +1,75 @@
+"""Audit events about approvals, beside those that hold an operation and decide on it (`events.py`)."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from gateway.core.events import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRemarked(Event):
+    """Somebody said something about a held operation, beside a decision."""
+
+    name: ClassVar[str] = "approval.remarked"
+    request: str
+    kind: str
+    """`claim`, `unclaim`, `comment` or `reply`."""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAnswered(Event):
+    """The requester gave a reason or a ticket."""
+
+    name: ClassVar[str] = "approval.answered"
+    request: str
+    answers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalClosed(Event):
+    """A request for which nobody's client waits expired or was taken back."""
+
+    name: ClassVar[str] = "approval.closed"
+    request: str
+    state: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalVoided(Event):
+    """What was approved is denied after all, before anything was let through."""
+
+    name: ClassVar[str] = "approval.voided"
+    request: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantOpened(Event):
+    """An approval covers more than the one operation from now on."""
+
+    name: ClassVar[str] = "grant.opened"
+    request: str
+    scope: str
+    expires_at: str
+    runs: int = 0
+    """At most so many; 0: as many as they like."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantUsed(Event):
+    """An operation passes by an earlier approval. Durable before it is admitted."""
+
+    name: ClassVar[str] = "grant.used"
+    request: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantEnded(Event):
+    """An approval covers nothing more."""
+
+    name: ClassVar[str] = "grant.ended"
+    request: str
+    why: str

@@ -1,0 +1,155 @@
+"""What passes by an earlier approval: the same again, the same but for its constants, this target, this session.
+
+A grant is looked at each time: that its time is not over by any clock, that the rule still lists such a grant, and
+that whoever gave it may still do so. Then one run of it is taken, by compare-and-set and with an entry of its own.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from gateway.core import scopes
+from gateway.core.approval_events import ApprovalVoided, GrantEnded, GrantOpened, GrantUsed
+from gateway.core.operation import Operation
+from gateway.core.people import Session
+from gateway.core.ports import Approval, Clock, Grant, Ledger
+from gateway.core.verdict import Hold
+from gateway.session import asking
+from gateway.session.who_decides import WhoDecides
+
+AGAIN = "again"
+SKEW = timedelta(minutes=1)
+"""So far may clocks of gateways be apart. A grant from further in the future says that somebody set this one back."""
+LOOKED_AT = 200
+"""Of a person's newest requests, so many may have been approved for a later try."""
+
+MOST_REMEMBERED = 10_000
+"""Grants: what is over is forgotten then."""
+
+
+class Covering:
+    """Opens, finds and uses grants."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, who: WhoDecides) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._who = who
+        self._until_us: dict[str, int] = {}
+        """When the time of a grant is over by the clock that nobody can set."""
+
+    async def take(self, session: Session, operation: Operation, hold: Hold) -> str:
+        """Take one run of a grant that covers this operation: the id of its request. Empty: there is none."""
+        for grant in await self._ledger.grants(session.principal.id, session.target.name):
+            if await self._is_over(grant) or not _covers(grant, session, operation, hold):
+                continue
+            if await self._is_still_given(grant, hold) and await self._use(grant.id, session, operation):
+                return grant.id
+        return await self._approved_before(session, operation, hold) if hold.mode == "fail" else ""
+
+    async def open(self, approval: Approval) -> None:
+        """Let through what was granted beyond the one operation, which is the first of its runs."""
+        scope = scopes.parse(approval.granted_scope or scopes.ONCE)
+        runs = scope.runs if scope.runs is None or approval.mode == "fail" else scope.runs - 1
+        if scope.kind == scopes.ONCE or runs == 0:
+            return
+        now = self._clock.now()
+        until = now + (scope.lasts or scopes.LONGEST)
+        key = {"shape": approval.shape, "session": approval.session}.get(scope.kind, "")
+        person, target, rule = approval.requester, approval.target, approval.rule
+        grant = Grant(approval.id, person, target, rule, scope.kind, key, now, until, runs)
+        opened = GrantOpened(
+            session=approval.session,
+            actor=person,
+            request=approval.id,
+            scope=str(scope),
+            expires_at=until.isoformat(),
+            runs=runs or 0,
+        )
+        await self._ledger.open_grant(grant, opened)
+
+    async def waiting(self, session: Session, operation: Operation, hold: Hold) -> list[Approval]:
+        """The requests that ask about exactly this already, where nobody's client waits."""
+        now, found = self._clock.now(), await self._of(session.principal.id, "held")
+        return [each for each in found if _is_about(each, session, operation, hold) and now < each.expires_at]
+
+    async def waiting_in_all(self, person: str) -> int:
+        """How much of theirs waits."""
+        return len(await self._of(person, "held"))
+
+    async def still(self, approval: Approval, hold: Hold) -> Approval:
+        """What was approved, denied after all if whoever granted it may not do so any more."""
+        why = self._who.still(approval, hold)
+        if not why:
+            return approval
+        voided = ApprovalVoided(session=approval.session, request=approval.id, why=why)
+        await self._ledger.void_approval(approval.id, why, voided)
+        return await self._ledger.approval(approval.id) or approval
+
+    async def _of(self, person: str, state: str) -> Sequence[Approval]:
+        return await self._ledger.approvals(requester=person, state=state, limit=LOOKED_AT, text_limit=0)
+
+    async def _approved_before(self, session: Session, operation: Operation, hold: Hold) -> str:
+        """What was refused at first passes once, for as long again as it could have been decided."""
+        for approval in await self._of(session.principal.id, "approved"):
+            now, given = self._clock.now(), approval.decisions[-1].at
+            in_time = given - SKEW <= now < given + (approval.expires_at - approval.opened_at)
+            if not in_time or not _is_about(approval, session, operation, hold):
+                continue
+            approval = await self.still(approval, hold)
+            if approval.state == "approved" and await self._first_run(approval, session, operation):
+                return approval.id
+        return ""
+
+    async def _first_run(self, approval: Approval, session: Session, operation: Operation) -> bool:
+        if scopes.parse(approval.granted_scope or scopes.ONCE).kind != scopes.ONCE:
+            await self.open(approval)
+            return await self._use(approval.id, session, operation)
+        now = self._clock.now()
+        person, target, rule, key = approval.requester, approval.target, approval.rule, approval.sha256
+        grant = Grant(approval.id, person, target, rule, AGAIN, key, now, now, 0, ended=AGAIN)
+        return await self._ledger.open_grant(grant, _used(approval.id, session, operation))
+
+    async def _use(self, id: str, session: Session, operation: Operation) -> bool:
+        return await self._ledger.use_grant(id, self._clock.now(), _used(id, session, operation))
+
+    async def _is_over(self, grant: Grant) -> bool:
+        """By the wall clock, or by the one that nobody can set: whichever comes first. Once over, it stays so."""
+        now, now_us = self._clock.now(), self._clock.monotonic_us()
+        left_us = int((grant.expires_at - now).total_seconds() * 1_000_000)
+        lasts_us = int((grant.expires_at - grant.opened_at).total_seconds() * 1_000_000)
+        if len(self._until_us) > MOST_REMEMBERED:
+            self._until_us = {id: until for id, until in self._until_us.items() if until > now_us}
+        until_us = self._until_us.setdefault(grant.id, now_us + min(left_us, lasts_us))
+        if now < grant.opened_at - SKEW:
+            return True
+        if now < grant.expires_at and now_us < until_us:
+            return False
+        await self._end(grant, "its time is over")
+        return True
+
+    async def _is_still_given(self, grant: Grant, hold: Hold) -> bool:
+        approval = await self._ledger.approval(grant.id)
+        why = self._who.still(approval, hold) if approval else "there is no such request"
+        if why:
+            await self._end(grant, why)
+        return not why
+
+    async def _end(self, grant: Grant, why: str) -> None:
+        self._until_us.pop(grant.id, None)
+        await self._ledger.end_grant(grant.id, why, GrantEnded(request=grant.id, why=why))
+
+
+def _covers(grant: Grant, session: Session, operation: Operation, hold: Hold) -> bool:
+    listed = {scopes.parse(each).kind for each in hold.scopes}
+    if grant.rule != hold.rule or grant.kind not in listed:
+        return False
+    keys = {"shape": asking.shape(operation), "session": session.id, "target": ""}
+    return grant.key == keys.get(grant.kind)
+
+
+def _is_about(approval: Approval, session: Session, operation: Operation, hold: Hold) -> bool:
+    asked = (approval.mode, approval.target, approval.rule, approval.verb, approval.sha256)
+    return asked == ("fail", session.target.name, hold.rule, operation.verb, operation.sha256)
+
+
+def _used(id: str, session: Session, operation: Operation) -> GrantUsed:
+    return GrantUsed(session=session.id, actor=session.principal.id, request=id, sha256=operation.sha256)

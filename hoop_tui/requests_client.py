@@ -1,0 +1,100 @@
+"""What there is to ask a gateway about requests: those that wait for people, and what people say of them.
+
+It goes through `client.HttpGateway`, and every method raises `GatewayTrouble` and nothing else. What changes
+something carries a key, so that it is sent again where the line broke, and done once.
+"""
+
+import re
+from typing import TypeVar
+from uuid import uuid4
+
+from pydantic import BaseModel, ValidationError
+
+from gateway.api.schema import (
+    IDEMPOTENCY_HEADER,
+    RequestAnswer,
+    RequestApproval,
+    RequestCard,
+    RequestComment,
+    RequestDenial,
+    RequestPage,
+)
+from hoop_tui.client import HttpGateway
+from hoop_tui.errors import ServerSaid, Unreachable
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_ID = re.compile(r"([0-9A-Z]{3})-?([0-9A-Z]{4})")
+_MISREAD = str.maketrans("OIL", "011")
+
+
+def request_id(text: str) -> str:
+    """`7qf2km4` as the gateway writes it: `7QF-2KM4`. Raises ValueError, one sentence."""
+    found = _ID.fullmatch(text.strip().upper())
+    if found is None:
+        raise ValueError("A request's id looks like 7QF-2KM4.")
+    return f"{found[1]}-{found[2]}".translate(_MISREAD)
+
+
+class Requests:
+    """The requests of one gateway."""
+
+    def __init__(self, gateway: HttpGateway) -> None:
+        self._gateway = gateway
+
+    async def page(
+        self, *, which: str = "asked", state: str = "held", limit: int = 100, cursor: str = ""
+    ) -> RequestPage:
+        """`which`: `asked`, `mine` or `all`; no `state` is any."""
+        asked = {"which": which, "limit": str(limit)}
+        asked |= {name: value for name, value in (("state", state), ("cursor", cursor)) if value}
+        return await self._gateway.ask(RequestPage, "/v1/requests", asked)
+
+    async def card(self, id: str) -> RequestCard:
+        return await self._gateway.ask(RequestCard, f"/v1/requests/{request_id(id)}")
+
+    async def wait(self, id: str, mark: str, seconds: float) -> RequestCard:
+        """The card, once its mark is another one, or after so long."""
+        asked = {"mark": mark, "timeout": f"{seconds:g}"}
+        path = f"/v1/requests/{request_id(id)}/wait"
+        return await self._gateway.ask(RequestCard, path, asked, patience=seconds)
+
+    async def approve(self, card: RequestCard, reason: str = "", scope: str = "once") -> RequestCard:
+        """Say yes to what this card shows."""
+        shown = card.statement
+        said = _said(RequestApproval, sha256=shown.sha256, version=shown.version, reason=reason, scope=scope)
+        return await self._say(card.id, "approve", said)
+
+    async def deny(self, card: RequestCard, reason: str) -> RequestCard:
+        shown = card.statement
+        said = _said(RequestDenial, sha256=shown.sha256, version=shown.version, reason=reason)
+        return await self._say(card.id, "deny", said)
+
+    async def claim(self, id: str) -> RequestCard:
+        return await self._say(id, "claim")
+
+    async def unclaim(self, id: str) -> RequestCard:
+        return await self._say(id, "unclaim")
+
+    async def comment(self, id: str, text: str) -> RequestCard:
+        return await self._say(id, "comment", _said(RequestComment, text=text))
+
+    async def reply(self, id: str, *, reason: str = "", ticket: str = "", text: str = "") -> RequestCard:
+        return await self._say(id, "reply", _said(RequestAnswer, reason=reason, ticket=ticket, text=text))
+
+    async def cancel(self, id: str) -> RequestCard:
+        return await self._say(id, "cancel")
+
+    async def _say(self, id: str, what: str, body: BaseModel | None = None) -> RequestCard:
+        path = f"/v1/requests/{request_id(id)}/{what}"
+        key = {IDEMPOTENCY_HEADER: str(uuid4())}
+        try:
+            return await self._gateway.tell(RequestCard, path, body, key)
+        except Unreachable:
+            return await self._gateway.tell(RequestCard, path, body, key)
+
+
+def _said(model: type[_Model], **words: object) -> _Model:
+    try:
+        return model.model_validate(words)
+    except ValidationError as problem:
+        raise ServerSaid("Say it in one line of up to 300 characters.", 422) from problem
