@@ -19,6 +19,7 @@ def settle_in() -> None:
     """Call it once, when everything that stays is there."""
     _keep_freed_memory()
     gc.collect()
+    _give_back()
     gc.enable()
     gc.freeze()  # later collections look through what sessions leave, no more
 
@@ -29,3 +30,10 @@ def _keep_freed_memory() -> None:
     if mallopt is not None:  # glibc; others decide for themselves
         mallopt(_M_TRIM_THRESHOLD, KEEP_BYTES)
         mallopt(_M_MMAP_THRESHOLD, APART_BYTES)
+
+
+def _give_back() -> None:
+    """What starting up took and needs no more goes back to the system, once."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

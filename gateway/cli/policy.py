@@ -48,7 +48,7 @@ def check(*files: Files, config: ConfigPath = DEFAULT_CONFIG, output: Listing = 
 
 
 def run_tests(*files: Files, config: ConfigPath = DEFAULT_CONFIG, output: Listing = "table") -> int:
-    """Run the `[[test]]` blocks.
+    """Run the tests beside the rules.
 
     Ends with exit code 1 if one of them fails, or if there is none.
     """
@@ -92,7 +92,7 @@ def explain(
     config: ConfigPath = DEFAULT_CONFIG,
     output: Listing = "table",
 ) -> int:
-    """Say of each rule why it matches or does not, and what comes of it.
+    """Say of each rule why it matches or not.
 
     Groups and labels are those of the configuration unless others are said. Of several statements each is explained.
     """

@@ -96,6 +96,7 @@ _EVALUATING_NAMES = (
 EVALUATING = frozenset(_EVALUATING_NAMES.split())
 """Builtins that may run a `$( )` out of quotes, as an index of an array."""
 
+_SSH_RUNS = r"|(?i:(proxy|local|remote|knownhosts)command)"
 _ALWAYS = re.compile("")
 _EDITOR = re.compile(r"!|system\(|\bterm|\bshell|:so|py\w*\s|lua\s|perl\s|-s\b|-S\b|-u\b|-W\b|--cmd")
 _PAGER = re.compile(r"!|(^| )(-P|--pager|\+(?![FG\d])|-H|--html|-k\b)")
@@ -125,7 +126,7 @@ HABITS: dict[str, tuple["re.Pattern[str]", str]] = {
         "tar runs something",
     ),
     "rsync": (
-        re.compile(r"--rsh|--rsync-path|(?i:command)|(^| )-\w*e(?!\.| ssh( |$))"),
+        re.compile(r"--rsh|--rsync-path|(^| )-\w*e(?!\.| ssh( |$))" + _SSH_RUNS),
         "rsync runs something",
     ),
     "git": (
@@ -136,8 +137,8 @@ HABITS: dict[str, tuple["re.Pattern[str]", str]] = {
         "git runs something",
     ),
     "ssh": (re.compile(r"(?i)command|-o\s*include|match"), "ssh runs something here"),
-    "scp": (re.compile(r"(?i)(^| )-\w*S|command"), "scp runs something"),
-    "sftp": (re.compile(r"(?i)(^| )-\w*[SbD]|command|!"), "sftp runs something"),
+    "scp": (re.compile(r"(^| )-\w*S" + _SSH_RUNS), "scp runs something"),
+    "sftp": (re.compile(r"(^| )-\w*[SbD]|!" + _SSH_RUNS), "sftp runs something"),
     "zip": (re.compile(r"-\w*TT|--unzip-command"), "zip runs something"),
     "gdb": (re.compile(r"(^| )(-ex|-x|--eval|--command|-i?ex)"), "the debugger runs something"),
     "make": (re.compile(r"--eval|SHELL=|-f ?(-|/dev/)|\$\("), "make runs something"),
