@@ -10,6 +10,7 @@ from gateway.core.people import Session
 from gateway.policy.hearing import Hearing
 from gateway.policy.rules import Policy, Rule
 from gateway.policy.statements import every_verb, statement_of
+from gateway.policy.verbs import CONNECT
 
 ABOUT_SESSION = frozenset(("user", "group", "target", "label", "login", "protocol", "source", "client"))
 """Fields that say the same of everything in a session."""
@@ -35,10 +36,10 @@ def docket(policy: Policy, operation: Operation, session: Session) -> tuple[Rule
 
 def _decisive_verb(operation: Operation) -> tuple[str, str]:
     """What the field `verb` looks at, of SQL and of anything else, where that is all. A statement that holds others
-    or is not understood may be several; and what is typed is heard by rules that name its verb."""
+    or is not understood may be several; and what is typed, or comes in, is heard by rules that name its verb."""
     facts = statement_of(operation)
     if facts is None:
-        return "", operation.verb if operation.verb != "typed" else ""
+        return "", operation.verb if operation.verb not in (CONNECT, "typed") else ""
     is_one = facts.certain and not facts.inner and list(every_verb(facts)) == [facts.verb]
     return (facts.verb, "") if is_one else ("", "")
 

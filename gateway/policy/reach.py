@@ -53,4 +53,6 @@ def _never(do: Do, asked: Sequence[str]) -> None:
         raise Wrong(("match",), "can never fire: a look at what a file is waits for nobody")
     if asked == ("typed",):
         raise Wrong(("match",), "can never fire: a line typed in a shell needs no permission of its own")
+    if asked == ("connect",):
+        raise Wrong(("match",), "can never fire: coming in needs no permission of its own")
     raise Wrong(("match",), WHERE_TO)

@@ -1,8 +1,8 @@
 """Which rules have a say about which operations, whatever their conditions are.
 
-Typed lines and forwarded connections are special: the one needs no permission of its own, the other only counts as
-permitted where a rule names where it leads. On a target without a shell the same goes for files: whoever may write
-any of them could run anything.
+Coming in, typed lines and forwarded connections are special: the first two need no permission of their own, the last
+only counts as permitted where a rule names where it leads. On a target without a shell the same goes for files:
+whoever may write any of them could run anything.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,6 +17,7 @@ from gateway.policy.rules import Condition, Do, Rule
 from gateway.policy.statements import statement_of
 from gateway.policy.verbs import (
     CARRIES_CONTENT,
+    CONNECT,
     DATABASES,
     FILE_VERBS,
     FORWARD_VERBS,
@@ -31,19 +32,22 @@ from gateway.policy.verbs import (
     VERBS_OF,
 )
 
-_SPECIAL = frozenset(("typed", *FILE_VERBS, *FORWARD_VERBS))
+_SPECIAL = frozenset((CONNECT, "typed", *FILE_VERBS, *FORWARD_VERBS))
 
 
 def needs_no_rule(operation: Operation) -> bool:
-    """A line typed in a shell: the shell itself was allowed, and reading a screen is too weak to allow by."""
-    return operation.verb == "typed"
+    """Coming in alone gives nobody anything. A line typed in a shell: the shell itself was allowed, and reading a
+    screen is too weak to allow by."""
+    return operation.verb in (CONNECT, "typed")
 
 
 def may_be_silent(operation: Operation) -> tuple[Do, ...]:
     """Which rules without a `when` have to be asked for a reason to be silent about it."""
     if statement_of(operation) is not None or operation.verb not in _SPECIAL:
         return ("mask",)
-    return get_args(Do) if operation.verb == "typed" else ("mask", "allow", "hold")
+    if operation.verb in (CONNECT, "typed"):
+        return get_args(Do)
+    return ("mask", "allow", "hold")
 
 
 def why_silent(rule: Rule, operation: Operation, target: Target) -> str:
@@ -65,6 +69,8 @@ def _why_silent(rule: Rule, operation: Operation, target: Target) -> str:
             return "a typed line needs no permission, the shell has it"
         if not heeds_typing(rule):
             return "it is not about lines typed in a shell"
+    if operation.verb == CONNECT and not heeds_connecting(rule):
+        return "it does not say that it is about coming in (connect)"
     if rule.do == "hold" and operation.verb in NEVER_HELD:
         return "a look at what a file is waits for nobody"
     if operation.verb in FORWARD_VERBS and rule.do == "allow" and "destination" not in rule.match_fields:
@@ -87,6 +93,17 @@ def masks_on(rule: Rule, target: Target) -> frozenset[str]:
 def can_not_be_masked(operation: Operation) -> bool:
     """What comes with it are bytes that no mask can look into."""
     return operation.verb in CARRIES_CONTENT and statement_of(operation) is None
+
+
+def heeds_connecting(rule: Rule) -> bool:
+    """Whether somebody can be kept waiting at the door by this rule: a restriction that names it. One about every
+    verb is about what they do once they are in."""
+    return rule.do not in ("allow", "mask") and any(
+        value != "*" and matches(value, CONNECT)
+        for condition in rule.match
+        if condition.field == "verb"
+        for value in condition.values
+    )
 
 
 def heeds_typing(rule: Rule) -> bool:
@@ -120,6 +137,8 @@ def _possible_over(
         for verb in VERBS_OF[protocol]
         if _could_be(protocol, verb, conditions, about, restricts=do != "allow")
     }
+    if do == "allow":
+        verbs.discard(CONNECT)
     if do == "allow" and protocol == "ssh":
         verbs.discard("typed")
         if not _has(conditions, "destination"):

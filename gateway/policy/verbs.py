@@ -20,7 +20,10 @@ FILE_VERBS = (
 FORWARD_VERBS = ("forward", "listen")
 """Connections beside the session: these have a destination."""
 
-SSH_VERBS = ("exec", "shell", "subsystem", "typed", *FILE_VERBS, *FORWARD_VERBS, "sign")
+CONNECT = "connect"
+"""Coming in, before anything is asked of the target. Only rules that name it have a say about it."""
+
+SSH_VERBS = (CONNECT, "exec", "shell", "subsystem", "typed", *FILE_VERBS, *FORWARD_VERBS, "sign")
 
 OPAQUE_VERBS = ("do", "call", "execute", "fetch", "move", "function", "unknown")
 """Statements that do what stands somewhere else."""
@@ -44,7 +47,7 @@ HELD_VERBS = ("select", "insert", "update", "delete", "merge", "create", "execut
 SQL_VERBS = (*_QUERY_VERBS, "create", "alter", *_TABLE_ONLY_VERBS, *_NAMELESS_VERBS, *OPAQUE_VERBS)
 """What a statement can be. `listen` is another thing here than it is over SSH."""
 
-VERBS_OF = {"ssh": SSH_VERBS, "postgres": SQL_VERBS}
+VERBS_OF = {"ssh": SSH_VERBS, "postgres": (CONNECT, *SQL_VERBS)}
 PROTOCOLS = tuple(VERBS_OF)
 DATABASES = ("postgres",)
 VERBS = tuple(dict.fromkeys((*SSH_VERBS, *SQL_VERBS)))

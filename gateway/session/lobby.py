@@ -21,6 +21,8 @@ from gateway.core.ports import Blobs, BlobWriter, Bus, Clock, Hint, Ledger
 from gateway.core.secret import Secret
 from gateway.recording.writer import RecordingWriter
 from gateway.session import words
+from gateway.session.approvals import Notice
+from gateway.session.arrival import arrive
 from gateway.session.gate import Gate, Keepsake
 from gateway.session.live import LiveSessions
 from gateway.session.organs import Organs
@@ -244,6 +246,12 @@ class Lobby:
             return await self._open(session, dict(about or {}))
         finally:
             self._entering -= Counter({principal.id: 1})
+
+    async def welcome(self, gate: Gate, notice: Notice) -> None:
+        """Whether this session may go on: rules that name `connect` may block it, or keep it waiting until people
+        have decided; `notice` gets what the person should hear meanwhile. Nothing goes to the target before this
+        returns. Raises `Denied` or `Fault`."""
+        await arrive(gate, notice)
 
     def _no_room_for(self, person: str) -> str:
         """Why no further session of this person may open; empty where it may."""

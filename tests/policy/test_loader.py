@@ -24,6 +24,8 @@ NEVER = [
     ('verb = "mkdir", command = "*"', "allow", "", 3, "can never fire: mkdir has no command"),
     ('verb = ["forward", "listen"]', "allow", "", 3, f"can never fire: {WHERE_TO}"),
     ('verb = "typed"', "allow", "", 3, "can never fire: a line typed in a shell needs no permission of its own"),
+    ('verb = "connect"', "allow", "", 3, "can never fire: coming in needs no permission of its own"),
+    ('verb = "connect"', "mask", MASK, 3, "can never fire: connect shows nothing that could be masked"),
     ('verb = "upload"', "mask", MASK, 3, "can never fire: upload shows nothing that could be masked"),
     ('verb = "exec"', "block", 'unless = { path = "/srv/*" }', 5, "can never lift this rule: nothing meets"),
     ('verb = "uplaod"', "block", "", 3, "unknown verb uplaod; did you mean upload?"),

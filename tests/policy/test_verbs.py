@@ -139,3 +139,18 @@ def test_signing_is_an_operation_like_others() -> None:
     sign = Operation("sign", "sign with SHA256:x", frozenset({Effect.UNKNOWN}))
     assert isinstance(decide(policy(EVERYTHING), sign, session()), Allow)
     assert isinstance(decide(policy(EVERYTHING + rule("s", "block", 'verb = "sign"')), sign, session()), Deny)
+
+
+COMING_IN = Operation("connect", "access to web-1", frozenset({Effect.CONTROL}))
+
+
+@pytest.mark.parametrize("match", ['verb = "connect"', 'verb = "con*"', 'verb = ["exec", "connect"]'])
+def test_coming_in_is_stopped_by_rules_that_name_it(match: str) -> None:
+    assert decide(policy(EVERYTHING + rule("b", "block", match)), COMING_IN, session()) == Deny("b", "")
+
+
+@pytest.mark.parametrize("match", ['user = "*"', 'verb = "*"', 'verb = "exec"', 'effect = "control"'])
+def test_other_rules_are_not_about_coming_in(match: str) -> None:
+    rules = policy(rule("b", "block", match))
+    assert decide(rules, COMING_IN, session()) == Allow("default")
+    assert "coming in" in explain(rules, COMING_IN, session()).heard[0].because
