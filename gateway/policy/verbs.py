@@ -22,6 +22,9 @@ FORWARD_VERBS = ("forward", "listen")
 
 SSH_VERBS = ("exec", "shell", "subsystem", "typed", *FILE_VERBS, *FORWARD_VERBS, "sign")
 
+ROW_VERBS = ("select", "insert", "update", "delete", "merge", "copy")
+"""Statements that read or change rows, of which somebody may estimate how many."""
+
 OPAQUE_VERBS = ("do", "call", "execute", "fetch", "move", "function", "unknown")
 """Statements that do what stands somewhere else."""
 
@@ -59,6 +62,7 @@ HAVE_IT = {
     "table": ("postgres", (*_FUNCTION_VERBS, *_TABLE_ONLY_VERBS)),
     "function": ("postgres", _FUNCTION_VERBS),
     "has_where": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
+    "rows": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
     "client": ("ssh", SSH_VERBS),
     "statement": ("postgres", SQL_VERBS),
 }
