@@ -14,6 +14,7 @@ from gateway.core.errors import Malformed
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Peer, Principal, Session, Target
 from gateway.core.sql import Reading, SqlFacts
+from gateway.policy.estimates import DETAIL
 from gateway.policy.trials import Scene
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Known:
 
     def target(self, scene: Scene) -> Target:
         """Where. Of a target of the configuration only labels can be said to be others. Raises `BadUsage`."""
-        found = self._configured(scene.target)
+        found = self.configured(scene.target)
         if found is None and self.settings is not None and scene.labels is None:
             raise BadUsage(f"there is no target {scene.target}; say its labels if there is to be one")
         if found is None:
@@ -45,7 +46,8 @@ class Known:
             raise BadUsage(f"{scene.target} is of kind {found.kind}, this is for {scene.kind}")
         return found if scene.labels is None else replace(found, labels=dict(scene.labels))
 
-    def _configured(self, name: str) -> Target | None:
+    def configured(self, name: str) -> Target | None:
+        """A target by its name, where a configuration has it."""
         if self.settings is None:
             return None
         from gateway.app.inventory import Targets
@@ -65,7 +67,7 @@ def session_of(scene: Scene, known: Known) -> Session:
 def operations_of(scene: Scene, readings: Mapping[str, Reading]) -> list[Operation]:
     """What is asked for: several where a text holds several statements. Raises `BadUsage`."""
     if scene.sql is not None:
-        return [_statement(facts) for facts in readings[scene.sql].statements]
+        return [_statement(facts, scene.rows) for facts in readings[scene.sql].statements]
     return [_over_ssh(scene)]
 
 
@@ -86,9 +88,9 @@ async def _read_all(texts: list[str]) -> dict[str, Reading]:
         await parsers.stop()
 
 
-def _statement(facts: SqlFacts) -> Operation:
+def _statement(facts: SqlFacts, rows: int | None) -> Operation:
     resources = tuple(map(str, (*facts.reads, *facts.writes)))
-    return Operation(facts.verb, facts.text, facts.effects, resources, {"sql": facts})
+    return Operation(facts.verb, facts.text, facts.effects, resources, {"sql": facts, DETAIL: rows})
 
 
 def _over_ssh(scene: Scene) -> Operation:

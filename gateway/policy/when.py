@@ -16,6 +16,7 @@ from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.sql import SqlFacts
 from gateway.policy import command_line
+from gateway.policy.estimates import NOT_KNOWN, has_rows, rows_of
 from gateway.policy.lines import command_of, was_seen
 from gateway.policy.sql.found import EVERYTHING
 from gateway.policy.statements import every_verb, statement_of
@@ -53,12 +54,31 @@ class Asked:
         return facts
 
     @property
+    def rows(self) -> int:
+        """None at all, of what neither reads nor changes any."""
+        if not has_rows(self.statement):
+            return 0
+        rows = rows_of(self.operation)
+        if rows is None:
+            raise Doubt(NOT_KNOWN)
+        return rows
+
+    @property
     def commands(self) -> tuple[str, ...]:
         """As patterns of `command` are tried: in a rule that allows only what is certain, and never on nothing."""
         line = command_line.read(self.line)
         if not (line.certain if self.restricts else line.plain and line.commands):
             raise Doubt("this command line can not be read with certainty")
         return line.forms if self.restricts else line.commands
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Of all commands: in a rule that restricts only where all of them are known."""
+        line = command_line.read(self.line)
+        known = line.certain and line.words_are_known
+        if not (known if self.restricts else line.plain and line.commands):
+            raise Doubt("not every word of this command line can be known")
+        return line.words
 
     @property
     def line(self) -> str:
@@ -116,11 +136,13 @@ NAMES: dict[str, Name] = {
     "now": Name("time", "time", lambda asked: asked.time),
     "ssh.line": Name("text", "command", lambda asked: asked.line),
     "ssh.commands": Name("list", "command", lambda asked: list(asked.commands)),
+    "ssh.argv": Name("list", "command", lambda asked: list(asked.words)),
     "sql.verbs": Name("list", "statement", lambda asked: list(every_verb(asked.statement))),
     "sql.tables": Name("list", "statement", _named("tables")),
     "sql.writes": Name("list", "statement", _named("writes")),
     "sql.functions": Name("list", "statement", _named("functions")),
     "sql.has_where": Name("bool", "statement", lambda asked: asked.statement.has_where is not False),
+    "sql.est_rows": Name("int", "statement", lambda asked: asked.rows),
     "sql.has_limit": Name("bool", "statement", lambda asked: asked.statement.has_limit),
 }
 
@@ -137,6 +159,10 @@ class When:
     @property
     def asks_the_time(self) -> bool:
         return "now" in self.names
+
+    @property
+    def asks_rows(self) -> bool:
+        return "sql.est_rows" in self.names
 
     @property
     def about(self) -> frozenset[str]:
@@ -194,6 +220,7 @@ def _environment(without: str) -> "cel.Env":
         "map": cel.Type.Map(text, text),
         "time": cel.Type.TIMESTAMP,
         "bool": cel.Type.BOOL,
+        "int": cel.Type.INT,
     }
     return cel.NewEnv(variables={name: types[each.type] for name, each in NAMES.items() if name != without})
 
