@@ -6,6 +6,7 @@ A picture of the moment: the card of a request is made of nothing else, however 
 from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from gateway.core.events import OperationHeld
@@ -21,8 +22,15 @@ MOST_NAMES = 50
 """Of tables and the like: a statement may name a hundred thousand."""
 
 
-def request(session: Session, operation: Operation, hold: Hold, revision: str, now: datetime) -> Approval:
-    """A request that is not in the ledger yet."""
+def request(
+    session: Session,
+    operation: Operation,
+    hold: Hold,
+    revision: str,
+    now: datetime,
+    answers: Mapping[str, str] = MappingProxyType({}),
+) -> Approval:
+    """A request that is not in the ledger yet. `answers` come along with it."""
     return Approval(
         id=new_request_id(),
         session=session.id,
@@ -46,6 +54,7 @@ def request(session: Session, operation: Operation, hold: Hold, revision: str, n
         revision=revision,
         risk=hold.risk,
         facts=facts(session, operation),
+        answers=answers,
     )
 
 
@@ -96,6 +105,7 @@ def held_event(approval: Approval) -> OperationHeld:
         requires=sorted(approval.requires),
         scopes=list(approval.scopes),
         risk=approval.risk,
+        answers=dict(approval.answers),
     )
 
 
