@@ -66,13 +66,14 @@ class Approvals:
 
     async def covered(self, session: Session, operation: Operation, hold: Hold) -> str:
         """The request by which this passes without asking again; it is used by this once. Empty: there is none."""
-        return await self._covering.take(session, operation, hold)
+        return await self._covering.take(session, operation, asking.as_asked(hold, operation))
 
     async def wait(
         self, session: Session, operation: Operation, hold: Hold, revision: str, notice: Notice
     ) -> Approval:
         """Open an approval and return it settled; where the rule lets nobody wait, as it is. Cancelled: it is
         withdrawn. Raises `Refused` where too much of theirs waits already."""
+        hold = asking.as_asked(hold, operation)
         if hold.mode == "fail":
             return await self._asked_for_later(session, operation, hold, revision, notice)
         answers = await given(notice, hold.requires)

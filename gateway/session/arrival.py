@@ -13,15 +13,16 @@ from gateway.session.gate import Gate
 CONNECT = "connect"
 
 
-def arrival(session: Session) -> Operation:
+def arrival(session: Session, *, waits: bool = True) -> Operation:
     """What is asked of people who decide who comes in."""
     login = f" as {session.login}" if session.login else ""
-    return Operation(CONNECT, f"access to {session.target.name}{login}", frozenset({Effect.CONTROL}))
+    text = f"access to {session.target.name}{login}"
+    return Operation(CONNECT, text, frozenset({Effect.CONTROL}), details={"waits": waits})
 
 
-async def arrive(gate: Gate, notice: Notice) -> None:
+async def arrive(gate: Gate, notice: Notice, *, waits: bool = True) -> None:
     """Return when the session may go on. Raises `Denied` or `Fault`."""
-    operation = arrival(gate.session)
+    operation = arrival(gate.session, waits=waits)
     verdict = gate.foresee(operation)
     if isinstance(verdict, Allow) and not verdict.alerts and not verdict.observed:
         return

@@ -4,6 +4,7 @@ A picture of the moment: the card of a request is made of nothing else, however 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from types import MappingProxyType
@@ -58,6 +59,11 @@ def request(
     )
 
 
+def as_asked(hold: Hold, operation: Operation) -> Hold:
+    """The same, where the client that sent it can not wait."""
+    return replace(hold, mode="fail") if operation.details.get("waits") is False else hold
+
+
 def shape(operation: Operation) -> str:
     """A digest that is the same for operations that differ in constants only; where nothing is known of that, for the
     same text only."""
@@ -70,7 +76,7 @@ def shape(operation: Operation) -> str:
 def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
     """What was known when it was held."""
     principal, peer, target = session.principal, session.peer, session.target
-    known = operation.details.get("sql")
+    known, rows = operation.details.get("sql"), operation.details.get("rows")
     return {
         "person": principal.name,
         "groups": sorted(principal.groups),
@@ -83,6 +89,7 @@ def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
         "effects": sorted(operation.effects),
         "resources": list(operation.resources[:MOST_NAMES]),
         **(_sql(known) if isinstance(known, SqlFacts) else {}),
+        **({"rows": rows} if isinstance(rows, int) else {}),
     }
 
 
