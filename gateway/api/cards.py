@@ -34,6 +34,7 @@ from gateway.core import quorum
 from gateway.core.approval import Approval
 
 LONG_TEXT = 1 << 16
+MANY_ROWS = 1000
 _HALVES = re.compile("[\ud800-\udfff]")
 _WHAT = 200
 _WORDS: Mapping[str, RequestWord] = {
@@ -254,6 +255,9 @@ def _for_and_against(approval: Approval, statement: Statement, past: CardPast) -
         yield "-", "only reads"
     if facts.get("has_where") is False:
         yield "+", "no WHERE: it is about all rows"
+    rows = facts.get("rows")
+    if isinstance(rows, int):
+        yield "+" if rows > MANY_ROWS else "-", f"about {_count(rows, 'row')}, as the server guesses"
     env = _labels(facts).get("env", "")
     if env:
         production = env.casefold() in _PRODUCTION

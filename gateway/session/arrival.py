@@ -4,6 +4,8 @@ Nobody needs a rule to come in: what they may do there is judged as they do it. 
 nothing is asked and nothing is written. Next in the reading path: `gateway/session/gate.py`.
 """
 
+from dataclasses import replace
+
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Allow
@@ -13,16 +15,15 @@ from gateway.session.gate import Gate
 CONNECT = "connect"
 
 
-def arrival(session: Session, *, waits: bool = True) -> Operation:
+def arrival(session: Session) -> Operation:
     """What is asked of people who decide who comes in."""
     login = f" as {session.login}" if session.login else ""
-    text = f"access to {session.target.name}{login}"
-    return Operation(CONNECT, text, frozenset({Effect.CONTROL}), details={"waits": waits})
+    return Operation(CONNECT, f"access to {session.target.name}{login}", frozenset({Effect.CONTROL}))
 
 
 async def arrive(gate: Gate, notice: Notice, *, waits: bool = True) -> None:
     """Return when the session may go on. Raises `Denied` or `Fault`."""
-    operation = arrival(gate.session, waits=waits)
+    operation = replace(arrival(gate.session), details={"waits": waits})
     verdict = gate.foresee(operation)
     if isinstance(verdict, Allow) and not verdict.alerts and not verdict.observed:
         return
