@@ -37,7 +37,7 @@ CREATE VIEW recent AS SELECT * FROM cards WHERE id > 19990;
 CREATE SCHEMA app; CREATE TABLE app.cards (id int);
 CREATE FUNCTION marked(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1';
 CREATE FUNCTION leaves_a_lock(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
-    'BEGIN PERFORM pg_advisory_lock(4411); RETURN $1; END';
+    'BEGIN PERFORM pg_try_advisory_lock(4411); RETURN $1; END';
 CREATE VIEW trap AS SELECT c.* FROM cards c WHERE id = leaves_a_lock(3);
 ANALYZE;
 """
