@@ -198,6 +198,8 @@ class OperationHeld(Event):
     requires: list[str] = field(default_factory=list)
     scopes: list[str] = field(default_factory=list)
     risk: str = ""
+    answers: dict[str, str] = field(default_factory=dict)
+    """What of `requires` the requester has given in their own client, before anybody was asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,8 @@ Nobody needs a rule to come in: what they may do there is judged as they do it. 
 nothing is asked and nothing is written. Next in the reading path: `gateway/session/gate.py`.
 """
 
+from dataclasses import replace
+
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Allow
@@ -19,9 +21,9 @@ def arrival(session: Session) -> Operation:
     return Operation(CONNECT, f"access to {session.target.name}{login}", frozenset({Effect.CONTROL}))
 
 
-async def arrive(gate: Gate, notice: Notice) -> None:
+async def arrive(gate: Gate, notice: Notice, *, waits: bool = True) -> None:
     """Return when the session may go on. Raises `Denied` or `Fault`."""
-    operation = arrival(gate.session)
+    operation = replace(arrival(gate.session), details={"waits": waits})
     verdict = gate.foresee(operation)
     if isinstance(verdict, Allow) and not verdict.alerts and not verdict.observed:
         return

@@ -247,11 +247,11 @@ class Lobby:
         finally:
             self._entering -= Counter({principal.id: 1})
 
-    async def welcome(self, gate: Gate, notice: Notice) -> None:
+    async def welcome(self, gate: Gate, notice: Notice, *, waits: bool = True) -> None:
         """Whether this session may go on: rules that name `connect` may block it, or keep it waiting until people
-        have decided; `notice` gets what the person should hear meanwhile. Nothing goes to the target before this
-        returns. Raises `Denied` or `Fault`."""
-        await arrive(gate, notice)
+        have decided; `notice` gets what the person should hear meanwhile. Not `waits`: their client can not. Nothing
+        goes to the target before this returns. Raises `Denied` or `Fault`."""
+        await arrive(gate, notice, waits=waits)
 
     def _no_room_for(self, person: str) -> str:
         """Why no further session of this person may open; empty where it may."""
