@@ -27,7 +27,7 @@ _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|O|[\]P][^\x00-\x1f\x7f]*\x1b?)
 
 
 class AnswerLine:
-    """`begin`, then `typed` until `state` is not `typing` any more."""
+    """`begin`, then `typed` until it `is_over`."""
 
     def __init__(self, question: str, cols: int, most: int, default: str = "") -> None:
         """`question` is ASCII. `default` is the answer of who presses Enter alone; without one that does nothing."""
@@ -44,6 +44,11 @@ class AnswerLine:
         self._in_paste = False
         self._rings = False
 
+    @property
+    def is_over(self) -> bool:
+        """No more keys are taken."""
+        return self.state != "typing"
+
     def begin(self) -> bytes:
         """What to show first."""
         return self._question.encode()
@@ -55,7 +60,7 @@ class AnswerLine:
         data = self._unfinished + data
         self._unfinished = b""
         at = 0
-        while at < len(data) and not self._is_over:
+        while at < len(data) and not self.is_over:
             match = _KEY.match(data, at)
             if match is None:
                 rest = data[at:]
@@ -70,10 +75,6 @@ class AnswerLine:
         shown = self._change(before) + (BELL if self._rings else b"")
         end = {"typing": b"", "given": b"\r\n", "withdrawn": b"^C\r\n"}[self.state]
         return shown + end
-
-    @property
-    def _is_over(self) -> bool:
-        return self.state != "typing"
 
     def _key(self, key: bytes, *, last: bool) -> None:
         if (key[:1] not in b"\r\n" and key[0] < 0x20) or key == b"\x7f":
