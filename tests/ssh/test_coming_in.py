@@ -44,8 +44,8 @@ async def settle(house: House, granted: bool, reason: str = "") -> Approval:
 
 @dataclass(frozen=True)
 class Way:
-    """`HERE` and `THERE` in the words are files: one to be sent, and a place for it on the target. `denied` is what the
-    program exits with, each in its own way; rsync depends on which of two ends it notices first."""
+    """`HERE` and `THERE` in the words are files: one to be sent, and a place for it on the target. `denied` is what
+    the program exits with, each in its own way; rsync depends on which of two ends it notices first."""
 
     program: str
     words: tuple[str, ...]
