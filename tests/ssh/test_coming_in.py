@@ -104,7 +104,8 @@ async def test_it_goes_on_once_somebody_has_approved_it(
     errand, before = Errand(way, ssh, sshd, tmp_path), sshd.log
     running = asyncio.create_task(errand.run())
     request = await held(house)
-    assert (request.verb, request.text) == ("connect", f"access to web-1 as {sshd.user}")
+    assert request.verb == "connect"
+    assert request.text.startswith("access to web-1")
     assert sshd.log == before, "nobody has dialled the target"
     await settle(house, True, "go on")
     ran = await running
