@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.adapters.ssh.forward import requests
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.ports import Approval
@@ -231,3 +232,22 @@ async def test_withdrawn(by: str, ssh: StockSsh, house: House, sshd: Sshd) -> No
     assert await house.outcomes() == [outcomes[by]]
     assert sshd.log == before
     await desk.close()
+
+
+async def test_a_port_of_the_target_and_a_command_wait_side_by_side(
+    ssh: StockSsh, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command is asked about at once, although the client has asked for the port before."""
+    monkeypatch.setattr(requests, "TURN_MOST", 10 * PATIENCE)
+    hold(house)
+    async with serving(echo) as here:
+        command = ("-R", f"0:127.0.0.1:{here}", "web-1@gw", "echo done")
+        running = asyncio.create_task(ssh.run(*command))
+        async with asyncio.timeout(PATIENCE):
+            while len(both := await house.ledger.approvals(state="held")) < 2:
+                await asyncio.sleep(0.02)
+        for request in both:
+            await house.approvals.settle(request.id, BOB, True, request.sha256)
+        ran = await running
+    assert (ran.status, ran.out) == (0, b"done\n")
+    assert "Allocated port" in ran.said
