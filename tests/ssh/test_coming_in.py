@@ -193,10 +193,12 @@ async def test_a_shell_hears_it_before_it_is_greeted(ssh: StockSsh, house: House
     desk = Terminal()
     await desk.start(ssh.command("-tt", "web-1@gw"))
     await desk.until(b"Ctrl-C withdraws\r\n")
-    desk.type(b"echo typed-$((40+2)) ahead; exit 3\r")
+    desk.type(b"echo typed-$((40+2)) ahead\r")
     desk.resize(90, 33)
     request = await settle(house, True)
     await desk.until(b"typed-42 ahead\r\n")
+    desk.type(b"stty size; exit 3\r")
+    await desk.until(b"33 90\r\n")
     assert await desk.ended() == 3
     order = [desk.seen.index(each) for each in (b"hoop: held", b"hoop: approved", b"hoop: you are alice")]
     assert order == sorted(order)
