@@ -27,7 +27,7 @@ def hold(house: House, seconds: float = 60, **more: object) -> None:
     def decide(operation: Operation, session: Session) -> Verdict:
         return asks if operation.verb == "connect" else Allow("everything")
 
-    house.decide = decide
+    house.decide, house.judges_coming_in = decide, True
 
 
 async def held(house: House) -> Approval:
@@ -145,6 +145,7 @@ async def test_blocked(ssh: StockSsh, house: House, sshd: Sshd, tmp_path: Path) 
     house.decide = lambda operation, session: (
         Deny("freeze", "come back on Monday") if operation.verb == "connect" else Allow("everything")
     )
+    house.judges_coming_in = True
     before = sshd.log
     ran = await Errand(WAYS["exec"], ssh, sshd, tmp_path).run()
     assert (ran.status, ran.said) == (126, "hoop: blocked by freeze - come back on Monday\n")
