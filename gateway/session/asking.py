@@ -45,8 +45,18 @@ def request(session: Session, operation: Operation, hold: Hold, revision: str, n
         shape=shape(operation),
         revision=revision,
         risk=hold.risk,
-        facts=facts(session, operation),
+        facts={**facts(session, operation), **({"author": "another has to run it"} if hold.author else {})},
     )
+
+
+def is_same(one: Approval, other: Approval) -> bool:
+    """Whether both were asked for in advance, and ask for the same."""
+    return _asked(one) == _asked(other)
+
+
+def _asked(approval: Approval) -> tuple[object, ...]:
+    asked = approval.kind, approval.target, approval.rule, approval.verb, approval.sha256, approval.scopes
+    return (*asked, approval.facts.get("login", ""))
 
 
 def shape(operation: Operation) -> str:
@@ -96,6 +106,8 @@ def held_event(approval: Approval) -> OperationHeld:
         requires=sorted(approval.requires),
         scopes=list(approval.scopes),
         risk=approval.risk,
+        kind=approval.kind,
+        answers=dict(approval.answers),
     )
 
 
