@@ -14,7 +14,6 @@ from typing import Any, Protocol
 from gateway.core.events import Event
 from gateway.core.verdict import Quorum
 
-
 OPERATION, TEXT, ACCESS = "operation", "text", "access"
 
 
@@ -39,8 +38,8 @@ class Approval:
     """`held`, `approved`, `denied`, `expired` or `withdrawn`."""
     decisions: tuple["Decision", ...] = ()
     kind: str = OPERATION
-    """What was asked for: the one operation that `text` is; or, before there is any session, `text`: an operation that
-    somebody has written down, or `access`: coming in, or what a rule holds, for a time."""
+    """What was asked for: the one operation that `text` is. Or, before there is any session, `text`: an operation
+    that somebody has written down; or `access`: coming in, or what a rule holds, for a time."""
     mode: str = "wait"
     """`wait`: somebody's client waits. `fail`: it was refused; the same text passes once after it was granted."""
     also: tuple[Quorum, ...] = ()

@@ -86,7 +86,9 @@ def _author(table: dict[str, Any], asked: Sequence[tuple[Path, dict[str, Any]]])
     if "author" not in table:
         return ""
     if "mode" in table:
-        raise Wrong(("mode",), "mode means nothing beside author: what somebody else has to run waits for nobody")
+        raise Wrong(
+            ("mode",), "mode means nothing beside author: what somebody else has to run waits for nobody"
+        )
     for path, each in asked:
         if "scopes" in each:
             raise Wrong((*path, "scopes"), "scopes mean nothing beside author: what was written passes once")

@@ -49,7 +49,9 @@ def can_mean_it(rule: Rule) -> None:
     if asking.lasts is not None and not connects:
         raise Wrong(("lasts",), 'lasts is about whole sessions: it belongs to a rule with verb = "connect"')
     if asking.author and (connects or not _can_be_written(rule)):
-        raise Wrong(("author",), "can never be met: only statements and commands are written by somebody else")
+        raise Wrong(
+            ("author",), "can never be met: only statements and commands are written by somebody else"
+        )
 
 
 def _can_be_written(rule: Rule) -> bool:

@@ -17,7 +17,9 @@ def windows(policy: Policy, session: Session) -> tuple[Hold, ...]:
     """For each rule that may hold something in this session once it has begun, what it asks for by itself."""
     held = (rule for rule in docket(policy, Operation("", ""), session) if rule.do == "hold")
     found = (rule for rule in held if not rule.observe and _could_hold(rule, session))
-    return tuple(hold_for([rule], rule.message, frozenset()) for rule in sorted(found, key=lambda rule: rule.id))
+    return tuple(
+        hold_for([rule], rule.message, frozenset()) for rule in sorted(found, key=lambda rule: rule.id)
+    )
 
 
 def _could_hold(rule: Rule, session: Session) -> bool:

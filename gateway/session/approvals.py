@@ -34,6 +34,8 @@ READS_A_SECOND = 100
 """By all who wait in this gateway together: with thousands of them, each looks less often where no hint comes."""
 FIRST_REMINDER = timedelta(minutes=1)
 REMINDER_EVERY = timedelta(minutes=5)
+MOST_KNOWN = 500
+"""Of a person's newest requests, so many are looked through for one that is asked for again."""
 LIST_TEXT = 4000
 """Lists hold as many letters of each text; `find` has all of it."""
 
@@ -108,11 +110,14 @@ class Approvals:
         return approval
 
     async def ask(self, approval: Approval) -> Approval:
-        """What somebody wants to have approved before there is any session; the one that asks for the same already, if
-        there is one. Raises `Refused` where too much of theirs waits."""
+        """What somebody wants to have approved before there is any session; the one that asks for the same and waits,
+        or was asked for with the same key. Raises `Refused` where too much of theirs waits."""
         now = self._clock.now()
-        for each in await self._ledger.approvals(requester=approval.requester, state="held", text_limit=0):
-            if asking.is_same(each, approval) and now < each.expires_at:
+        for each in await self._ledger.approvals(
+            requester=approval.requester, limit=MOST_KNOWN, text_limit=0
+        ):
+            waits = each.state == "held" and now < each.expires_at
+            if asking.is_same(each, approval) and (waits or asking.has_same_key(each, approval)):
                 return await self._existing(each.id)
         self._must_have_room(await self._covering.waiting_in_all(approval.requester))
         await self._ledger.open_approval(approval, asking.held_event(approval))

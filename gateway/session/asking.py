@@ -54,6 +54,12 @@ def is_same(one: Approval, other: Approval) -> bool:
     return _asked(one) == _asked(other)
 
 
+def has_same_key(one: Approval, other: Approval) -> bool:
+    """Whether one is the other, sent again."""
+    key = other.facts.get("key", "")
+    return bool(key) and one.facts.get("key", "") == key
+
+
 def _asked(approval: Approval) -> tuple[object, ...]:
     asked = approval.kind, approval.target, approval.rule, approval.verb, approval.sha256, approval.scopes
     return (*asked, approval.facts.get("login", ""))

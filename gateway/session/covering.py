@@ -25,8 +25,8 @@ FOR_A_TIME = ("target", "shape")
 SKEW = timedelta(minutes=1)
 """So far may clocks of gateways be apart. A grant from further in the future says that somebody set this one back."""
 LONGEST = timedelta(days=14)
-"""So long ago at most somebody asked for what may still be used: a rule gives people seven days to decide, and then as
-long again to use it."""
+"""So long ago at most somebody asked for what may still be used: a rule gives people seven days to decide, and then
+as long again to use it."""
 LOOKED_AT = 200
 """Of a person's newest requests, so many may have been approved for a later try."""
 
@@ -78,8 +78,8 @@ class Covering:
         return ""
 
     async def open(self, approval: Approval) -> bool:
-        """Let through what was granted beyond the one operation, which is the first of its runs; of what was asked for
-        in advance, from the moment on at which it was granted. False: there is nothing of that, or it was done."""
+        """Let through what was granted beyond the one operation, which is the first of its runs; of what was asked
+        for in advance, from the moment on at which it was granted. False: there is no such thing, or it was done."""
         scope = scopes.parse(approval.granted_scope or scopes.ONCE)
         runs = scope.runs if scope.runs is None or approval.mode == "fail" else scope.runs - 1
         if scope.kind == scopes.ONCE or runs == 0:

@@ -4,7 +4,9 @@ from typing import Literal
 
 from gateway.core.errors import Refused
 
-Code = Literal["unknown", "not_yours", "changed", "decided", "over", "missing", "scope", "claimed", "blocked", "many"]
+Code = Literal[
+    "unknown", "not_yours", "changed", "decided", "over", "missing", "scope", "claimed", "blocked", "many"
+]
 
 
 class Objection(Refused):

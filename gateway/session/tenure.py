@@ -110,6 +110,7 @@ class Tenures:
             del self._open[tenure.gate.session.id]
             if not self._open and self._rounds is not None:
                 self._rounds.cancel()
+                self._rounds = None
 
     def _left(self, tenure: Tenure) -> timedelta:
         assert tenure.until_us is not None
@@ -142,12 +143,20 @@ class Tenures:
             return
         try:
             fallen = await self._ledger.fallen({each.request for each in running})
-            for tenure in running:
-                why = fallen.get(tenure.request) or await self._why_over(tenure)
-                if why:
-                    await _end(tenure, why)
         except Fault as problem:  # nothing passes without a ledger; who is in is looked at again
             log.warning("nobody can tell whether people may stay: %s", problem.sentence)
+            return
+        await asyncio.gather(*(self._look_at(each, fallen.get(each.request, "")) for each in running))
+
+    async def _look_at(self, tenure: Tenure, fallen: str) -> None:
+        try:
+            if why := fallen or await self._why_over(tenure):
+                await _end(tenure, why)
+        except Fault as problem:  # its gate has failed and ended, or it is looked at again
+            log.warning("session %s: %s", tenure.gate.session.id, problem.sentence)
+        except Exception:  # of one session: the others are looked at all the same
+            log.exception("session %s can not be looked at", tenure.gate.session.id)
+            tenure.gate.fail(words.POLICY_FAILED)
 
     async def _why_over(self, tenure: Tenure) -> str:
         """By this gateway's own memory."""

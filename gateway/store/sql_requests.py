@@ -50,9 +50,7 @@ class SqlRequests(ABC):
         self, target: str, since: datetime, *, requester: str = "", sha256: str = ""
     ) -> Sequence[Approval]:
         """What was asked for without a session and is approved, newest first."""
-        return await self._reader.read(
-            lambda c: approvals.asked_before(c, target, since, requester, sha256)
-        )
+        return await self._reader.read(lambda c: approvals.asked_before(c, target, since, requester, sha256))
 
     async def settle_approval(
         self,

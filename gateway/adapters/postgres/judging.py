@@ -294,6 +294,11 @@ def _running(facts: SqlFacts, portal: str | None) -> tuple[str, ...]:
     return (*names, facts.name) if facts.verb in ("fetch", "move") else names
 
 
+def operation_of(facts: SqlFacts) -> Operation:
+    """What such a statement is when it is run with no parameters."""
+    return _operation(facts, (), 0)
+
+
 def _operation(facts: SqlFacts, bound: tuple[str | None, ...], n: int) -> Operation:
     mark: Mapping[str, object] = {"n": n, "text": facts.text, **({"values": list(bound)} if bound else {})}
     return Operation(
