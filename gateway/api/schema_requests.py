@@ -198,9 +198,9 @@ class Remarked(_Model):
 
 class RequestCard(_Model):
     """Everything about one request, the same for every front end. `now` is the gateway's clock: the only one that
-    counts. `scope`: what was granted. `mode` `fail`: nobody waits, and the same text passes once after a yes. `about`:
-    an `operation` of a session; or, asked for before there is any, a `text` that is to be run, or `access`, which is
-    until `until` once it is granted for a time."""
+    counts. `scope`: what was granted. `mode` `fail`: nobody waits, and the same text passes once after a yes.
+    `about`: an `operation` of a session; or, asked for before there is any, a `text` that is to be run, or `access`,
+    which is until `until` once it is granted for a time."""
 
     id: str
     state: RequestWord
