@@ -84,7 +84,7 @@ class Covering:
         runs = scope.runs if scope.runs is None or approval.mode == "fail" else scope.runs - 1
         if scope.kind == scopes.ONCE or runs == 0:
             return False
-        now = approval.decisions[-1].at if approval.kind == ACCESS else self._clock.now()
+        now = _granted_at(approval) if approval.kind == ACCESS else self._clock.now()
         until = now + (scope.lasts or scopes.LONGEST)
         key = {"shape": approval.shape, "session": approval.session}.get(scope.kind, "")
         if approval.verb == CONNECT:
@@ -163,7 +163,7 @@ class Covering:
         return await self._approved_before(others, session, operation, hold)
 
     def _is_in_time(self, approval: Approval) -> bool:
-        now, given = self._clock.now(), approval.decisions[-1].at
+        now, given = self._clock.now(), _granted_at(approval)
         return given - SKEW <= now < given + (approval.expires_at - approval.opened_at)
 
     async def _approved_before(
@@ -216,6 +216,10 @@ class Covering:
     async def _end(self, grant: Grant, why: str) -> None:
         self._until_us.pop(grant.id, None)
         await self._ledger.end_grant(grant.id, why, GrantEnded(request=grant.id, why=why))
+
+
+def _granted_at(approval: Approval) -> datetime:
+    return approval.decisions[-1].at
 
 
 def _covers(grant: Grant, session: Session, operation: Operation, hold: Hold) -> bool:

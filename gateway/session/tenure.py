@@ -97,8 +97,8 @@ class Tenures:
                 await tenure.gate.over.wait()
                 return
             whole = self._left(tenure)
-            warned_at = _warned_at(whole)
-            if warned_at < whole and await self._is_over_by(tenure, warned_at):
+            at = warned_at(whole)
+            if at < whole and await self._is_over_by(tenure, at):
                 return
             left = self._left(tenure)
             if left > timedelta():
@@ -203,8 +203,8 @@ def _judged_by(gate: Gate) -> tuple[object, ...]:
     return gate.revision, gate.session.principal
 
 
-def _warned_at(whole: timedelta) -> timedelta:
-    """With so much time left."""
+def warned_at(whole: timedelta) -> timedelta:
+    """With so much time left people hear that it ends, who have so much in all."""
     if whole > WARNED_BEFORE:
         return WARNED_BEFORE
     return whole / 2 if whole >= WORTH_WAITING else whole
