@@ -123,6 +123,7 @@ class PostgresTarget(TargetTable):
     keep_result: Size = 1 << 20
     each_statement: bool = False
     masked_notice: bool = True
+    hold: Literal["wait", "fail"] = "wait"
     psql: bool = True
 
     @property

@@ -67,6 +67,7 @@ def _postgres(table: PostgresTarget) -> dict[str, Any]:
         "keep_result": table.keep_result,
         "each_statement": table.each_statement,
         "masked_notice": table.masked_notice,
+        "hold": table.hold,
         "psql": table.psql,
     }
 

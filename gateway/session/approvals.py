@@ -20,6 +20,7 @@ from gateway.core.people import Principal, Session
 from gateway.core.ports import Approval, Bus, Clock, Grant, Hint, Ledger
 from gateway.core.verdict import Hold
 from gateway.session import asking, words
+from gateway.session.answering import given
 from gateway.session.covering import Covering, Stay
 from gateway.session.objections import Objection
 from gateway.session.remarks import MOST_LETTERS, Remarks, Spoken
@@ -68,7 +69,7 @@ class Approvals:
 
     async def covered(self, session: Session, operation: Operation, hold: Hold) -> str:
         """The request by which this passes without asking again; it is used by this once. Empty: there is none."""
-        return await self._covering.take(session, operation, hold)
+        return await self._covering.take(session, operation, asking.as_asked(hold, operation))
 
     async def wait(
         self, session: Session, operation: Operation, hold: Hold, revision: str, notice: Notice
@@ -77,11 +78,13 @@ class Approvals:
         withdrawn. Raises `Refused` where too much of theirs waits already, and where somebody else has to run it."""
         if hold.author:
             raise Refused(await self._covering.why_not(session, operation, hold))
+        hold = asking.as_asked(hold, operation)
         if hold.mode == "fail":
-            return await self._asked_for_later(session, operation, hold, revision)
+            return await self._asked_for_later(session, operation, hold, revision, notice)
+        answers = await given(notice, hold.requires)
         person = session.principal.id
         self._must_have_room(self._waiting[person])
-        approval = asking.request(session, operation, hold, revision, self._clock.now())
+        approval = asking.request(session, operation, hold, revision, self._clock.now(), answers)
         until_us = self._clock.monotonic_us() + round(hold.timeout.total_seconds() * 1_000_000)
         async with self._bus.subscribe("approval") as hints:
             await self._ledger.open_approval(approval, asking.held_event(approval))
@@ -98,13 +101,14 @@ class Approvals:
                 self._waiting -= Counter([person])
 
     async def _asked_for_later(
-        self, session: Session, operation: Operation, hold: Hold, revision: str
+        self, session: Session, operation: Operation, hold: Hold, revision: str, notice: Notice
     ) -> Approval:
         waiting = await self._covering.waiting(session, operation, hold)
         if waiting:
             return waiting[0]
         self._must_have_room(await self._covering.waiting_in_all(session.principal.id))
-        approval = asking.request(session, operation, hold, revision, self._clock.now())
+        answers = await given(notice, hold.requires)
+        approval = asking.request(session, operation, hold, revision, self._clock.now(), answers)
         await self._ledger.open_approval(approval, asking.held_event(approval))
         await self._changed(approval.id)
         return approval

@@ -14,12 +14,12 @@ from gateway.session.gate import Gate, Permit
 CONNECT = "connect"
 
 
-def arrival(session: Session) -> Operation:
+def arrival(session: Session, *, waits: bool = True) -> Operation:
     """What is asked of people who decide who comes in."""
     other = session.login != default_account(session.target, session.principal)
     login = f" as {session.login}" if other and session.login else ""
     text = f"access to {place(session.target)}{login}"
-    return Operation(CONNECT, text, frozenset({Effect.CONTROL}))
+    return Operation(CONNECT, text, frozenset({Effect.CONTROL}), details={"waits": waits})
 
 
 def place(target: Target) -> str:
@@ -28,10 +28,10 @@ def place(target: Target) -> str:
     return f"{target.name} ({env.upper()})" if env else target.name
 
 
-async def arrive(gate: Gate, notice: Notice) -> Permit | None:
+async def arrive(gate: Gate, notice: Notice, *, waits: bool = True) -> Permit | None:
     """Return when the session may go on; with what people let it in by, if they were asked. Raises `Denied` or
     `Fault`."""
-    operation = arrival(gate.session)
+    operation = arrival(gate.session, waits=waits)
     verdict = gate.foresee(operation)
     if isinstance(verdict, Allow) and not verdict.alerts and not verdict.observed:
         return None

@@ -4,8 +4,10 @@ A picture of the moment: the card of a request is made of nothing else, however 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from gateway.core.events import OperationHeld
@@ -21,8 +23,15 @@ MOST_NAMES = 50
 """Of tables and the like: a statement may name a hundred thousand."""
 
 
-def request(session: Session, operation: Operation, hold: Hold, revision: str, now: datetime) -> Approval:
-    """A request that is not in the ledger yet."""
+def request(
+    session: Session,
+    operation: Operation,
+    hold: Hold,
+    revision: str,
+    now: datetime,
+    answers: Mapping[str, str] = MappingProxyType({}),
+) -> Approval:
+    """A request that is not in the ledger yet. `answers` come along with it."""
     return Approval(
         id=new_request_id(),
         session=session.id,
@@ -46,7 +55,13 @@ def request(session: Session, operation: Operation, hold: Hold, revision: str, n
         revision=revision,
         risk=hold.risk,
         facts={**facts(session, operation), **({"author": "another has to run it"} if hold.author else {})},
+        answers=answers,
     )
+
+
+def as_asked(hold: Hold, operation: Operation) -> Hold:
+    """The same, where the client that sent it can not wait."""
+    return replace(hold, mode="fail") if operation.details.get("waits") is False else hold
 
 
 def is_same(one: Approval, other: Approval) -> bool:
@@ -77,7 +92,7 @@ def shape(operation: Operation) -> str:
 def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
     """What was known when it was held."""
     principal, peer, target = session.principal, session.peer, session.target
-    known = operation.details.get("sql")
+    known, rows = operation.details.get("sql"), operation.details.get("rows")
     return {
         "person": principal.name,
         "groups": sorted(principal.groups),
@@ -90,6 +105,7 @@ def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
         "effects": sorted(operation.effects),
         "resources": list(operation.resources[:MOST_NAMES]),
         **(_sql(known) if isinstance(known, SqlFacts) else {}),
+        **({"rows": rows} if isinstance(rows, int) else {}),
     }
 
 

@@ -216,6 +216,10 @@ class Gate:
         """The same, and how it would go on. Raises `Fault`."""
         return self._ask(lambda judge: judge.decide(operation, self.session))
 
+    def asks_rows(self, operation: Operation) -> bool:
+        """Whether it may matter to policy about how many rows it is. Raises `Fault`."""
+        return self._ask(lambda judge: judge.asks_rows(self.session, operation))
+
     def watches_typing(self) -> bool:
         """Whether lines typed at a terminal are to be admitted one by one. Raises `Fault`."""
         return self._ask(lambda judge: judge.watches_typing(self.session))

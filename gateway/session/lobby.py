@@ -249,11 +249,12 @@ class Lobby:
         finally:
             self._entering -= Counter({principal.id: 1})
 
-    async def welcome(self, gate: Gate, notice: Notice) -> None:
+    async def welcome(self, gate: Gate, notice: Notice, *, waits: bool = True) -> None:
         """Whether this session may go on: rules that name `connect` may block it, or keep it waiting until people
-        have decided; `notice` gets what the person should hear meanwhile. Nothing goes to the target before this
-        returns, and the session ends when what they granted does. Raises `Denied` or `Fault`."""
-        permit = await arrive(gate, notice)
+        have decided; `notice` gets what the person should hear meanwhile. Not `waits`: their client can not. Nothing
+        goes to the target before this returns, and the session ends when what they granted does. Raises `Denied` or
+        `Fault`."""
+        permit = await arrive(gate, notice, waits=waits)
         if permit is not None and permit.request:
             await self._tenures.begin(gate, permit.request)
 

@@ -28,6 +28,9 @@ class Judge:
     """Whether what is decided in this session stays so. Where not, nothing is repeated without asking again."""
     windows: Callable[[Session], Sequence[Hold]] = lambda session: ()
     """What rules may hold in this session once it has begun, one for each."""
+    asks_rows: Callable[[Session, Operation], bool] = lambda session, operation: False
+    """Whether a rule that could be about it needs to know about how many rows it is: `details["rows"]`. Where nobody
+    says, such a rule takes it for the worst."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from datetime import timedelta
 
 from gateway.core import quorum
 from gateway.core.errors import State
-from gateway.core.plain import sentence
+from gateway.core.plain import plain, sentence
 from gateway.core.ports import Approval, Decision, Remark
 from gateway.core.verdict import Quorum
+from gateway.session.said import Said
 
 
 def _minutes(span: timedelta) -> str:
@@ -32,55 +33,92 @@ def unmaskable(target: str, verb: str) -> str:
     return f"{what.get(verb, 'files from')} {target} can not be masked, so they are not delivered where a rule masks"
 
 
-def held(approval: Approval, left: timedelta) -> str:
+def held(approval: Approval, left: timedelta) -> Said:
     """The first thing a person hears about a held operation."""
+    id, rule = approval.id, approval.rule
     who = " and ".join(asked(each) for each in quorum.quorums(replace(approval, then=())))
-    what = " and ".join(sorted(quorum.missing(approval)))
-    first = f"give a {what}: hoop-tui request reply {approval.id} - " if what else ""
-    return sentence(
-        f"held {approval.id} (rule {approval.rule}, ask {who}, {_minutes(left)}) - {first}Ctrl-C withdraws"
+    missing = tuple(sorted(quorum.missing(approval)))
+    what = " and ".join(missing)
+    first = f"give a {what}: hoop-tui request reply {id} - " if what else ""
+    why = approval.reason or f"{approval.verb} on {approval.target} needs {who}"
+    before = f"give a {what} first; " if what else ""
+    return Said(
+        sentence(f"held {id} (rule {rule}, ask {who}, {_minutes(left)}) - {first}Ctrl-C withdraws"),
+        "held",
+        primary=sentence(f"held {id} - {why} ({before}expires in {_minutes(left)})"),
+        detail=plain(f"rule {rule}; asked: {who}"),
+        hint=f"Ctrl-C withdraws it. {how_to_answer(id, missing)}",
+        missing=missing,
     )
 
 
-def still_held(approval: Approval, left: timedelta) -> str:
+def how_to_answer(id: str, missing: tuple[str, ...]) -> str:
+    """How the requester says what is still to be given, or a reason where nothing is."""
+    what = " and ".join(missing)
+    ticket = ' --ticket "..."' if "ticket" in missing else ""
+    reason = "" if missing == ("ticket",) else ' "..."'
+    return f"{f'Give a {what}' if what else 'Add a reason'}: hoop-tui request reply {id}{reason}{ticket}"
+
+
+def still_held(approval: Approval, left: timedelta) -> Said:
     """Said again from time to time, which also keeps idle timers alive."""
-    return sentence(f"held {approval.id}, still waiting ({_minutes(left)} left) - Ctrl-C withdraws")
+    again = f"held {approval.id}, still waiting ({_minutes(left)} left) - Ctrl-C withdraws"
+    return Said(sentence(again), "waiting")
 
 
-def held_for_later(approval: Approval) -> str:
+def held_for_later(approval: Approval) -> Said:
     """It was refused for now: whoever can not wait asks again."""
-    return sentence(f"held {approval.id} - run the same again once approved, nothing was run")
+    missing = tuple(sorted(quorum.missing(approval)))
+    return Said(
+        sentence(f"held {approval.id} - run the same again once approved, nothing was run"),
+        primary=sentence(f"held {approval.id} - run the same statement again once approved"),
+        hint=how_to_answer(approval.id, missing) if missing else f"hoop-tui request wait {approval.id}",
+        missing=missing,
+    )
 
 
-def remarked(approval: Approval, remark: Remark) -> str:
+def remarked(approval: Approval, remark: Remark) -> Said:
     """Somebody is looking at it, or asks something; empty for what is not the requester's to know."""
     name = remark.name or remark.by
     if remark.kind == "claim":
-        return sentence(f"{approval.id} - {name} is looking")
+        return Said(sentence(f"{approval.id} - {name} is looking"), "waiting")
     if remark.kind == "comment":
-        return sentence(f"{approval.id} - {name}: {_quoted(remark.text)}")
-    return ""
+        return Said(sentence(f"{approval.id} - {name}: {_quoted(remark.text)}"), "waiting")
+    return Said("")
 
 
-def granted_by_one(approval: Approval, word: Decision) -> str:
+def granted_by_one(approval: Approval, word: Decision) -> Said:
     """Somebody granted it, and others have to as well."""
     left = " and ".join(asked(each) for each in quorum.unmet(approval))
-    return sentence(f"{approval.id} - granted by {word.name or word.by}, asks {left} still")
+    granted = f"{approval.id} - granted by {word.name or word.by}, asks {left} still"
+    return Said(sentence(granted), "waiting")
 
 
-def approved(approval: Approval) -> str:
+def approved(approval: Approval) -> Said:
     """Somebody let it through."""
-    return sentence(f"approved {approval.id} by {_last_word(approval)}")
+    last = approval.decisions[-1]
+    after = f" after {_minutes(last.at - approval.opened_at)}"
+    running = "" if approval.verb == "connect" else " - running"
+    return Said(
+        sentence(f"approved {approval.id} by {_last_word(approval)}"),
+        "approved",
+        primary=sentence(f"approved {approval.id} by {_last_word(approval, after)}{running}"),
+    )
 
 
-def denied(approval: Approval) -> str:
+def denied(approval: Approval) -> Said:
     """Somebody said no; their reason is shown verbatim."""
-    return sentence(f"denied {approval.id} by {_last_word(approval)} - nothing was run")
+    spoken = f"denied {approval.id} by {_last_word(approval)}"
+    return Said(sentence(f"{spoken} - nothing was run"), primary=sentence(spoken))
 
 
-def expired(approval: Approval) -> str:
+def expired(approval: Approval) -> Said:
     """Nobody decided in time."""
-    return sentence(f"expired {approval.id} - nobody decided, nothing was run")
+    within = _minutes(approval.expires_at - approval.opened_at)
+    return Said(
+        sentence(f"expired {approval.id} - nobody decided, nothing was run"),
+        primary=sentence(f"expired {approval.id} - nobody decided within {within}, nothing was run"),
+    )
 
 
 def withdrawn(approval: Approval) -> str:
@@ -131,9 +169,10 @@ def asked(wanted: Quorum) -> str:
     return groups if wanted.count == 1 else f"{wanted.count} of {groups}"
 
 
-def _last_word(approval: Approval) -> str:
+def _last_word(approval: Approval, after: str = "") -> str:
     last = approval.decisions[-1]
-    return f"{last.name or last.by}: {_quoted(last.reason)}" if last.reason else last.name or last.by
+    name = f"{last.name or last.by}{after}"
+    return f"{name}: {_quoted(last.reason)}" if last.reason else name
 
 
 def _quoted(text: str) -> str:

@@ -200,8 +200,10 @@ async def test_a_delete_runs_once_somebody_else_has_approved_it(town: Town) -> N
     assert (done.status, done.out) == (0, f"{row['id']}  approved\n"), done.err
     answer = await ended(psql)
     assert (answer.status, answer.out) == (0, "DELETE 3\n7\n"), answer.err
-    assert f"NOTICE:  hoop: held {row['id']} (rule deletes, ask dba, 10 min)" in answer.err
-    assert f'NOTICE:  hoop: approved {row["id"]} by bob@example.com: "ok per OPS-4412"' in answer.err
+    assert f"NOTICE:  hoop: held {row['id']} - DELETE needs a DBA (expires in 10 min)" in answer.err
+    assert "DETAIL:  rule deletes; asked: dba" in answer.err
+    assert f"NOTICE:  hoop: approved {row['id']} by bob@example.com after" in answer.err
+    assert ': "ok per OPS-4412" - running' in answer.err
     again = await town.hoop_tui("bob", "review", "deny", row["id"], "--reason", "too late")
     assert again.status == 8
     assert town.rows() == 7
@@ -239,7 +241,7 @@ async def test_nobody_decides_in_time(town: Town) -> None:
     row = await town.held()
     waiting = await town.start("alice", BIN / "hoop-tui", "request", "wait", row["id"])
     answer = await ended(psql)
-    assert f"hoop: expired {row['id']} - nobody decided, nothing was run" in answer.err
+    assert f"hoop: expired {row['id']} - nobody decided within 10 s, nothing was run" in answer.err
     waited = await ended(waiting)
     assert (waited.status, waited.out) == (6, f"{row['id']}  expired\n")
     late = await town.approve(row["id"])

@@ -1,6 +1,7 @@
 """What waits for people, inside a live session; and what staff and faults do to one."""
 
 import asyncio
+import re
 from typing import Any
 
 import psycopg
@@ -42,8 +43,14 @@ async def test_a_held_statement_waits_in_psql_and_runs_once_approved(house: Hous
     await decide(house, granted=True)
     code, out, err = await running
     assert (code, out) == (0, "risky\n2\n")
-    assert f"NOTICE:  hoop: held {approval.id} (rule ask-first, ask sre, 10 min) - Ctrl-C withdraws" in err
-    assert f'NOTICE:  hoop: approved {approval.id} by bob@example.com: "fine"' in err
+    assert (
+        f"NOTICE:  hoop: held {approval.id} - a colleague decides (expires in 10 min)\n"
+        "DETAIL:  rule ask-first; asked: sre\n"
+        f'HINT:  Ctrl-C withdraws it. Add a reason: hoop-tui request reply {approval.id} "..."\n'
+    ) in err
+    assert re.search(
+        rf'NOTICE:  hoop: approved {approval.id} by bob@example\.com after \d+ s: "fine" - running\n', err
+    )
 
 
 async def test_values_are_part_of_what_is_approved(house: House) -> None:

@@ -64,7 +64,7 @@ class Again:
         text = self._texts.decode(parsed.text)
         reading = self._texts.known(text) or await self._texts.read(text)
         facts = only_statement(reading, text)
-        masks = self._judging.foresee(facts)
+        masks = await self._judging.foresee_by_rows(facts)
         if masks is None:
             await deny(facts, reading)
             return False

@@ -265,7 +265,7 @@ class Answering:
         if results.masked:
             talk.gate.passed(masked=results.masked)
         if (notice := results.notice()) and talk.tells_masks:
-            talk.show(refusals.notice(notice))
+            talk.show(refusals.notice(notice, code=refusals.MASKED))
 
     def _ready(self, item: Message) -> None:
         head = self._head()

@@ -42,6 +42,10 @@ class End(Protocol):
         """What came next; empty once nothing more will."""
         ...
 
+    def unread(self, data: bytes) -> None:
+        """Give back what was read too far."""
+        ...
+
     def take_over(self, receive: Callable[[bytes], None]) -> None:
         """From now on all that comes goes there, what is unread at once. Empty: nothing more will come."""
         ...

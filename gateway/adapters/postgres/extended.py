@@ -90,14 +90,25 @@ class Extended:
         facts = only_statement(reading, text)
         masks = self._judging.foresee(facts)
         if masks is None:
-            return self._deny(facts, reading)
+            return self._define_by_rows(parsed, facts, reading, item)
+        self._defined(parsed, facts, masks, item)
+        return None
+
+    async def _define_by_rows(self, parsed: Parse, facts: SqlFacts, reading: Reading, item: Message) -> None:
+        """It would be blocked, unless it is about few rows."""
+        masks = None if reading.error else await self._judging.foresee_by_rows(facts)
+        if masks is None:
+            await self._deny(facts, reading)
+        else:
+            self._defined(parsed, facts, masks, item)
+
+    def _defined(self, parsed: Parse, facts: SqlFacts, masks: frozenset[str], item: Message) -> None:
         talk = self._talk
         prepared = Prepared(facts, parsed.types, masks=masks)
         if parsed.statement:
             prepared.parsed, prepared.encoding = parsed, talk.encoding
         change = talk.statements.define(parsed.statement, prepared, talk.group)
         self.ask(item.frame, Entry(Awaited.PARSED, change=change, prepared=prepared))
-        return None
 
     def bind(self, item: Message) -> Slow | None:
         """A portal is to be made of a statement and values."""

@@ -9,15 +9,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gateway.adapters.postgres import refusals, values
+from gateway.adapters.postgres import in_band, refusals, values
 from gateway.adapters.postgres.catalogs import KeptCatalog
+from gateway.adapters.postgres.in_band import Hears
 from gateway.adapters.postgres.names import Names
 from gateway.adapters.postgres.prepared import Prepared
 from gateway.adapters.postgres.talk import Talk
 from gateway.core.errors import Denied
 from gateway.core.operation import Effect, Operation
 from gateway.core.sql import SqlFacts
-from gateway.core.verdict import Allow, Deny
+from gateway.core.verdict import Allow, Deny, Verdict
 from gateway.recording.statements import mark_again, mark_command
 from gateway.session.database.results import Results
 from gateway.session.gate import Permit
@@ -51,11 +52,14 @@ class Judging:
     def __init__(self, talk: Talk) -> None:
         self._talk = talk
         self._work: asyncio.Future[Permit] | None = None
+        self._hears = Hears(self._held, talk.in_band)
 
     def repeated(self, prepared: Prepared, bound: tuple[str | None, ...]) -> Results | None:
         """A prepared statement once more, if that may be at once."""
         talk, permit = self._talk, prepared.permit
-        if permit is None or prepared.facts.verb in _NAMED or not self._may_repeat(permit):
+        if permit is None or prepared.facts.verb in _NAMED or prepared.facts.sets:
+            return None
+        if not self._may_repeat(permit):
             return None
         n = talk.number()
         talk.desk.mark(mark_again(n, prepared.first, bound))
@@ -85,8 +89,28 @@ class Judging:
 
     def foresee(self, facts: SqlFacts) -> frozenset[str] | None:
         """What would be masked in its answers; None where it would be blocked. It is not written down."""
-        verdict = self._talk.gate.foresee(_operation(self._meant(facts), (), 0))
+        verdict = self._talk.gate.foresee(self._operation(self._meant(facts), (), 0))
         return None if isinstance(verdict, Deny) else verdict.masks
+
+    async def foresee_by_rows(self, facts: SqlFacts) -> frozenset[str] | None:
+        """The same, with what can be found out about its rows."""
+        meant = self._meant(facts)
+        verdict, _ = await self._foresee_by_rows(meant, (), meant)
+        return None if isinstance(verdict, Deny) else verdict.masks
+
+    async def _foresee_by_rows(
+        self, facts: SqlFacts, bound: Values, planned: SqlFacts
+    ) -> tuple[Verdict, int | None]:
+        """And about how many they are, where that matters and somebody knows."""
+        talk = self._talk
+        operation = self._operation(facts, bound, 0)
+        verdict = talk.gate.foresee(operation)
+        if isinstance(verdict, Allow) and not (verdict.masks or verdict.alerts or verdict.observed):
+            return verdict, None  # not knowing is the worst that it can be
+        if talk.estimates is None or not talk.plain_strings or not talk.gate.asks_rows(operation):
+            return verdict, None
+        rows = await talk.estimates.rows(planned)
+        return talk.gate.foresee(self._operation(facts, bound, 0, rows)), rows
 
     async def admit(
         self,
@@ -103,26 +127,29 @@ class Judging:
         meant = self._all_meant(given)
         running = [_running(facts, portal) for facts in given]
         at_once = len(meant) > 1
-        for facts in meant:
-            operation = _operation(facts, bound, 0)
-            verdict = talk.gate.foresee(operation)
+        rows: list[int | None] = []
+        for asked, facts in zip(given, meant, strict=True):
+            verdict, count = await self._foresee_by_rows(facts, bound, _planned(asked, facts))
+            rows.append(count)
             at_once &= isinstance(verdict, Allow)
             if isinstance(verdict, Deny):
-                await self._one(facts, bound, maskable)
-            elif verdict.masks and (why := await self._why_not(verdict.masks, facts)):
-                raise await talk.gate.refuse(operation, "", why)
-        each = zip(meant, running, strict=True)
+                await self._one(facts, bound, maskable, rows=count)
+            elif why := await self._why_not(verdict.masks, facts):
+                raise await talk.gate.refuse(self._operation(facts, bound, 0, count), "", why)
+        each = zip(meant, running, rows, strict=True)
         if (
             at_once
         ):  # they share transactions of the ledger; marks come in order, each is made when its turn is
-            permits = await asyncio.gather(*[self._one(facts, bound, maskable, runs) for facts, runs in each])
+            permits = await asyncio.gather(
+                *[self._one(facts, bound, maskable, runs, rows=count) for facts, runs, count in each]
+            )
             return [
                 Results(talk.desk, n, permit, facts)
                 for facts, (n, permit) in zip(meant, permits, strict=True)
             ]
         admitted = []
-        for facts, runs in each:
-            n, permit = await self._one(facts, bound, maskable, runs)
+        for facts, runs, count in each:
+            n, permit = await self._one(facts, bound, maskable, runs, rows=count)
             if len(meant) == 1:
                 self.remember(facts, permit, n)
             admitted.append(Results(talk.desk, n, permit, facts))
@@ -135,7 +162,7 @@ class Judging:
             return None
         if not facts.effects or not facts.effects <= _PLAIN:
             return None
-        verdict = self._talk.gate.foresee(_operation(facts, bound, 0))
+        verdict = self._talk.gate.foresee(self._operation(facts, bound, 0))
         if not isinstance(verdict, Allow):
             return None
         masks = verdict.masks
@@ -160,9 +187,11 @@ class Judging:
         return meant
 
     async def _why_not(self, masks: frozenset[str], facts: SqlFacts) -> str:
-        """Why nobody may run it where these columns are masked, whatever else the rules say."""
+        """Why nobody may run it, whatever the rules say: what it sets is wrong, or these columns are masked."""
+        if facts.sets and (why := in_band.why_not(facts.sets)):
+            return why
         await self._look_up(masks)
-        return self._talk.desk.masks.why_not(masks, facts)
+        return self._talk.desk.masks.why_not(masks, facts) if masks else ""
 
     async def _look_up(self, masks: frozenset[str]) -> None:
         """What the database holds, read again where these masks go by it."""
@@ -190,23 +219,36 @@ class Judging:
         try:
             return await self.admit(facts, bound, maskable=maskable, portal=portal)
         except Denied as problem:
-            refuse(refusals.denied(problem), problem.sentence)
+            refuse(self.told(problem), problem.sentence)
         except Withdrawn:
             refuse(refusals.cancelled(), "withdrawn")
         return None
 
+    def told(self, problem: Denied) -> bytes:
+        """How the person hears that something was stopped."""
+        return refusals.denied(problem, self._talk.gate.session.target.name)
+
     async def _one(
-        self, facts: SqlFacts, bound: Values, maskable: bool, running: Collection[str] = (), n: int = 0
+        self,
+        facts: SqlFacts,
+        bound: Values,
+        maskable: bool,
+        running: Collection[str] = (),
+        n: int = 0,
+        rows: int | None = None,
     ) -> tuple[int, Permit]:
         talk = self._talk
         n = n or talk.number()
-        admitted = talk.gate.admit(_operation(facts, bound, n), self._held, maskable=maskable)
+        operation = self._operation(facts, bound, n, rows)
+        admitted = talk.gate.admit(operation, self._hears, maskable=maskable)
         work = self._work = asyncio.ensure_future(admitted)
         try:
             permit = await asyncio.shield(work)
             await self._look_up(permit.masks)
             talk.masks |= permit.masks
+            permit.once |= rows is not None  # with other values it may be more
             self._renamed(facts, n, running)
+            self._changed(facts)
             return n, permit
         except asyncio.CancelledError:
             if work.cancelled():
@@ -232,6 +274,22 @@ class Judging:
         if len(shapes) >= SHAPES_MOST:
             shapes.clear()
         shapes[facts.shape] = Prepared(facts, permit=permit, first=n)
+
+    def _changed(self, facts: SqlFacts) -> None:
+        """It is about to run: settings that it may change, and names that it may give to something else."""
+        talk = self._talk
+        talk.in_band.take(facts.sets)
+        if facts.certain and facts.effects <= _PLAIN:
+            return
+        if _runs_unseen(facts) or (facts.sets and Effect.CONTROL in facts.effects) or _makes_temporary(facts):
+            talk.estimates = None
+
+    def _operation(self, facts: SqlFacts, bound: Values, n: int, rows: int | None = None) -> Operation:
+        operation = _operation(facts, bound, n)
+        more: dict[str, object] = {} if rows is None else {"rows": rows}
+        if not self._talk.in_band.waits:
+            more["waits"] = False
+        return replace(operation, details={**operation.details, **more}) if more else operation
 
     def _renamed(self, facts: SqlFacts, n: int, running: Collection[str]) -> None:
         """It is about to run: names that it may give another meaning mean nothing certain until it has. A portal
@@ -286,6 +344,16 @@ def _runs_unseen(facts: SqlFacts) -> bool:
     """Whether SQL may run in it that the gateway does not see: DO, functions that somebody wrote, whatever is not
     certain. It may also prepare, declare, and take away."""
     return facts.verb in _RUNS_ANYTHING or not facts.certain or not facts.effects.isdisjoint(_OPAQUE)
+
+
+def _makes_temporary(facts: SqlFacts) -> bool:
+    """Whether it may make something that only this session sees, and that hides what others see."""
+    return Effect.DEFINE in facts.effects and "temp" in facts.text.lower()
+
+
+def _planned(given: SqlFacts, meant: SqlFacts) -> SqlFacts:
+    """What can be asked about in its stead: of a cursor, the statement that made it."""
+    return meant.inner[-1] if given.verb in _NAMED and meant.certain and meant.inner else meant
 
 
 def _running(facts: SqlFacts, portal: str | None) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from gateway.core.errors import Denied
 from gateway.core.plain import plain, sentence
+from gateway.session.said import Said
 from gateway.wire.postgres.frames import frame
 from gateway.wire.postgres.tables import ByClient, ByServer
 
@@ -18,6 +19,10 @@ BROKEN_PROTOCOL = "08P01"
 SYNTAX = "42601"
 OUR_FAULT = "58000"
 NOT_CONNECTED = "08006"
+NOT_LET_IN = "28000"
+MASKED = "01Z04"
+_NOTICES = {"held": "01Z01", "waiting": "01Z02", "approved": "01Z03"}
+"""Codes of warnings, in the part that is left to implementations: for programs that want to know what a notice is."""
 
 CHANGED = "cached plan must not change result type"
 
@@ -55,20 +60,69 @@ def result_changed() -> bytes:
     return frame(ByServer.ERROR, _fields(fields))
 
 
-def notice(text: str, detail: str = "", hint: str = "") -> bytes:
+def notice(text: str, detail: str = "", hint: str = "", code: str = "00000") -> bytes:
     """A NoticeResponse."""
-    fields = [("S", "NOTICE"), ("V", "NOTICE"), ("C", "00000"), ("M", sentence(text.removeprefix("hoop: ")))]
+    fields = [("S", "NOTICE"), ("V", "NOTICE"), ("C", code), ("M", sentence(text.removeprefix("hoop: ")))]
     return frame(ByServer.NOTICE, _fields([*fields, *_more(detail, hint, 0)]))
 
 
-def denied(problem: Denied) -> bytes:
-    """An operation was stopped: the connection lives on."""
-    primary = (
-        f"blocked - {problem.reason or 'nothing was run'}" if problem.state == "blocked" else problem.sentence
-    )
+def primary(words: str) -> str:
+    """The sentence of them that is shown, and recorded."""
+    return words.primary if isinstance(words, Said) else words
+
+
+def spoken(words: str, *, at_the_door: bool = False) -> bytes:
+    """Words to the person as a NoticeResponse, with all that they hold. `at_the_door`: there is no session yet."""
+    if not isinstance(words, Said):
+        return notice(words)
+    hint = words.hint + _in_band(words.missing, "Or: Ctrl-C", at_the_door=at_the_door)
+    return notice(words.primary, words.detail, hint, _NOTICES.get(words.kind, "00000"))
+
+
+def denied(problem: Denied, target: str = "") -> bytes:
+    """An operation was stopped: the connection lives on. `target`: where it would have gone."""
+    return _stopped(problem, target, CANCELLED if problem.state in _OVER else NOT_ALLOWED)
+
+
+def not_let_in(problem: Denied, target: str) -> bytes:
+    """Somebody may not come in: the last word to them."""
+    return _stopped(problem, target, CANCELLED if problem.state in _OVER else NOT_LET_IN, fatal=True)
+
+
+_OVER = frozenset({"expired", "withdrawn"})
+
+
+def _stopped(problem: Denied, target: str, code: str, *, fatal: bool = False) -> bytes:
+    words = primary(problem.sentence)
+    if problem.state == "blocked":
+        words = f"blocked - {problem.reason or 'nothing was run'}"
     by = f"rule {problem.rule} (policy rev {problem.revision}); " if problem.rule else ""
-    code = CANCELLED if problem.state in ("expired", "withdrawn") else NOT_ALLOWED
-    return error(code, primary, f"{by}nothing was run")
+    hint = _what_to_do(problem, target, at_the_door=fatal)
+    return error(code, words, f"{by}nothing was run", hint, fatal=fatal)
+
+
+def _what_to_do(problem: Denied, target: str, *, at_the_door: bool) -> str:
+    said = problem.sentence
+    match problem.state:
+        case "held" if isinstance(said, Said):
+            return said.hint + _in_band(said.missing, "Or", at_the_door=at_the_door)
+        case "denied" if problem.request:
+            return f"hoop-tui request show {problem.request}"
+        case "expired" if target:
+            access = f'hoop-tui request create --target {target} --for 1h --reason "..."'
+            return f"{'connect' if at_the_door else 'run it'} again to ask again, or: {access}"
+        case "withdrawn":
+            return f"{'connect' if at_the_door else 'run it'} again to ask again"
+    return ""
+
+
+def _in_band(missing: tuple[str, ...], how: str, *, at_the_door: bool) -> str:
+    """What is still to be given can be said in the session itself, or as it begins."""
+    if at_the_door and missing:
+        options = " ".join(f"-c hoop.{name}=..." for name in missing)
+        return f". {how}, and connect with PGOPTIONS='{options}'"
+    sets = " ".join(f"SET hoop.{name} = '...';" for name in missing)
+    return f". {how}, {sets} and run it again" if sets else ""
 
 
 def failing_query(about: str) -> bytes:

@@ -16,16 +16,20 @@ from gateway.adapters.postgres.asking import Asking, Slow
 from gateway.adapters.postgres.cancel import CancelKeys
 from gateway.adapters.postgres.catalog import read_catalog
 from gateway.adapters.postgres.catalogs import Catalogs
+from gateway.adapters.postgres.coming_in import come_in
 from gateway.adapters.postgres.encodings import ENCODINGS
 from gateway.adapters.postgres.end import End
 from gateway.adapters.postgres.ending import EndedByStaff, Ending, Left, ServerGone
+from gateway.adapters.postgres.estimate.rows import Estimates
 from gateway.adapters.postgres.greeting.greet import Arrived
+from gateway.adapters.postgres.in_band import InBand
 from gateway.adapters.postgres.talk import Talk
 from gateway.adapters.postgres.upstream.dial import Dialler
+from gateway.adapters.postgres.upstream.parameters import APPLICATION
 from gateway.adapters.postgres.upstream.refusal import ServerRefused
 from gateway.adapters.postgres.upstream.server import Server
 from gateway.core.catalog import Catalog
-from gateway.core.errors import Fault, Malformed, Refused, Unreachable
+from gateway.core.errors import Denied, Fault, Malformed, Refused, Unreachable
 from gateway.core.people import Session
 from gateway.session.database.masks import Masks
 from gateway.session.database.parser import Parsers
@@ -49,6 +53,8 @@ CANCEL_PATIENCE = 5.0
 NOTE_EVERY = 10.0
 """Seconds between two entries in the ledger about what was repeated."""
 BROKEN_OFF = {"code": "", "message": "broken off"}
+ASIDE = "hoop: rows"
+"""What the connection calls itself on which statements are planned."""
 GREETED = ("psql",)
 """Programs at which people sit: they are told that they are recorded. Others may not expect a notice."""
 
@@ -105,18 +111,23 @@ class PostgresSession:
 
     async def _in(self, gate: Gate) -> None:
         how = ending.BY_STAFF
+        name = gate.session.target.name
+        in_band = InBand(self._arrived.in_band.items(), str(gate.session.target.options.get("hold", "wait")))
         try:
             if gate.lets_in():
-                how = await self._reach(gate)
+                await come_in(self._around.lobby, gate, self._person, in_band)
+                how = await self._reach(gate, in_band)
             else:
-                name = gate.session.target.name
                 self._last_word(
                     refusals.error("28000", f"blocked - no rule lets you do anything on {name}", fatal=True)
                 )
                 how = ending.BLOCKED
-        except Fault as problem:
-            self._last_word(refusals.error(refusals.OUR_FAULT, problem.sentence, fatal=True))
-            how = ending.FAULT
+        except Denied as problem:
+            self._last_word(refusals.not_let_in(problem, name))
+            how = ending.BLOCKED
+        except (EndedByStaff, Malformed, Fault, ConnectionResetError) as problem:
+            said, how = self._why(gate, problem)
+            self._last_word(said)
         finally:
             await self._stop_tasks()
             await self._break_off(gate)
@@ -136,7 +147,7 @@ class PostgresSession:
             with suppress(Fault):  # the session has ended with it already
                 await gate.record(frames)
 
-    async def _reach(self, gate: Gate) -> Ending:
+    async def _reach(self, gate: Gate, in_band: InBand) -> Ending:
         session, arrived = gate.session, self._arrived
         try:
             server = await self._around.dialler.dial(
@@ -152,6 +163,8 @@ class PostgresSession:
             return ending.LOST
         keys = self._around.keys
         talk = self._talk = self._make_talk(gate, server)
+        talk.in_band = in_band
+        estimates = talk.estimates = Estimates(lambda: self._dial_aside(session))
 
         async def cancel() -> None:
             await self._cancel(server)
@@ -163,6 +176,7 @@ class PostgresSession:
                 await self._cancel(server)
             return how
         finally:
+            await estimates.close()
             if secret:
                 keys.take_back(server.pid, secret)
             server.end.close() if isinstance(talk.problem, Left) else server.end.abort()
@@ -198,6 +212,11 @@ class PostgresSession:
             return await read_catalog(server)
         finally:
             server.end.abort()
+
+    async def _dial_aside(self, session: Session) -> Server:
+        """The same server again, with the settings that the session began with."""
+        asked = {**self._arrived.parameters, APPLICATION: ASIDE}
+        return await self._around.dialler.dial(session.target, session.login, session.principal.name, asked)
 
     async def _cancel(self, server: Server) -> None:
         """What is held is withdrawn. What is still being judged has to reach the server before it can be cancelled
@@ -282,7 +301,7 @@ class PostgresSession:
         if talk.held is not None:
             talk.held.cancel()
         await self._stop_tasks()
-        said, how = self._why(talk)
+        said, how = self._why(talk.gate, talk.problem)
         if said:
             if talk.is_cut:
                 self._person.abort()  # nothing can be said within a row
@@ -290,27 +309,27 @@ class PostgresSession:
                 self._last_word(said)
         return how
 
-    def _why(self, talk: Talk) -> tuple[bytes, Ending]:
-        match talk.problem:
+    def _why(self, gate: Gate, problem: BaseException | None) -> tuple[bytes, Ending]:
+        match problem:
             case Left():
                 return b"", ending.DONE
             case ServerGone():
                 return b"", ending.SERVER_GONE
             case EndedByStaff():
-                why = talk.gate.ended_because
+                why = gate.ended_because
                 if why.startswith("hoop: "):
                     return refusals.error(refusals.OUR_FAULT, why, fatal=True), ending.FAULT
                 said = f"ended {why}" if why.startswith("by ") else f"ended - {why}"
                 return refusals.error(refusals.TERMINATED, said, fatal=True), ending.BY_STAFF
-            case Fault() as problem:
+            case Fault():
                 return refusals.error(refusals.OUR_FAULT, problem.sentence, fatal=True), ending.FAULT
-            case Malformed() as problem:
+            case Malformed():
                 said = f"ended - the protocol was broken: {problem.sentence}"
                 return refusals.error(refusals.BROKEN_PROTOCOL, said, fatal=True), ending.BROKEN
             case OSError():
                 return b"", ending.LEFT
-        log.error("session %s failed", talk.gate.session.id, exc_info=talk.problem)
-        talk.gate.fail("ended - the gateway failed inside, so nothing passes any more")
+        log.error("session %s failed", gate.session.id, exc_info=problem)
+        gate.fail("ended - the gateway failed inside, so nothing passes any more")
         said = "ended - the gateway failed inside, so nothing passes any more"
         return refusals.error(refusals.OUR_FAULT, said, fatal=True), ending.FAULT
 

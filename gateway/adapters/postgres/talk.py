@@ -9,7 +9,9 @@ import asyncio
 from gateway.adapters.postgres import refusals
 from gateway.adapters.postgres.catalogs import KeptCatalog
 from gateway.adapters.postgres.end import End
+from gateway.adapters.postgres.estimate.rows import Estimates
 from gateway.adapters.postgres.flight import Awaited, Entry, Flight
+from gateway.adapters.postgres.in_band import InBand
 from gateway.adapters.postgres.names import Names
 from gateway.adapters.postgres.prepared import Portal, Prepared
 from gateway.core.catalog import Catalog
@@ -73,6 +75,10 @@ class Talk:
         """What Bind has made, and DECLARE: for the server they are of one kind."""
         self.shapes: dict[str, Prepared] = {}
         """What was admitted by simple queries, by the shape of the statement."""
+        self.in_band = InBand()
+        self.estimates: Estimates | None = None
+        """Who knows about how many rows a statement is; None from when the session may mean something else by its
+        names than it did at first."""
         self.catalog: KeptCatalog | None = None
         """What the database holds; None where nobody has asked yet."""
         self.held: asyncio.Future[Permit] | None = None
@@ -177,11 +183,11 @@ class Talk:
     async def tell(self, words: str) -> None:
         """A sentence of ours to the person, between two messages of the server's."""
         await self.settle()
-        await self.gate.tell(words)
+        await self.gate.tell(refusals.primary(words))
         if self.is_cut or self._down:  # the next statement is answered already
-            self._told.append(refusals.notice(words))
+            self._told.append(refusals.spoken(words))
         else:
-            self.person.write(refusals.notice(words))
+            self.person.write(refusals.spoken(words))
 
     @property
     def is_quiet(self) -> bool:

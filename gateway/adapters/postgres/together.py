@@ -101,7 +101,7 @@ class Together:
                 self._run(each, outcome)
                 return False
             case Denied():
-                error, why = refusals.denied(outcome), outcome.sentence
+                error, why = self._judging.told(outcome), outcome.sentence
             case Withdrawn():
                 error, why = refusals.cancelled(), "withdrawn"
             case _:

@@ -14,6 +14,7 @@ _HARMLESS_NAMES = """
     lc_monetary lc_numeric lc_time lock_timeout maintenance_work_mem max_parallel_workers_per_gather
     plan_cache_mode random_page_cost seed seq_page_cost statement_timeout synchronize_seqscans temp_buffers timezone
     transaction_deferrable transaction_isolation transaction_timeout work_mem xmlbinary xmloption
+    hoop.hold hoop.reason hoop.ticket
     """
 HARMLESS = frozenset(_HARMLESS_NAMES.split())
 """They change how answers look, how long things may take or how a plan is chosen: nobody is reached by them who

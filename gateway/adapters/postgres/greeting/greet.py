@@ -5,7 +5,7 @@ It opens no session and dials nobody. Whoever is turned away has been told why, 
 
 import asyncio
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from gateway.adapters.postgres.end import End
 from gateway.adapters.postgres.greeting.door import Door
@@ -49,6 +49,8 @@ class Arrived:
     """What they should be told once they are in."""
     rest: bytes = b""
     """What came behind, and is unread."""
+    in_band: dict[str, str] = field(default_factory=dict)
+    """What they say about their requests."""
 
 
 async def greet(end: End, door: Door) -> Arrived | CancelRequest | None:
@@ -141,6 +143,7 @@ class _Greeting:
             version,
             self._peer,
             rest=proven.rest,
+            in_band=wishes.in_band,
         )
 
     async def _proven(self, wishes: Wishes, rest: bytes) -> Proven:

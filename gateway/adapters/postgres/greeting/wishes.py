@@ -3,8 +3,9 @@ settings is decided here; the target is the Lobby's business.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gateway.adapters.postgres import in_band
 from gateway.adapters.postgres.greeting.options import read_options
 from gateway.adapters.postgres.greeting.turned_away import (
     BROKEN_PROTOCOL,
@@ -64,6 +65,8 @@ class Wishes:
     """The target that they name in so many words; empty where they did not."""
     settings: dict[str, str]
     by_oauth: bool = False
+    in_band: dict[str, str] = field(default_factory=dict)
+    """What they say about their requests."""
 
     @property
     def wanted(self) -> str:
@@ -91,6 +94,9 @@ def read_wishes(parameters: Iterable[tuple[str, str]]) -> Wishes:
         name: value for name, value in (settings.pop(each, ("", "")) for each in (TARGET, SIGN_IN)) if name
     }
     ours = {name.lower(): value for name, value in named.items()}
+    said = {name: settings.pop(name)[1] for name in sorted(in_band.NAMES & settings.keys())}
+    if why := in_band.why_not(said.items()):
+        raise TurnedAway(NOT_ALLOWED, why)
     for low, (_, value) in settings.items():
         _check(low, value)
     user, target = special.get("user", ""), special.get("target", "")
@@ -105,6 +111,7 @@ def read_wishes(parameters: Iterable[tuple[str, str]]) -> Wishes:
         target or ours.get(TARGET, ""),
         dict(settings.values()),
         asked == BY_OAUTH or (user == BY_OAUTH and not asked),
+        said,
     )
 
 
