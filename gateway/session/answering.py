@@ -4,11 +4,16 @@ An adapter whose client can be asked, or has said it beforehand, passes the gate
 Without that, people answer by `hoop-tui request reply`. How a question looks in a client is the adapter's business.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from gateway.core.plain import plain, sentence
 from gateway.session.remarks import MOST_LETTERS
+
+LAST_SHOWN = 32
+"""Letters of the last answer that stand in a question."""
 
 
 @runtime_checkable
@@ -24,6 +29,26 @@ class Answering(Protocol):
         there is a request, each time that one is about to be opened. Whatever is missing is asked for later. Where
         it is cancelled or raises `Denied` there is no request."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """Both halves of it, made of two functions."""
+
+    say: Callable[[str], Awaitable[None]]
+    answer: Callable[[AbstractSet[str]], Awaitable[Mapping[str, str]]]
+
+    async def __call__(self, text: str) -> None:
+        await self.say(text)
+
+    async def answers(self, required: AbstractSet[str]) -> Mapping[str, str]:
+        return await self.answer(required)
+
+
+def question(name: str, last: str = "") -> str:
+    """What somebody at a terminal reads, with what they said the last time."""
+    asks = "reason (why do you need this?)" if name == "reason" else name
+    return sentence(f"{asks} [{plain(last, LAST_SHOWN)}]" if last else asks) + ": "
 
 
 async def given(notice: object, required: AbstractSet[str]) -> dict[str, str]:

@@ -8,6 +8,8 @@ aid against mistakes and not a boundary: docs/typed-commands.md says why.
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from types import MappingProxyType
 from typing import Protocol
 
@@ -18,6 +20,7 @@ from gateway.capture.zones import LineTaken
 from gateway.core.errors import Denied, Fault, State
 from gateway.core.events import OperationDenied
 from gateway.core.operation import Effect, Operation
+from gateway.session.answering import Dialogue
 from gateway.session.clearing import Clearing
 from gateway.session.gate import Gate
 from gateway.session.patience import Patience
@@ -58,6 +61,15 @@ class Ends(Protocol):
 
     def heed_interrupt(self, on: bool) -> None:
         """Whether Ctrl-C is for us."""
+        ...
+
+    def must_ask(self, required: AbstractSet[str]) -> bool:
+        """Whether the person has to be asked for some of these answers."""
+        ...
+
+    async def answers(self, required: AbstractSet[str], *, own_line: bool) -> Mapping[str, str]:
+        """Ask them, if so. What they had typed before that stays where it is. Cancelled where they withdraw: then
+        `interrupted` is set, and the key that did it can be had from `waiting`."""
         ...
 
     async def waiting(self) -> bytes:
@@ -235,7 +247,7 @@ class TypedLines:
         """Raises `Denied`, also where the person withdraws what is held."""
         interrupted = self._ends.interrupted
         interrupted.clear()
-        admit = asyncio.create_task(self._gate.admit(operation, self._tell))
+        admit = asyncio.create_task(self._gate.admit(operation, Dialogue(self._tell, self._answers)))
         interrupt = asyncio.create_task(interrupted.wait())
         try:
             await asyncio.wait((admit, interrupt), return_when=asyncio.FIRST_COMPLETED)
@@ -256,6 +268,17 @@ class TypedLines:
         """Held, and so on. From the first of these on, Ctrl-C withdraws."""
         await self._ends.say(text, own_line=not self._told)
         self._told = True
+        self._heed_interrupt()
+
+    async def _answers(self, required: AbstractSet[str]) -> Mapping[str, str]:
+        """What the rule wants to know first."""
+        own_line = not self._told
+        if self._ends.must_ask(required):
+            self._told = True
+            self._heed_interrupt()
+        return await self._ends.answers(required, own_line=own_line)
+
+    def _heed_interrupt(self) -> None:
         self._ends.heed_interrupt(True)
         if any(key in piece for key in INTERRUPT for piece in (self._rest, *self._pieces)):
             self._ends.interrupted.set()

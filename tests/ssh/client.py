@@ -32,6 +32,7 @@ class StockSsh:
     def __init__(self, directory: Path, house: House) -> None:
         directory.mkdir(exist_ok=True)
         self.directory = directory
+        self.port = house.port
         self.use_key(house.person_key)
         gateway = asyncssh.read_private_key(house.door.host_key_path).export_public_key().decode()
         (directory / "known_hosts").write_text(f"[127.0.0.1]:{house.port} {gateway}")

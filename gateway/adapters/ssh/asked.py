@@ -40,6 +40,8 @@ class Asked:
     environment: Mapping[bytes, bytes] = field(default_factory=lambda: MappingProxyType({}))
     agent: bool = False
     """The target may ask the person's agent, through the gateway."""
+    said: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What is to be told to people who are asked: `reason`, `ticket`. Nothing for the target."""
 
     def __post_init__(self) -> None:
         if self.verb != "shell" and not self.text:

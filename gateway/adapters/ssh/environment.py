@@ -1,10 +1,15 @@
 """Which environment variables of a client may reach a target: language, terminal and the version of git's protocol,
-nothing that runs code."""
+nothing that runs code. And which are for the gateway itself: what is said to people who are asked."""
 
 import re
 from collections.abc import Sequence
 
+from gateway.session.remarks import MOST_LETTERS
+
 MOST = 32
+
+ANSWERS = {b"HOOP_REASON": "reason", b"HOOP_TICKET": "ticket"}
+"""Variables that go no further than here."""
 
 _NAME = re.compile(rb"LANG|LC_[A-Z]{1,20}|TERM|COLORTERM")
 _ANY_NAME = re.compile(rb"[A-Z_][A-Z0-9_]{0,63}")
@@ -20,6 +25,15 @@ def is_allowed(name: bytes, value: bytes, also: Sequence[str] = ()) -> bool:
     if _NAME.fullmatch(name) or _GIT_PROTOCOL.fullmatch(name + b"=" + value):
         return True
     return any(_fits(name, each.encode()) for each in also)
+
+
+def answer(value: bytes) -> str:
+    """What somebody says by one of `ANSWERS`; empty where it is nothing that can be said."""
+    try:
+        text = value.decode().strip()
+    except ValueError:
+        return ""
+    return text if len(text) <= MOST_LETTERS and text.isprintable() else ""
 
 
 def _fits(name: bytes, wanted: bytes) -> bool:

@@ -70,6 +70,20 @@ class Inbox:
             await self._gather()
         return self._pop()
 
+    def drain(self) -> bytes:
+        """All that is there now."""
+        pieces = []
+        while self._pieces:
+            pieces.append(self._pop()[1])
+        return b"".join(pieces)
+
+    def put_back(self, data: bytes) -> None:
+        """What was taken and not used is the oldest again."""
+        if data:
+            self._pieces.appendleft((Stream.OUT, data))
+            self._size += len(data)
+            self._news.set()
+
     async def _gather(self) -> None:
         """In a flood, let more come while more is there: a large piece costs little more than a small one."""
         seen = 0

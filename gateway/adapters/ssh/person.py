@@ -58,6 +58,7 @@ class PersonSide(SSHServerSession[bytes]):
         self._agent = False
         self._started = False
         self._terminal: Terminal | None = None
+        self._cols = 0
         self._controls: deque[Control] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
@@ -80,6 +81,7 @@ class PersonSide(SSHServerSession[bytes]):
     ) -> bool:
         if self._started or not _TERM.fullmatch(term_type):
             return False
+        self._cols = term_size[0]
         self._terminal = Terminal(term_type, *term_size, modes=dict(term_modes))
         return True
 
@@ -102,6 +104,7 @@ class PersonSide(SSHServerSession[bytes]):
         return True
 
     def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
+        self._cols = width
         if self._controls and isinstance(self._controls[-1], Resize):
             self._controls.pop()
         self._control(Resize(width, height, pixwidth, pixheight))
@@ -147,6 +150,11 @@ class PersonSide(SSHServerSession[bytes]):
     def connection(self) -> PersonConnection | None:
         """The connection that carries the channel, while there is one."""
         return None if self._channel is None or self._channel.gone else self._channel.person_connection
+
+    @property
+    def columns(self) -> int:
+        """How wide the person's window is now."""
+        return self._cols or 80
 
     async def next_control(self) -> Control:
         """Resizes, signals and breaks in order; of several resizes in a row only the last."""
@@ -214,7 +222,8 @@ class PersonSide(SSHServerSession[bytes]):
             return False
         self._started = True
         environment = dict(self._channel.get_environment_bytes())
-        self._ask(self, Asked(verb, text, self._terminal, environment, self._agent))
+        said = dict(self._channel.said)
+        self._ask(self, Asked(verb, text, self._terminal, environment, self._agent, said))
         return True
 
     def _control(self, control: Control) -> None:
@@ -235,6 +244,8 @@ class PersonChannel(HotChannel, SSHServerChannel[bytes]):
             connection, asyncio.get_running_loop(), True, False, False, 0, 0, None, "strict", WINDOW, PACKET
         )
         self._more_variables = more_variables
+        self.said: dict[str, str] = {}
+        """For people who are asked, by variables that are not the target's."""
 
     @property
     def gone(self) -> bool:
@@ -260,6 +271,9 @@ class PersonChannel(HotChannel, SSHServerChannel[bytes]):
     def _process_env_request(self, packet: SSHPacket) -> bool:
         name, value = packet.get_string(), packet.get_string()
         packet.check_end()
+        if name in environment.ANSWERS:
+            self.said[environment.ANSWERS[name]] = said = environment.answer(value)
+            return bool(said)
         allowed = environment.is_allowed(name, value, self._more_variables)
         if not allowed or len(self._env) >= environment.MOST:
             return False

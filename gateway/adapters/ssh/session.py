@@ -21,6 +21,7 @@ from gateway.adapters.ssh.forward.notices import Notices
 from gateway.adapters.ssh.inside import Inside, Spawn, operation
 from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.person import PersonLeft, PersonSide
+from gateway.adapters.ssh.questions import Questions, Said
 from gateway.adapters.ssh.relay import Relay
 from gateway.adapters.ssh.sftp.session import SUBSYSTEM, SftpSession
 from gateway.adapters.ssh.shell import ShellRelay
@@ -32,6 +33,7 @@ from gateway.core.operation import Operation
 from gateway.core.people import Peer, Principal, Target
 from gateway.core.plain import sentence
 from gateway.core.shown import Stream
+from gateway.session.answering import Dialogue
 from gateway.session.gate import Gate, Permit
 from gateway.session.lobby import Lobby
 
@@ -49,6 +51,8 @@ class Visitor:
     peer: Peer
     notices: Notices = field(default_factory=Notices)
     """What is said to them besides a session's own words."""
+    said: Said = field(default_factory=Said)
+    """What they have said to those who are asked."""
 
 
 class EndedByStaff(Exception):
@@ -101,6 +105,7 @@ class SshSession:
             self._shout(problem.sentence)
             self._person.leave_with(ending.STOPPED if isinstance(problem, Refused) else ending.NOT_RECORDED)
             return
+        self._questions = Questions(gate, self._person, self._asked, self._visitor.said)
         how = ending.BY_STAFF  # what it is when the gateway stops and cancels us
         try:
             async with self._visitor.notices.heard_by(lambda text: self._aside(gate, text)):
@@ -136,9 +141,10 @@ class SshSession:
         if target is None or target.kind != KIND:
             return await self._inside(gate, tasks, target)
         self._asked = await self._narrowed(gate)
+        interrupt = tasks.create_task(_raise_when(self._person.interrupted, Interrupted()))
+        await self._welcomed(gate)
         if self._asked.verb == "shell" and self._asked.terminal is not None:
             await self._greet(gate)
-        interrupt = tasks.create_task(_raise_when(self._person.interrupted, Interrupted()))
         if self._asked.verb == "exec" and self._asked.terminal is None:
             transfer = recognise(self._asked.text)
             if transfer is not None:
@@ -182,17 +188,29 @@ class SshSession:
         except only_commands.NotOffered as problem:
             raise await gate.refuse(self._asked.operation, only_commands.RULE, str(problem)) from None
 
+    async def _welcomed(self, gate: Gate) -> None:
+        """Return when the session may reach its target."""
+        try:
+            await self._lobby.welcome(gate, self._notice(gate))
+        finally:
+            self._person.watch_for_interrupt = False
+
     async def _admitted(self, gate: Gate, operation: Operation, *, maskable: bool = True) -> Permit:
-        async def notice(text: str) -> None:
+        try:
+            return await gate.admit(operation, self._notice(gate), maskable=maskable)
+        finally:
+            self._person.watch_for_interrupt = False
+
+    def _notice(self, gate: Gate) -> Dialogue:
+        """For as long as something is held."""
+
+        async def say(text: str) -> None:
             self._person.watch_for_interrupt = True
             if self._asked.verb == "subsystem":  # sftp itself catches Ctrl-C, and waits on
                 text = text.replace("Ctrl-C withdraws", "Ctrl-\\ withdraws")
             await self._say(gate, text)
 
-        try:
-            return await gate.admit(operation, notice, maskable=maskable)
-        finally:
-            self._person.watch_for_interrupt = False
+        return Dialogue(say, lambda required: self._questions.answers(required, Stream.ERR))
 
     async def _run(self, gate: Gate, permit: Permit) -> Ending:
         session = gate.session
@@ -211,7 +229,9 @@ class SshSession:
     async def _relay(self, gate: Gate, permit: Permit, target: FarSide, *, judged: bool = True) -> Ending:
         target.obey(gate.inflow)
         if self._asked.terminal is not None:
-            shell = ShellRelay(gate, permit, self._person, target, self._asked.terminal, judged=judged)
+            shell = ShellRelay(
+                gate, permit, self._person, target, self._asked.terminal, self._questions, judged=judged
+            )
             return await shell.run(terminal=True)
         return await Relay(gate, permit, self._person, target).run(terminal=False)
 

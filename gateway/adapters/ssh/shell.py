@@ -1,10 +1,13 @@
 """A Relay for what runs on a terminal: what is typed goes by way of `TypedLines`, which reads and may hold lines."""
 
 import asyncio
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from gateway.adapters.ssh.asked import Control, Resize, Terminal, shown_size
 from gateway.adapters.ssh.ending import Ending
 from gateway.adapters.ssh.person import PersonSide
+from gateway.adapters.ssh.questions import Questions
 from gateway.adapters.ssh.relay import Relay
 from gateway.adapters.ssh.target.far_side import FarSide
 from gateway.core.frame import FrameKind
@@ -23,13 +26,15 @@ class ShellRelay(Relay):
         person: PersonSide,
         target: FarSide,
         terminal: Terminal,
+        questions: Questions,
         *,
         judged: bool = True,
     ) -> None:
         """Not `judged`: what is typed is no command line, so no rule is asked about it."""
         super().__init__(gate, permit, person, target)
         self._lines = TypedLines(gate, self, **terminal.shown_size, judged=judged)
-        self._showing = asyncio.Lock()
+        self._questions = questions
+        self._showing = questions.showing
 
     async def run(self, *, terminal: bool) -> Ending:
         try:
@@ -93,9 +98,14 @@ class ShellRelay(Relay):
         """Ctrl-C is for us."""
         self._person.watch_for_interrupt = on
 
+    def must_ask(self, required: AbstractSet[str]) -> bool:
+        """Whether the person has to be asked for some of these answers."""
+        return self._questions.must_ask(required)
+
+    async def answers(self, required: AbstractSet[str], *, own_line: bool) -> Mapping[str, str]:
+        """Ask them."""
+        return await self._questions.answers(required, Stream.OUT, own_line=own_line)
+
     async def waiting(self) -> bytes:
         """What has been typed and not been taken."""
-        pieces: list[bytes] = []
-        while self._person.inbox.ready and (piece := await self._person.inbox.take()) is not None:
-            pieces.append(piece[1])
-        return b"".join(pieces)
+        return self._person.inbox.drain()

@@ -7,7 +7,8 @@ what clients and targets ask of it; whatever becomes of a job, it is answered.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from asyncssh.constants import DISC_BY_APPLICATION, OPEN_ADMINISTRATIVELY_PROHIBITED, OPEN_CONNECT_FAILED
@@ -27,6 +28,7 @@ from gateway.core.errors import Denied, Fault, Refused, Unreachable
 from gateway.core.frame import FrameKind
 from gateway.core.operation import Operation
 from gateway.core.plain import plain, sentence
+from gateway.session.answering import Dialogue
 from gateway.session.gate import Gate
 from gateway.session.lobby import Lobby
 
@@ -65,7 +67,7 @@ class ForwardSession:
         self.left = asyncio.Event()
         self.over = False
         self.barred = ""
-        """Staff has ended it, with these words: the same connection gets no other."""
+        """It was ended by staff or may not be, with these words: the same connection gets no other."""
         self._lobby = lobby
         self._dialler = dialler
         self._incoming = incoming
@@ -74,6 +76,7 @@ class ForwardSession:
         self._tasks: asyncio.TaskGroup
         self._reached: asyncio.Future[TargetConnection] | None = None
         self._why = "ended - the connection is gone"
+        self._code = OPEN_CONNECT_FAILED
         self._flows = 0
         self._stopped: Ending | None = None
         """How the first job was stopped, while none has got through."""
@@ -132,11 +135,16 @@ class ForwardSession:
             held()
             await self.tell(words)
 
+        notice = Dialogue(wait, self._answers)
         target = self.gate.session.target
         if not only_commands.allows_forwarding(target):
             reason = f"nothing is forwarded to or from {target.name}"
             raise await self.gate.refuse(operation, only_commands.RULE, reason)
-        await self.gate.admit(operation, wait, maskable=False)
+        await self.gate.admit(operation, notice, maskable=False)
+
+    async def _answers(self, required: AbstractSet[str]) -> Mapping[str, str]:
+        """What a session over the same connection has said beforehand: here nobody can be asked."""
+        return {name: text for name, text in self.visitor.said.before.items() if name in required}
 
     async def target(self) -> TargetConnection:
         """The connection to the target, made for the first who needs it. Raises `Unreachable`."""
@@ -167,6 +175,8 @@ class ForwardSession:
                 self._tasks.create_task(_raise_after(self.left.wait(), PersonLeft()))
                 self._tasks.create_task(_raise_after(self.gate.ended.wait(), EndedByStaff()))
                 self._tasks.create_task(self._pass_on_words())
+                if only_commands.allows_forwarding(target):  # else nothing will be connected to
+                    await self._lobby.welcome(self.gate, Dialogue(self.tell, self._answers))
                 while True:
                     self._tasks.create_task(self._do(await self._jobs.get()))
         except ExceptionGroup as problems:
@@ -216,7 +226,7 @@ class ForwardSession:
     # How it ends.
 
     async def _explain(self, problems: ExceptionGroup[Exception]) -> Ending:
-        expected = (Fault, PersonLeft, EndedByStaff, Unreachable)
+        expected = (Fault, PersonLeft, EndedByStaff, Unreachable, Denied)
         surprises = problems.split(expected)[1]
         if surprises is not None:
             log.error("session %s failed", self.gate.session.id, exc_info=surprises)
@@ -231,8 +241,24 @@ class ForwardSession:
         if problems.subgroup(EndedByStaff) is not None:
             why = self.gate.ended_because
             self.barred = f"ended {why}" if why.startswith("by ") else f"ended - {why}"
+            self._code = OPEN_ADMINISTRATIVELY_PROHIBITED
             return await self._part(self.barred, ending.BY_STAFF)
+        if kept_out := problems.subgroup(Denied):
+            return await self._kept_out(
+                next(each for each in kept_out.exceptions if isinstance(each, Denied))
+            )
         return await self._part(_first(problems, Unreachable), ending.LOST)
+
+    async def _kept_out(self, problem: Denied) -> Ending:
+        """They may not come in. Nothing was connected to, and everything that waited is refused with the reason."""
+        self._why, self._code = problem.sentence, OPEN_ADMINISTRATIVELY_PROHIBITED
+        if problem.state in ("blocked", "denied"):
+            self.barred = problem.sentence
+        try:
+            await self.tell(problem.sentence)
+        except Fault:
+            return ending.FAULT
+        return ending.by_denial(problem)
 
     async def _part(self, words: str, how: Ending) -> Ending:
         """Say why. A connection that carries nothing but forwards is of no more use: better it ends than it seems to
@@ -257,7 +283,7 @@ class ForwardSession:
         while not self._jobs.empty():
             self._doing.add(self._jobs.get_nowait())
         for job in self._doing:
-            job.refuse(OPEN_ADMINISTRATIVELY_PROHIBITED if self.barred else OPEN_CONNECT_FAILED, self._why)
+            job.refuse(self._code, self._why)
         self._doing.clear()
 
 
