@@ -18,6 +18,7 @@ from gateway.api.schema import (
     RequestComment,
     RequestDenial,
     RequestPage,
+    RequestWish,
 )
 from hoop_tui.client import HttpGateway
 from hoop_tui.errors import ServerSaid, Unreachable
@@ -84,13 +85,32 @@ class Requests:
     async def cancel(self, id: str) -> RequestCard:
         return await self._say(id, "cancel")
 
+    async def ask(self, wish: RequestWish) -> RequestCard:
+        """Ask before anything is done. The same again, while it waits, is the same request."""
+        return await self._tell("/v1/requests", wish)
+
     async def _say(self, id: str, what: str, body: BaseModel | None = None) -> RequestCard:
-        path = f"/v1/requests/{request_id(id)}/{what}"
+        return await self._tell(f"/v1/requests/{request_id(id)}/{what}", body)
+
+    async def _tell(self, path: str, body: BaseModel | None) -> RequestCard:
         key = {IDEMPOTENCY_HEADER: str(uuid4())}
         try:
             return await self._gateway.tell(RequestCard, path, body, key)
         except Unreachable:
             return await self._gateway.tell(RequestCard, path, body, key)
+
+
+def wish(**words: object) -> RequestWish:
+    """What somebody asks for. Raises ValueError, one sentence."""
+    try:
+        return RequestWish.model_validate(words)
+    except ValidationError as problem:
+        wrong = problem.errors()[0]["loc"][0]
+        if wrong == "lasts":
+            raise ValueError("A length of time looks like 30m or 1h here.") from problem
+        raise ValueError(
+            f"The {wrong} can not be sent like this: it is too long, or not in one line."
+        ) from problem
 
 
 def _said(model: type[_Model], **words: object) -> _Model:

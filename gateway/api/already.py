@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from gateway.api.schema_requests import RequestAnswer, RequestApproval, RequestDenial
 from gateway.core import scopes
-from gateway.core.approval import Approval
+from gateway.core.approval import ACCESS, Approval
 from gateway.core.people import Principal
 
 ASKED_AGAIN_WITHIN = timedelta(minutes=2)
@@ -18,7 +18,9 @@ def decided(approval: Approval, who: Principal, said: RequestApproval | RequestD
     if (said.sha256, said.version) != (approval.sha256, approval.version):
         return False
     granted = isinstance(said, RequestApproval)
-    scope = scopes.chosen(said.scope, approval.scopes) if isinstance(said, RequestApproval) else scopes.ONCE
+    scope: object = scopes.ONCE
+    if isinstance(said, RequestApproval):
+        scope = scopes.chosen(said.scope, approval.scopes, once=approval.kind != ACCESS)
     return any(
         (each.by, each.granted, each.reason) == (who.id, granted, said.reason)
         and (not granted or each.scope == str(scope))

@@ -22,6 +22,7 @@ from gateway.api.schema_requests import (
     CardWhy,
     HiddenCharacter,
     Remarked,
+    RequestAbout,
     RequestCard,
     RequestSummary,
     RequestWord,
@@ -30,8 +31,8 @@ from gateway.api.schema_requests import (
     Statement,
     Tally,
 )
-from gateway.core import quorum
-from gateway.core.approval import Approval
+from gateway.core import quorum, scopes
+from gateway.core.approval import ACCESS, Approval
 from gateway.session.approvals import LIST_TEXT
 
 LONG_TEXT = 1 << 16
@@ -46,7 +47,13 @@ _WORDS: Mapping[str, RequestWord] = {
     "expired": "expired",
     "withdrawn": "withdrawn",
 }
-_SHOWN_ELSEWHERE = frozenset(("person", "groups", "address", "client", "method", "login", "kind", "labels"))
+_ABOUT: Mapping[str, RequestAbout] = {"operation": "operation", "text": "text", "access": "access"}
+_SHOWN_ELSEWHERE = frozenset(
+    (
+        "key",
+        *("person", "groups", "address", "client", "method", "login", "kind", "labels"),
+    )
+)
 _EFFECTS = {
     "write": "writes",
     "define": "changes how things are defined",
@@ -69,6 +76,14 @@ def mark(approval: Approval, now: datetime) -> str:
     """Another one with everything that happens to it."""
     said = len(approval.decisions), len(approval.remarks)
     return f"{word(approval, now)}.{approval.version}.{said[0]}.{said[1]}"
+
+
+def until(approval: Approval) -> datetime | None:
+    """Of access that was granted for a time, when that is over."""
+    if approval.kind != ACCESS or approval.state != "approved":
+        return None
+    scope = scopes.parse(approval.granted_scope or scopes.ONCE)
+    return approval.decisions[-1].at + scope.lasts if scope.lasts is not None else None
 
 
 def person(approval: Approval) -> str:
@@ -97,6 +112,7 @@ def summary(approval: Approval, now: datetime, may_decide: str) -> RequestSummar
         left=_left(approval, now),
         granted=sum(decision.granted for decision in approval.decisions),
         needed=_needed(approval),
+        about=_ABOUT[approval.kind],
         claimed_by=_claimed_by(approval),
         decided_by=(last.name or last.by) if last and approval.state in ("approved", "denied") else "",
         decisions=len(approval.decisions),
@@ -115,6 +131,8 @@ def card(
         state=word(approval, now),
         mark=mark(approval, now),
         mode=approval.mode,
+        about=_ABOUT[approval.kind],
+        until=until(approval),
         verb=approval.verb,
         opened_at=approval.opened_at,
         expires_at=approval.expires_at,
@@ -197,7 +215,7 @@ def _rule(approval: Approval, now: datetime) -> CardRule:
             CardEscalation(at=approval.opened_at + after, groups=sorted(groups))
             for after, groups in approval.then
         ],
-        scopes=list(dict.fromkeys(["once", *approval.scopes])),
+        scopes=scopes.grantable(approval.scopes, once=approval.kind != ACCESS),
     )
 
 

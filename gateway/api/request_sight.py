@@ -31,6 +31,8 @@ _STATUS = {
     "missing": 422,
     "scope": 422,
     "claimed": 409,
+    "blocked": 403,
+    "many": 429,
 }
 _BY_TOKEN = "token "  # noqa: S105 - how the method of such a sign-in begins
 

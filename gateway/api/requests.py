@@ -1,4 +1,5 @@
-"""Routes about what is held for people to decide: the list, one of them, waiting for it; and what its person says.
+"""Routes about what is held for people to decide: asking in advance, the list, one of them, waiting for it; and what
+its person says.
 
 Nothing that is asked with GET changes anything. Deciding is elsewhere (`gateway.api.reviews`).
 """
@@ -7,16 +8,18 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Path, Query
+from fastapi import APIRouter, HTTPException, Path, Query, Request
 
 from gateway.api import already, cards, request_sight
-from gateway.api.callers import Caller
+from gateway.api.callers import Caller, peer_of
 from gateway.api.news import about, first_of
 from gateway.api.once import JustOnce
 from gateway.api.problems import documented
-from gateway.api.schema_requests import RequestAnswer, RequestCard, RequestPage
+from gateway.api.rights import Action, may
+from gateway.api.schema_requests import RequestAnswer, RequestCard, RequestPage, RequestWish
 from gateway.api.services import Services
 from gateway.core.approval import Approval
+from gateway.session.beforehand import Wish
 from gateway.session.objections import Objection
 
 LONGEST_WAIT = 60.0
@@ -59,6 +62,22 @@ async def list_requests(
     page = [request_sight.row(services, who, each, now) for each in rest[:limit]]
     more = _place(rest[limit - 1], by_end=by_end) if len(rest) > limit else ""
     return RequestPage(requests=page, now=now, cursor=more)
+
+
+@router.post("", responses=documented(403, 404, 429))
+async def ask(
+    said: RequestWish, request: Request, who: Caller, services: Services, once: JustOnce
+) -> RequestCard:
+    """Ask before you do it, for what a rule would hold. Asked for again while it waits, it is the same request."""
+    if services.beforehand is None or not may(who, Action.ASK_IN_ADVANCE, who.name):
+        raise HTTPException(403, "it takes the role person, which you do not have here")
+    wish = Wish(**said.model_dump(), key=once.key)
+    async with once:
+        try:
+            approval = await services.beforehand.ask(who, peer_of(request), wish)
+        except Objection as objection:
+            raise request_sight.problem_of(objection) from objection
+    return await request_sight.shown(services, who, approval)
 
 
 @router.get("/{id}", responses=documented(404))

@@ -60,6 +60,7 @@ class Action(StrEnum):
     SEE_REQUEST = "see a request"
     DECIDE_REQUEST = "decide about a request"
     ANSWER_REQUEST = "answer or cancel a request"
+    ASK_IN_ADVANCE = "ask in advance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ RIGHTS: Mapping[Action, Right] = {
     Action.SEE_REQUEST: Right(STAFF),
     Action.DECIDE_REQUEST: Right(APPROVING, to_own=NOBODY),
     Action.ANSWER_REQUEST: Right(),
+    Action.ASK_IN_ADVANCE: Right(to_own=PERSON),
 }
 
 

@@ -25,6 +25,7 @@ from gateway.api.schema_requests import RequestComment as RequestComment
 from gateway.api.schema_requests import RequestDenial as RequestDenial
 from gateway.api.schema_requests import RequestPage as RequestPage
 from gateway.api.schema_requests import RequestSummary as RequestSummary
+from gateway.api.schema_requests import RequestWish as RequestWish
 from gateway.api.schema_requests import Statement as Statement
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 RequestWord = Literal["held", "approved", "denied", "expired", "withdrawn"]
+RequestAbout = Literal["operation", "text", "access"]
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 
@@ -20,7 +21,7 @@ class _Model(BaseModel):
 class RequestSummary(_Model):
     """One row of the list. `what` is the beginning of the statement; `mark` changes with everything that happens to
     it. `granted` of `needed` people have said yes; `decisions` and `remarks` are how many the card has. `may_decide`:
-    empty, or why not. `left`: seconds."""
+    empty, or why not. `left`: seconds. `about`: as in the card."""
 
     id: str
     state: RequestWord
@@ -38,6 +39,7 @@ class RequestSummary(_Model):
     left: int
     granted: int
     needed: int
+    about: RequestAbout = "operation"
     claimed_by: str = ""
     decided_by: str = ""
     decisions: int = 0
@@ -196,12 +198,16 @@ class Remarked(_Model):
 
 class RequestCard(_Model):
     """Everything about one request, the same for every front end. `now` is the gateway's clock: the only one that
-    counts. `scope`: what was granted. `mode` `fail`: nobody waits, and the same text passes once after a yes."""
+    counts. `scope`: what was granted. `mode` `fail`: nobody waits, and the same text passes once after a yes.
+    `about`: an `operation` of a session; or, asked for before there is any, a `text` that is to be run, or `access`,
+    which is until `until` once it is granted for a time."""
 
     id: str
     state: RequestWord
     mark: str
     mode: str = "wait"
+    about: RequestAbout = "operation"
+    until: datetime | None = None
     verb: str
     opened_at: datetime
     expires_at: datetime
@@ -227,6 +233,8 @@ _Line = Annotated[
     Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"),
     StringConstraints(strip_whitespace=True),
 ]
+MOST_TEXT = 50_000
+"""Letters of what is written down to be run later."""
 _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -251,6 +259,20 @@ class RequestComment(_Model):
     """One line to the person who asks, and to everybody who decides."""
 
     text: Annotated[_Line, Field(min_length=1)]
+
+
+class RequestWish(_Model):
+    """What somebody asks for before they do it: to come in, or what the rule `rule` holds, for as long as `lasts`
+    says (such as 30m or 1h; without it, as long as the rule lists); or one `text` to be run once. `login`: the
+    account."""
+
+    target: Annotated[str, Field(min_length=1, max_length=128)]
+    lasts: Annotated[str, Field(max_length=8, pattern=r"^([1-9][0-9]{0,5}[smh])?$")] = ""
+    rule: Annotated[_Line, Field(max_length=128)] = ""
+    login: Annotated[_Line, Field(max_length=128)] = ""
+    text: Annotated[str, Field(max_length=MOST_TEXT)] = ""
+    reason: _Line = ""
+    ticket: Annotated[_Line, Field(max_length=128)] = ""
 
 
 class RequestAnswer(_Model):

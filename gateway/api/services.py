@@ -22,6 +22,7 @@ from gateway.api.schema_databases import DatabaseCertificate, DatabaseCertificat
 from gateway.core.people import Known, Peer, Principal
 from gateway.core.ports import LEASE, Blobs, Bus, Clock, Ledger
 from gateway.session.approvals import Approvals
+from gateway.session.beforehand import Beforehand
 from gateway.session.doorbell import Doorbell
 from gateway.session.gate import Gate
 
@@ -149,6 +150,8 @@ class ApiServices:
     """The sessions that are open in this process right now."""
     approvals: Approvals
     """Where people decide about what is held."""
+    beforehand: Beforehand | None = None
+    """Where they ask before anything is. None: nobody does here."""
     everybody: Callable[[], Awaitable[Sequence[Known]]] = _nobody
     """People of the configuration and of providers, and machines: those who are locked, too."""
     machines: Callable[[], Awaitable[Sequence[MachineSummary]]] = _no_machines

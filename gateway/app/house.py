@@ -7,6 +7,7 @@ Next in the reading path: `hoop_tui/client.py`, the other end of the API.
 import asyncio
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway import __version__
 from gateway.adapters.ssh.adapter import SshAdapter
@@ -17,6 +18,7 @@ from gateway.app.clock import SystemClock
 from gateway.app.config_file import LoadedConfig, load_config
 from gateway.app.credentials import Credentials, password_of_store
 from gateway.app.databases import Databases
+from gateway.app.drafts import Drafts
 from gateway.app.front_hall import FrontHall, hosts, public_url
 from gateway.app.home import Home
 from gateway.app.inventory import Targets
@@ -33,11 +35,15 @@ from gateway.core.ports import Hint
 from gateway.core.secret import Secret
 from gateway.masking.stream import StreamMasker
 from gateway.session.approvals import Approvals
+from gateway.session.beforehand import Beforehand
 from gateway.session.heartbeat import LOST, Heartbeat
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import BearerToken, Lobby, Rooms
 from gateway.session.organs import Organs
 from gateway.store.ledger import SqlLedger
+
+if TYPE_CHECKING:
+    from gateway.session.database.parser import Parsers
 
 DRAIN_SECONDS = 3.0
 
@@ -196,6 +202,9 @@ class House:
             identify=self._identify,
             live=self.live,
             approvals=self.approvals,
+            beforehand=Beforehand(
+                self.approvals, self.policy.judge, self.targets.find, Drafts(self._parsers), self.clock
+            ),
             everybody=self.hall.people.directory.everybody,
             machines=MachineList(
                 lambda: self.config.settings.machine,
@@ -211,6 +220,10 @@ class House:
             lease=self._lease,
             stopping=self._stopping,
         )
+
+    def _parsers(self) -> "Parsers":
+        assert self._databases is not None
+        return self._databases.made().parsers
 
     def _checks(self) -> dict[str, Check]:
         return {"ledger": self.ledger.check, "recordings": self.blobs.check}

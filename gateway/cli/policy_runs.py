@@ -56,6 +56,8 @@ def told(verdict: Verdict) -> str:
         parts += [f"requires {', '.join(sorted(verdict.requires))}"] * bool(verdict.requires)
         parts += [f"risk {verdict.risk}"] * bool(verdict.risk)
         parts += ["fails at once"] * (verdict.mode == "fail")
+        parts += [f"lasts {_length(verdict.lasts)}"] if verdict.lasts else []
+        parts += ["somebody else has to write it"] * bool(verdict.author)
     for key in ("masks", "alerts"):
         names: frozenset[str] = getattr(verdict, key, frozenset())
         if names:

@@ -4,7 +4,7 @@ An Approval is a held operation and all that people have said about it. A Grant 
 that one operation. Who may decide is not known here: `gateway/session/approvals.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from gateway.core.events import Event
 from gateway.core.verdict import Quorum
+
+OPERATION, TEXT, ACCESS = "operation", "text", "access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ class Approval:
     state: str = "held"
     """`held`, `approved`, `denied`, `expired` or `withdrawn`."""
     decisions: tuple["Decision", ...] = ()
-    kind: str = "operation"
-    """What was asked for: the one operation that `text` is."""
+    kind: str = OPERATION
+    """What was asked for: the one operation that `text` is. Or, before there is any session, `text`: an operation
+    that somebody has written down; or `access`: coming in, or what a rule holds, for a time."""
     mode: str = "wait"
     """`wait`: somebody's client waits. `fail`: it was refused; the same text passes once after it was granted."""
     also: tuple[Quorum, ...] = ()
@@ -101,7 +104,7 @@ class Grant:
     kind: str
     """`shape`, `target`, `session`, or `again` for what was refused at first (`Approval.mode`)."""
     key: str
-    """What has to be equal: the shape, the session, the text's sha256; empty for `target`."""
+    """What has to be equal: the shape, the session, the text's sha256; of `target` the account, or empty for any."""
     opened_at: datetime
     expires_at: datetime
     runs_left: int | None = None
@@ -128,6 +131,13 @@ class Requests(Protocol):
     ) -> Sequence[Approval]:
         """Those that are held and ask one of these groups, now or later; those that `but` requested are left out.
         What expires first comes first."""
+        ...
+
+    async def asked_before(
+        self, target: str, since: datetime, *, requester: str = "", sha256: str = ""
+    ) -> Sequence[Approval]:
+        """What was asked for without a session, since then, and is approved; newest first, texts left out. Of one
+        requester or with one digest, where they are said."""
         ...
 
     async def settle_approval(
@@ -176,6 +186,15 @@ class Requests(Protocol):
 
     async def grants(self, person: str, target: str) -> Sequence[Grant]:
         """Those that have not ended, newest first."""
+        ...
+
+    async def grant(self, id: str) -> Grant | None:
+        """The grant of the approval with this id, ended or not."""
+        ...
+
+    async def fallen(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Which of these approvals let nobody be where they are any more, and why: they are not approved now, or were
+        for a time and that has been ended."""
         ...
 
     async def use_grant(self, id: str, at: datetime, event: Event) -> bool:

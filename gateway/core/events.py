@@ -198,8 +198,10 @@ class OperationHeld(Event):
     requires: list[str] = field(default_factory=list)
     scopes: list[str] = field(default_factory=list)
     risk: str = ""
+    kind: str = "operation"
+    """`operation`; or what was asked for before there was a session: `text` or `access`."""
     answers: dict[str, str] = field(default_factory=dict)
-    """What of `requires` the requester has given in their own client, before anybody was asked."""
+    """What the person has given with it of `reason` and `ticket`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,10 +51,13 @@ def parse(text: str) -> Scope:
     )
 
 
-def chosen(asked: str, listed: Iterable[str]) -> Scope | None:
+def chosen(asked: str, listed: Iterable[str], *, once: bool = True) -> Scope | None:
     """What an approver may grant who asks for `asked`: a scope in full, or its first word for all that is listed.
-    None: it is not listed, or is more than what is."""
+    None: it is not listed, or is more than what is. Not `once`: there is no single operation, so that word stands for
+    all that was asked for."""
     scopes = [parse(each) for each in listed]
+    if not once and asked.strip() == ONCE and scopes:
+        return scopes[0]
     named = [scope for scope in scopes if scope.kind == asked.strip()]
     if asked.strip() == ONCE:
         return Scope(ONCE)
@@ -65,6 +68,11 @@ def chosen(asked: str, listed: Iterable[str]) -> Scope | None:
     except ValueError:
         return None
     return wanted if any(_within(wanted, scope) for scope in scopes) else None
+
+
+def grantable(listed: Iterable[str], *, once: bool = True) -> list[str]:
+    """What people may choose from, in words."""
+    return list(dict.fromkeys([ONCE, *listed] if once else listed))
 
 
 def narrower(one: Scope, other: Scope) -> Scope:

@@ -50,13 +50,17 @@ class Hold:
     """Or `fail`: refused at once with the request's id; the same text passes once after it was granted."""
     risk: str = ""
     """`low`, `medium`, `high` or `critical`, where the rule says so."""
+    lasts: timedelta | None = None
+    """Of coming in: however it was granted, the session is over after so long."""
+    author: str = ""
+    """`other`: whoever does it must not be who has written it down and asked for it. Nobody waits then."""
     alerts: frozenset[str] = frozenset()
     observed: frozenset[str] = frozenset()
 
     @property
     def demands(self) -> tuple[object, ...]:
         """What has to be granted: what was, for the same demands, need not be asked for again."""
-        return (self.rule, self.approvers, self.count, self.also, self.then, self.requires)
+        return (self.rule, self.approvers, self.count, self.also, self.then, self.requires, self.author)
 
 
 @dataclass(frozen=True, slots=True)

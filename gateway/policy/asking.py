@@ -1,4 +1,4 @@
-"""Reads what a rule that holds says about people: `ask`, `then`, `require` and `mode`."""
+"""Reads what a rule that holds says about people: `ask`, `then`, `require`, `mode`, `lasts` and `author`."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -12,12 +12,13 @@ from gateway.policy.holding import scopes_of_all
 from gateway.policy.rules import RISKS, Asking
 from gateway.policy.wrong import Wrong, did_you_mean
 
-KEYS = ("ask", "then", "require", "mode")
+KEYS = ("ask", "then", "require", "mode", "lasts", "author")
 """Of a rule that holds, and of no other."""
 ASK_KEYS = ("group", "n", "ttl", "scopes")
 THEN_KEYS = ("group", "after")
 REQUIRED = ("reason", "ticket")
 MODES = ("wait", "fail")
+AUTHORS = ("other",)
 TTL = timedelta(minutes=10)
 SHORTEST, LONGEST = timedelta(seconds=10), timedelta(days=7)
 MOST_PEOPLE = 20
@@ -40,6 +41,7 @@ def read_asking(table: dict[str, Any], groups: Groups) -> Asking:
     ttls = [duration(each["ttl"], (*path, "ttl")) for path, each in given if "ttl" in each]
     listed = [_scopes(each["scopes"], (*path, "scopes")) for path, each in given if "scopes" in each]
     ttl = min(ttls, default=TTL)
+    author = _author(table, given)
     return Asking(
         quorums,
         ttl,
@@ -47,6 +49,8 @@ def read_asking(table: dict[str, Any], groups: Groups) -> Asking:
         tuple(_escalation(table["then"], ttl, quorums[0], groups)) if "then" in table else (),
         _required(table.get("require", [])),
         _one_of(table.get("mode", "wait"), "mode", MODES),
+        duration(table["lasts"], ("lasts",)) if "lasts" in table else None,
+        author,
     )
 
 
@@ -76,6 +80,19 @@ def _asked(given: Any) -> Iterator[tuple[Path, dict[str, Any]]]:
         path: Path = ("ask", at) if several else ("ask",)
         _known(each, path, ASK_KEYS)
         yield path, each
+
+
+def _author(table: dict[str, Any], asked: Sequence[tuple[Path, dict[str, Any]]]) -> str:
+    if "author" not in table:
+        return ""
+    if "mode" in table:
+        raise Wrong(
+            ("mode",), "mode means nothing beside author: what somebody else has to run waits for nobody"
+        )
+    for path, each in asked:
+        if "scopes" in each:
+            raise Wrong((*path, "scopes"), "scopes mean nothing beside author: what was written passes once")
+    return _one_of(table["author"], "author", AUTHORS)
 
 
 def _known(given: dict[str, Any], path: Path, keys: Sequence[str]) -> None:

@@ -29,6 +29,8 @@ def hold_for(rules: Sequence[Rule], reason: str, masks: frozenset[str]) -> Hold:
         then=_escalation(first, others),
         requires=frozenset().union(*(each.requires for each in asking)),
         mode="fail" if any(each.mode == "fail" for each in asking) else "wait",
+        lasts=min((each.lasts for each in asking if each.lasts is not None), default=None),
+        author="other" if any(each.author for each in asking) else "",
         risk=max((rule.risk for rule in rules), key=lambda risk: RISKS.index(risk) if risk else -1),
     )
 

@@ -12,7 +12,7 @@ from gateway.core.toml_lines import line_of
 from gateway.policy import asking, columns
 from gateway.policy.asking import Groups, read_asking, read_risk
 from gateway.policy.conditions import read_conditions
-from gateway.policy.reach import can_fire
+from gateway.policy.reach import can_fire, can_mean_it
 from gateway.policy.rules import Asking, Condition, Do, Policy, Rule
 from gateway.policy.scope import possible_verbs
 from gateway.policy.tables import tables
@@ -80,13 +80,15 @@ def _rule(table: Any, place: str, detectors: tuple[str, ...], groups: Groups) ->
     masks = _masks(table, do, detectors)
     if masks - columns.detectors_in(masks) and not _is_about_databases(match, on):
         raise Wrong(("mask",), "can never fire: columns are masked in databases only")
-    return Rule(
+    rule = Rule(
         *(id, do, match, unless, on, _text(table, "message"), masks, place),
         when=when,
         asking=_asking(table, do, groups),
         risk=_risk(table, do),
         observe=_observe(table, do),
     )
+    can_mean_it(rule)
+    return rule
 
 
 def _is_about_databases(match: Sequence[Condition], on: Sequence[str]) -> bool:

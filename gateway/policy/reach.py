@@ -1,9 +1,10 @@
-"""Refuses rules that can never fire."""
+"""Refuses rules that can never fire, and what they say that could never mean anything."""
 
 from collections.abc import Sequence
 
-from gateway.policy.rules import Condition, Do
-from gateway.policy.scope import possible_verbs
+from gateway.policy.rules import Condition, Do, Rule
+from gateway.policy.scope import heeds_connecting, possible_verbs
+from gateway.policy.verbs import SQL_VERBS
 from gateway.policy.when import When
 from gateway.policy.wrong import Wrong
 
@@ -40,6 +41,26 @@ def can_fire(
         raise Wrong(("match", "argv"), "says nothing of what is run: name that with command, too")
     if unless and not set(verbs) & set(possible_verbs("block", unless, on)):
         raise Wrong(("unless",), "can never lift this rule: nothing meets match and unless at once")
+
+
+def can_mean_it(rule: Rule) -> None:
+    """Raises `Wrong` where a rule that holds says something that its operations do not have."""
+    asking = rule.asking
+    if asking is None:
+        return
+    connects = heeds_connecting(rule)
+    if asking.lasts is not None and not connects:
+        raise Wrong(("lasts",), 'lasts is about whole sessions: it belongs to a rule with verb = "connect"')
+    if asking.author and (connects or not _can_be_written(rule)):
+        raise Wrong(
+            ("author",), "can never be met: only statements and commands are written by somebody else"
+        )
+
+
+def _can_be_written(rule: Rule) -> bool:
+    about = rule.when.about if rule.when is not None else ()
+    verbs = possible_verbs("hold", rule.match, rule.on, about)
+    return not {"exec", *SQL_VERBS}.isdisjoint(verbs)
 
 
 def _when_can_be_asked(match: Sequence[Condition], on: Sequence[str], when: When | None) -> None:

@@ -35,6 +35,10 @@ class Asking:
     """After so long these groups may stand in for the first quorum."""
     requires: frozenset[str] = frozenset()
     mode: str = "wait"
+    lasts: timedelta | None = None
+    """A session that this let in is over after so long."""
+    author: str = ""
+    """`other`: somebody else has written it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from gateway.core import quorum, scopes
+from gateway.core.approval import ACCESS
 from gateway.core.approval_events import ApprovalClosed
 from gateway.core.errors import Refused
 from gateway.core.operation import Operation
 from gateway.core.people import Principal, Session
-from gateway.core.ports import Approval, Bus, Clock, Hint, Ledger
+from gateway.core.ports import Approval, Bus, Clock, Grant, Hint, Ledger
 from gateway.core.verdict import Hold
 from gateway.session import asking, words
 from gateway.session.answering import given
-from gateway.session.covering import Covering
+from gateway.session.covering import Covering, Stay
 from gateway.session.objections import Objection
 from gateway.session.remarks import MOST_LETTERS, Remarks, Spoken
 from gateway.session.who_decides import STAFF, People, WhoDecides
@@ -34,6 +35,8 @@ READS_A_SECOND = 100
 """By all who wait in this gateway together: with thousands of them, each looks less often where no hint comes."""
 FIRST_REMINDER = timedelta(minutes=1)
 REMINDER_EVERY = timedelta(minutes=5)
+MOST_KNOWN = 500
+"""Of a person's newest requests, so many are looked through for one that is asked for again."""
 LIST_TEXT = 4000
 """Lists hold as many letters of each text; `find` has all of it."""
 
@@ -72,7 +75,9 @@ class Approvals:
         self, session: Session, operation: Operation, hold: Hold, revision: str, notice: Notice
     ) -> Approval:
         """Open an approval and return it settled; where the rule lets nobody wait, as it is. Cancelled: it is
-        withdrawn. Raises `Refused` where too much of theirs waits already."""
+        withdrawn. Raises `Refused` where too much of theirs waits already, and where somebody else has to run it."""
+        if hold.author:
+            raise Refused(await self._covering.why_not(session, operation, hold))
         hold = asking.as_asked(hold, operation)
         if hold.mode == "fail":
             return await self._asked_for_later(session, operation, hold, revision, notice)
@@ -107,6 +112,30 @@ class Approvals:
         await self._ledger.open_approval(approval, asking.held_event(approval))
         await self._changed(approval.id)
         return approval
+
+    async def ask(self, approval: Approval) -> Approval:
+        """What somebody wants to have approved before there is any session; the one that asks for the same and waits,
+        or was asked for with the same key. Raises `Refused` where too much of theirs waits."""
+        now = self._clock.now()
+        for each in await self._ledger.approvals(
+            requester=approval.requester, limit=MOST_KNOWN, text_limit=0
+        ):
+            waits = each.state == "held" and now < each.expires_at
+            if asking.is_same(each, approval) and (waits or asking.has_same_key(each, approval)):
+                return await self._existing(each.id)
+        self._must_have_room(await self._covering.waiting_in_all(approval.requester))
+        await self._ledger.open_approval(approval, asking.held_event(approval))
+        await self._changed(approval.id)
+        return approval
+
+    async def stay(self, id: str) -> tuple[Approval, Stay]:
+        """How long whoever came in by this request may stay."""
+        approval = await self._existing(id)
+        return approval, await self._covering.stay(approval)
+
+    async def why_over(self, approval: Approval, grant: Grant, hold: Hold | None) -> str:
+        """Why they may not stay, as people and rules are now; else nothing. It looks nothing up."""
+        return await self._covering.why_over(approval, grant, hold)
 
     def _must_have_room(self, waiting: int) -> None:
         if waiting >= self._most_of_one:
@@ -183,6 +212,8 @@ class Approvals:
         settled = await self._existing(id)
         if not counts:
             raise self._over(settled) or Objection("changed", f"{id} has changed meanwhile: look again")
+        if settled.state == "approved" and settled.kind == ACCESS:
+            await self._covering.open(settled)
         await self._changed(id)
         return settled
 
@@ -192,9 +223,9 @@ class Approvals:
             raise Objection(
                 "missing", f"{approval.id} can not be granted yet: a {what} has to be given first"
             )
-        wanted = scopes.chosen(scope, approval.scopes)
+        wanted = scopes.chosen(scope, approval.scopes, once=approval.kind != ACCESS)
         if wanted is None:
-            listed = ", ".join(["once", *(each for each in approval.scopes if each != scopes.ONCE)])
+            listed = ", ".join(scopes.grantable(approval.scopes, once=approval.kind != ACCESS))
             raise Objection("scope", f"{approval.rule} lets nobody grant {scope[:40]!r}: it lists {listed}")
         return str(wanted)
 

@@ -54,7 +54,7 @@ def request(
         shape=shape(operation),
         revision=revision,
         risk=hold.risk,
-        facts=facts(session, operation),
+        facts={**facts(session, operation), **({"author": "another has to run it"} if hold.author else {})},
         answers=answers,
     )
 
@@ -62,6 +62,22 @@ def request(
 def as_asked(hold: Hold, operation: Operation) -> Hold:
     """The same, where the client that sent it can not wait."""
     return replace(hold, mode="fail") if operation.details.get("waits") is False else hold
+
+
+def is_same(one: Approval, other: Approval) -> bool:
+    """Whether both were asked for in advance, and ask for the same."""
+    return _asked(one) == _asked(other)
+
+
+def has_same_key(one: Approval, other: Approval) -> bool:
+    """Whether one is the other, sent again."""
+    key = other.facts.get("key", "")
+    return bool(key) and one.facts.get("key", "") == key
+
+
+def _asked(approval: Approval) -> tuple[object, ...]:
+    asked = approval.kind, approval.target, approval.rule, approval.verb, approval.sha256, approval.scopes
+    return (*asked, approval.facts.get("login", ""))
 
 
 def shape(operation: Operation) -> str:
@@ -112,6 +128,7 @@ def held_event(approval: Approval) -> OperationHeld:
         requires=sorted(approval.requires),
         scopes=list(approval.scopes),
         risk=approval.risk,
+        kind=approval.kind,
         answers=dict(approval.answers),
     )
 

@@ -115,7 +115,7 @@ class Gate:
             raise self._fail(words.NOT_AUDITED, problem) from problem
         self._commands += operation.verb != "typed"  # those count once they are read as run
         once = bool(request) or not judge.is_timeless(self.session)
-        return Permit(operation, verdict.masks, MINT, judge.revision, verdict.rule, once=once)
+        return Permit(operation, verdict.masks, MINT, judge.revision, verdict.rule, once, request)
 
     def repeats(self, permit: Permit) -> bool:
         """Whether what that permit was for may be done once more right now, with other values: the same reading, by

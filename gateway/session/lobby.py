@@ -27,6 +27,7 @@ from gateway.session.gate import Gate, Keepsake
 from gateway.session.live import LiveSessions
 from gateway.session.organs import Organs
 from gateway.session.recorder import Recorder
+from gateway.session.tenure import Tenures
 
 log = logging.getLogger("hoop.session")
 
@@ -145,6 +146,7 @@ class Lobby:
         self._rooms = rooms
         self._organs = organs
         self._live = live
+        self._tenures = Tenures(rooms.ledger, rooms.bus, rooms.clock, organs.approvals)
         self._max_sessions = max_sessions
         self._max_sessions_per_person = max_sessions_per_person
         self._entering: Counter[str] = Counter()
@@ -250,8 +252,11 @@ class Lobby:
     async def welcome(self, gate: Gate, notice: Notice, *, waits: bool = True) -> None:
         """Whether this session may go on: rules that name `connect` may block it, or keep it waiting until people
         have decided; `notice` gets what the person should hear meanwhile. Not `waits`: their client can not. Nothing
-        goes to the target before this returns. Raises `Denied` or `Fault`."""
-        await arrive(gate, notice, waits=waits)
+        goes to the target before this returns, and the session ends when what they granted does. Raises `Denied` or
+        `Fault`."""
+        permit = await arrive(gate, notice, waits=waits)
+        if permit is not None and permit.request:
+            await self._tenures.begin(gate, permit.request)
 
     def _no_room_for(self, person: str) -> str:
         """Why no further session of this person may open; empty where it may."""

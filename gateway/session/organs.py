@@ -3,13 +3,13 @@
 Only the composition root knows which they are.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.ports import Bus, Ledger
-from gateway.core.verdict import Verdict
+from gateway.core.verdict import Hold, Verdict
 from gateway.session.approvals import Approvals
 from gateway.session.masked import Masker
 
@@ -26,6 +26,8 @@ class Judge:
     """Whether anything at all might be allowed in this session."""
     is_timeless: Callable[[Session], bool] = lambda session: True
     """Whether what is decided in this session stays so. Where not, nothing is repeated without asking again."""
+    windows: Callable[[Session], Sequence[Hold]] = lambda session: ()
+    """What rules may hold in this session once it has begun, one for each."""
     asks_rows: Callable[[Session, Operation], bool] = lambda session, operation: False
     """Whether a rule that could be about it needs to know about how many rows it is: `details["rows"]`. Where nobody
     says, such a rule takes it for the worst."""

@@ -21,6 +21,8 @@ class Permit:
     rule: str = ""
     once: bool = False
     """People have granted it: what is like it has to be asked for again."""
+    request: str = ""
+    """By which they have."""
     again: int = 0
     """How often it was repeated, as far as the ledger does not tell yet."""
     maskers: dict[Stream, Masker] = field(default_factory=dict)

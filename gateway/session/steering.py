@@ -92,8 +92,13 @@ class Steering:
             await self._steered.note_steering(by, "message", text)
             self._say(words.message(by.name, text))
 
-    async def end(self, by: Principal, reason: str) -> None:
-        """End the session. It takes no turn: it is stronger than whatever somebody else is about to do."""
+    def announce(self, sentence: str) -> None:
+        """Say something of the gateway's own to the person; where they do not read, it is lost."""
+        self._say(sentence)
+
+    async def end(self, by: Principal, reason: str, spoken: str = "") -> None:
+        """End the session, in words of its own where there are any. It takes no turn: it is stronger than whatever
+        somebody else is about to do."""
         self._must_run()
         self._ending = True
         try:
@@ -102,7 +107,7 @@ class Steering:
         except (Fault, TimeoutError):
             log.exception("session %s was ended by %s, which may be missing in the ledger", self._id, by.id)
         finally:
-            self._steered.end(words.ended_by(by.name, reason))
+            self._steered.end(spoken or words.ended_by(by.name, reason))
 
     async def next_words(self) -> str:
         """The next sentence that the person is to be told. For the adapter, in one task."""

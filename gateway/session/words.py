@@ -153,6 +153,16 @@ def ended_by(name: str, reason: str) -> str:
     return f"by {name}{why} - talk to them before you come back"
 
 
+def access_ends(target: str, id: str, left: timedelta) -> str:
+    """Said in time, so that people can finish what they are at."""
+    return sentence(f"your access to {target} ends in {_minutes(left)} ({id})")
+
+
+def access_over(target: str, id: str) -> str:
+    """What they were granted is over: what `Gate.end` takes."""
+    return f"your access to {target} is over ({id})"
+
+
 def asked(wanted: Quorum) -> str:
     """`dba, sre`, or `2 of dba, sre`."""
     groups = ", ".join(sorted(wanted.groups)) or "nobody"

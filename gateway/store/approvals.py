@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Row, Select, delete, func, insert, select, update
 
 from gateway.core import quorum, scopes
+from gateway.core.approval import OPERATION
 from gateway.core.approval_events import ApprovalClosed
 from gateway.core.events import ApprovalGiven, Event
 from gateway.core.ports import Approval, Decision, Remark
@@ -28,6 +29,7 @@ from gateway.store.tables import APPROVALS, ASKS, DECISIONS, REMARKS
 Note = Callable[[Event], NewEntry]
 NOBODY_DECIDED = "nobody decided in time"
 WAITED_FOR = timedelta(minutes=1)
+MOST_FOUND = 200
 AT_ONCE = 5000
 """Ids in one statement: databases take some ten thousands."""
 _CUT_ESCAPE = re.compile("\x1a[0-9a-f]{0,3}\\Z")
@@ -145,6 +147,20 @@ def asked_of(
     query = _columns(text_limit).where(APPROVALS.c.id.in_(asks), APPROVALS.c.state == "held")
     query = query.where(APPROVALS.c.requester != but)
     query = query.order_by(APPROVALS.c.expires_at, APPROVALS.c.id).limit(limit)
+    return _approvals(connection, connection.execute(query).all())
+
+
+def asked_before(
+    connection: Connection, target: str, since: datetime, requester: str, sha256: str
+) -> list[Approval]:
+    """What was asked for without a session and is approved, newest first, without its text."""
+    query = _columns(0).where(APPROVALS.c.state == "approved", APPROVALS.c.opened_at >= since)
+    query = query.where(APPROVALS.c.kind != OPERATION, APPROVALS.c.target == target)
+    if requester:
+        query = query.where(APPROVALS.c.requester == requester)
+    if sha256:
+        query = query.where(APPROVALS.c.sha256 == sha256)
+    query = query.order_by(APPROVALS.c.opened_at.desc(), APPROVALS.c.id).limit(MOST_FOUND)
     return _approvals(connection, connection.execute(query).all())
 
 

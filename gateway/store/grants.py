@@ -4,6 +4,7 @@ Everything here runs inside a transaction whose `head` row is locked. Whether an
 not known here.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
@@ -15,6 +16,10 @@ from gateway.store.entries import NewEntry
 from gateway.store.tables import APPROVALS, GRANTS
 
 USED_UP = "used up"
+TIMED = ("target", "shape")
+"""Kinds of grants that are for a time."""
+AT_ONCE = 5000
+"""Ids in one statement: databases take some ten thousands."""
 
 
 def open_grant(connection: Connection, grant: Grant, entry: NewEntry) -> bool:
@@ -38,6 +43,21 @@ def of(connection: Connection, person: str, target: str) -> list[Grant]:
     query = select(GRANTS).where(GRANTS.c.person == person, GRANTS.c.target == target, GRANTS.c.ended == "")
     query = query.order_by(GRANTS.c.opened_at.desc(), GRANTS.c.id)
     return [Grant(**row._mapping) for row in connection.execute(query)]
+
+
+def fallen(connection: Connection, ids: Collection[str]) -> dict[str, str]:
+    """Which of these approvals are not approved any more, or had a grant for a time that was ended; and why."""
+    found: dict[str, str] = {}
+    every = sorted(ids)
+    for first in range(0, len(every), AT_ONCE):
+        some = every[first : first + AT_ONCE]
+        settled = select(APPROVALS.c.id, APPROVALS.c.state).where(APPROVALS.c.id.in_(some))
+        otherwise = settled.where(APPROVALS.c.state != "approved")
+        found |= {row.id: f"it is {row.state}" for row in connection.execute(otherwise)}
+        timed = select(GRANTS.c.id, GRANTS.c.ended).where(GRANTS.c.id.in_(some), GRANTS.c.kind.in_(TIMED))
+        over = timed.where(GRANTS.c.ended.not_in(("", USED_UP)))
+        found |= {row.id: row.ended for row in connection.execute(over)}
+    return found
 
 
 def use(connection: Connection, id: str, at: datetime, entry: NewEntry) -> bool:

@@ -1,7 +1,7 @@
 """The promises about approvals on a database: `core.approval.Requests`. A part of the Ledger; see `ledger.py`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
@@ -45,6 +45,12 @@ class SqlRequests(ABC):
     ) -> Sequence[Approval]:
         """Those that are held and ask one of these groups, now or later. What expires first comes first."""
         return await self._reader.read(lambda c: approvals.asked_of(c, groups, but, limit, text_limit))
+
+    async def asked_before(
+        self, target: str, since: datetime, *, requester: str = "", sha256: str = ""
+    ) -> Sequence[Approval]:
+        """What was asked for without a session and is approved, newest first."""
+        return await self._reader.read(lambda c: approvals.asked_before(c, target, since, requester, sha256))
 
     async def settle_approval(
         self,
@@ -105,6 +111,14 @@ class SqlRequests(ABC):
     async def grants(self, person: str, target: str) -> Sequence[Grant]:
         """Those that have not ended, newest first."""
         return await self._reader.read(lambda c: grants.of(c, person, target))
+
+    async def grant(self, id: str) -> Grant | None:
+        """The grant of the approval with this id."""
+        return await self._reader.read(lambda c: grants.find(c, id))
+
+    async def fallen(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Which of these approvals let nobody stay any more, and why: in one read."""
+        return await self._reader.read(lambda c: grants.fallen(c, ids)) if ids else {}
 
     async def use_grant(self, id: str, at: datetime, event: Event) -> bool:
         """Take one run."""

@@ -60,7 +60,14 @@ def _facts(card: RequestCard) -> Iterator[tuple[str, str]]:
     labels = ", ".join(f"{name}={value}" for name, value in sorted(place.labels.items()))
     named = where(place.kind, place.target, "")
     account = f"as {place.login}" if place.login else ""
-    yield "WHERE", _joined(f"{named} ({labels})" if labels else named, account, f"session {place.session}")
+    yield (
+        "WHERE",
+        _joined(
+            f"{named} ({labels})" if labels else named,
+            account,
+            f"session {place.session}" if place.session else "",
+        ),
+    )
     lacks = f"still to be given: {', '.join(why.missing)}" if why.missing else ""
     said = quoted(why.reason) if why.reason else ("" if why.missing else "nothing was said")
     yield "WHY", _joined(said, f"ticket {why.ticket}" if why.ticket else "", lacks)

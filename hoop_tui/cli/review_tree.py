@@ -1,6 +1,7 @@
 """The commands about what asks you, and about what you ask for, for the command tree. Bodies are imported when a
 command runs."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
@@ -8,7 +9,7 @@ from cyclopts import App, Parameter
 from hoop_tui.cli.options import Gateway, Output, TokenFile
 
 review = App(name="review", help="Decide about what others ask for.")
-request = App(name="request", help="See what became of what you ask for.")
+request = App(name="request", help="Ask in advance, and see what became of what you ask for.")
 State = Literal["held", "approved", "denied", "expired", "withdrawn"]
 
 
@@ -191,6 +192,67 @@ def watch_reviews(
     from hoop_tui.cli.review_watch import watch as run
 
     return run(gateway, token_file, which="all" if everything else "asked", output=output)
+
+
+@request.command(name="create")
+def create_request(
+    *,
+    target: str,
+    lasts: Annotated[str, Parameter(name=["--for"])] = "",
+    rule: str = "",
+    login: str = "",
+    text: str = "",
+    file: Path | None = None,
+    reason: str = "",
+    ticket: str = "",
+    wait: Annotated[bool | None, Parameter(negative="--no-wait")] = None,
+    timeout: str = "",
+    output: Output = "table",
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """Ask before you do it: to come in for a time, for what a rule holds, or for one text to be run.
+
+    Parameters
+    ----------
+    target
+        Where.
+    lasts
+        How long, as in 30m or 1h; without it, as long as the rule lets people grant.
+    rule
+        The rule whose holds it is about, where several hold something there.
+    login
+        The account on the target, if not your usual one.
+    text
+        The statement or command: exactly this passes once.
+    file
+        The same from a file, byte for byte.
+    reason
+        Why: those who decide read it.
+    ticket
+        The ticket that it is for.
+    wait
+        Wait until it is decided; --no-wait does not. Without either, if you are at a terminal.
+    timeout
+        Wait at most so long: 30s, 5m.
+    """
+    from hoop_tui.cli.printing import complain
+    from hoop_tui.cli.request_create import create, written
+    from hoop_tui.requests_client import wish
+
+    try:
+        said = wish(
+            target=target,
+            lasts=lasts,
+            rule=rule,
+            login=login,
+            text=written(text, file),
+            reason=reason,
+            ticket=ticket,
+        )
+        return create(gateway, token_file, said, wait=wait, timeout=timeout, output=output)
+    except ValueError as problem:
+        return complain(str(problem), 2)
 
 
 @request.command(name="ls")

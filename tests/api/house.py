@@ -13,12 +13,14 @@ from gateway.bus.inprocess import InProcessBus
 from gateway.core.errors import Refused
 from gateway.core.events import SessionEnded, SessionOpened
 from gateway.core.frame import Frame, FrameKind
+from gateway.core.operation import Operation
 from gateway.core.people import Peer, Principal, Target
 from gateway.core.ports import BlobWriter, Hint
-from gateway.core.verdict import Allow
+from gateway.core.verdict import Allow, Verdict
 from gateway.masking.stream import StreamMasker
 from gateway.recording.writer import RecordingWriter
 from gateway.session.approvals import Approvals
+from gateway.session.beforehand import Beforehand
 from gateway.session.gate import Gate
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import Lobby, Rooms
@@ -33,6 +35,7 @@ ROLES = {
     "otto": "operator",
     "adam": "admin",
     "ugo": "user",
+    "pam": "person",
     "nina": "",
 }
 
@@ -153,9 +156,22 @@ class House:
     groups: dict[str, set[str]] = field(default_factory=dict)
     """Of people, by their names."""
     approvals: Approvals = field(init=False)
+    coming: Verdict = field(default_factory=lambda: Allow("everything"))
+    """What the rules say of what somebody asks for in advance."""
 
     def __post_init__(self) -> None:
         self.approvals = Approvals(self.ledger, self.bus, self.clock)
+
+    def _beforehand(self) -> Beforehand:
+        async def draft(target: Target, text: str) -> Operation:
+            return Operation("exec", text)
+
+        judge = Judge(lambda operation, session: self.coming, "rev")
+        return Beforehand(self.approvals, lambda: judge, self._find, draft, self.clock)
+
+    def _find(self, name: str) -> Target | None:
+        prod = Target("appdb", "postgres", "127.0.0.1", 5432, "app", {"env": "prod"})
+        return prod if name == prod.name else None
 
     async def identify(self, token: str, peer: Peer) -> Principal:
         name = token.removeprefix("token-of-")
@@ -173,6 +189,7 @@ class House:
             identify=self.identify,
             live=self.live,
             approvals=self.approvals,
+            beforehand=self._beforehand(),
             gateway_name="gw-1",
             version="1.2.3",
             demo=True,

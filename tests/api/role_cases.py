@@ -22,7 +22,9 @@ ABOUT_ONESELF = {
     "/v1/ssh/certificate",
     "/v1/databases/certificate",
 }
-"""Routes that name nobody: they are about the caller. So is making a token."""
+"""Routes that name nobody: they are about the caller."""
+ASKED_FOR = {"/v1/tokens", "/v1/requests"}
+"""So are these, where something is asked for: a token is made, or a request."""
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti"
 X509_KEY = """\
@@ -45,6 +47,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/login/exchange": {"machine": "nobody", "client_secret": "wrong"},
     "/v1/tokens": {"kind": "database", "target": "appdb"},
     "/v1/databases/certificate": {"public_key": X509_KEY},
+    "/v1/requests": {"target": "web-1"},
     "/v1/requests/{id}/approve": {"sha256": sha256(b"reboot").hexdigest(), "version": 1},
     "/v1/requests/{id}/deny": {"sha256": sha256(b"reboot").hexdigest(), "version": 1, "reason": "not today"},
     "/v1/requests/{id}/comment": {"text": "why?"},
@@ -67,7 +70,7 @@ Prepare = Callable[[Town, str], Awaitable[Case]]
 
 def about_oneself(line: Line) -> bool:
     """Is there nobody else that this could be about?"""
-    return line.path in ABOUT_ONESELF or (line.method, line.path) == ("POST", "/v1/tokens")
+    return line.path in ABOUT_ONESELF or (line.method == "POST" and line.path in ASKED_FOR)
 
 
 def is_list(line: Line) -> bool:

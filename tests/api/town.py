@@ -25,6 +25,7 @@ from gateway.identity.tokens import mint
 from gateway.masking.stream import StreamMasker
 from gateway.secrets.references import ReferenceSecrets
 from gateway.session import asking
+from gateway.session.beforehand import Beforehand
 from gateway.session.gate import Gate
 from gateway.session.lobby import BearerToken, Lobby, Rooms
 from gateway.session.organs import Judge, Organs
@@ -76,6 +77,15 @@ def settings(directory: Path) -> Settings:
     return Settings.model_validate(given, context={"directory": directory})
 
 
+ASKING = Judge(lambda operation, session: Hold("ask-first", "a colleague decides", DECIDERS), "rev")
+"""Rules that hold whatever anybody asks for in advance."""
+
+
+async def written_down(target: Target, text: str) -> Operation:
+    """A command."""
+    return Operation("exec", text)
+
+
 @dataclass(slots=True)
 class Town:
     """Everybody behind one API."""
@@ -97,6 +107,9 @@ class Town:
             identify=self.identify,
             live=house.live,
             approvals=house.approvals,
+            beforehand=Beforehand(
+                house.approvals, lambda: ASKING, self.hall.desk._find, written_down, house.clock
+            ),
             everybody=directory.everybody,
             machines=MachineList(lambda: self.settings.machine, house.ledger, house.clock, directory.named),
             sign_in=self.hall.sign_in("https://hoop.example.com"),

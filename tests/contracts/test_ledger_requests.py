@@ -322,3 +322,61 @@ async def test_the_end_of_a_session_races_with_a_decision(open_ledger: Open) -> 
         )
         assert counted is not closed
         assert (await now(west, id)).state == ("approved" if counted else "withdrawn")
+
+
+async def test_what_was_asked_for_without_a_session(ledger: Ledger) -> None:
+    async def found(since: timedelta = timedelta(), **wanted: str) -> list[str]:
+        return [each.id[0] for each in await ledger.asked_before("web-1", NOON + since, **wanted)]
+
+    text = replace(a_request("AAA-AAAA", session=""), kind="text", mode="fail")
+    access = replace(
+        text, id="BBB-BBBB", kind="access", sha256="2" * 64, opened_at=NOON + timedelta(seconds=1)
+    )
+    others = replace(text, id="CCC-CCCC", requester="bob", opened_at=NOON + timedelta(seconds=2))
+    elsewhere = replace(text, id="DDD-DDDD", target="web-2")
+    for request in (text, access, others, elsewhere, replace(a_request("EEE-EEEE"), mode="fail")):
+        await ask(ledger, request)
+    assert await found() == []
+    for id in ("AAA-AAAA", "BBB-BBBB", "CCC-CCCC", "DDD-DDDD", "EEE-EEEE"):
+        assert await ledger.settle_approval(id, "carol", True)
+    assert await found() == ["C", "B", "A"]
+    assert await found(requester="alice") == ["B", "A"]
+    assert await found(sha256="1" * 64) == ["C", "A"]
+    assert await found(timedelta(seconds=1), requester="alice") == ["B"]
+    (kept,) = await ledger.asked_before("web-1", NOON, sha256="2" * 64)
+    assert (kept.kind, kept.session, kept.text, kept.decisions[-1].by) == ("access", "", "", "carol")
+
+
+async def test_what_lets_nobody_stay_any_more(ledger: Ledger) -> None:
+    ids = [f"{letter * 3}-{letter * 4}" for letter in "ABCDEF"]
+    for id in ids:
+        await ask(ledger, a_request(id))
+    timed, ended, once, used, denied, held = ids
+    for id in (timed, ended, once, used):
+        assert await ledger.settle_approval(id, "carol", True)
+    assert await ledger.settle_approval(denied, "carol", False)
+    for id, kind, runs in (
+        (timed, "target", None),
+        (ended, "target", None),
+        (once, "again", None),
+        (used, "shape", 1),
+    ):
+        assert await grant(ledger, replace(a_grant(runs, id=id), kind=kind))
+    for id in (ended, once):
+        assert await ledger.end_grant(id, "taken back", GrantEnded(request=id, why="taken back"))
+    assert await ledger.use_grant(used, NOON, GrantUsed(request=used, sha256="1" * 64))
+    assert await ledger.fallen(ids) == {ended: "taken back", denied: "it is denied", held: "it is held"}
+    assert await ledger.fallen([timed]) == await ledger.fallen([]) == {}
+    assert await ledger.grant(timed) == replace(a_grant(id=timed), kind="target")
+    kept = await ledger.grant(ended)
+    assert kept is not None
+    assert kept.ended == "taken back"
+    assert await ledger.grant(denied) is None
+
+
+async def test_a_restart_keeps_what_was_asked_for_in_advance(open_ledger: Open) -> None:
+    crashed = await open_ledger("east")
+    await ask(crashed, replace(a_request(session=""), kind="access", mode="fail", scopes=("target 1h",)))
+    started = await open_ledger("east")
+    assert await started.end_open_sessions("crash") == []
+    assert (await now(started)).state == "held"

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.core.verdict import Allow, Hold
 from tests.api.asking import DROP
+from tests.api.house import NOON
 from tests.tui.conftest import Program
 from tests.tui.requests_gateway import RequestsGateway
 
@@ -140,3 +142,80 @@ def test_cancel(gateway: RequestsGateway, program: Program) -> None:
     assert (done.returncode, done.stdout) == (8, "")
     assert f"{decided.id} is decided already: approved by pia" in done.stderr
     assert program("request", "cancel", decided.id, HOOP_TOKEN="token-of-nina").returncode == 7
+
+
+# Asking in advance.
+
+COME = Hold("ask-to-come", "PROD needs a DBA", frozenset({"dba"}), scopes=("once", "target 1h"))
+CREATE = ("request", "create", "--target", "appdb", "--for", "1h")
+
+
+@pytest.fixture
+def pam(gateway: RequestsGateway, program: Program) -> Program:
+    gateway.house.coming = COME
+    program.environ["HOOP_TOKEN"] = "token-of-pam"
+    return program
+
+
+def test_create_waits_and_says_what_to_do_next(gateway: RequestsGateway, pam: Program) -> None:
+    waiting = pam.start(*CREATE, "--reason", "fix invoice 88", "--ticket", "OPS-4412", "--wait")
+    assert waiting.stdout is not None
+    assert waiting.stderr is not None
+    first = waiting.stdout.readline()
+    id = first.split()[1]
+    assert first == f"held {id}  access to appdb (PROD) for 1h  ask: dba  expires in 10m\n"
+    assert waiting.stderr.readline() == "waiting .. Ctrl-C leaves it held\n"
+    gateway.until(lambda: gateway.house.bus.listeners >= 1)
+    pia(pam, "claim", id)
+    assert waiting.stderr.readline() == "waiting .. pia is looking (00:00)\n"
+    approve(pam, id)
+    out, err = waiting.communicate(timeout=30)
+    until = (NOON + timedelta(hours=1)).astimezone()
+    assert (waiting.returncode, err) == (0, "")
+    assert out == f'approved by pia: "ok"    use: hoop-tui psql appdb    until {until:%H:%M}\n'
+
+
+def test_create_without_waiting(gateway: RequestsGateway, pam: Program) -> None:
+    done = pam(*CREATE, "--no-wait")
+    id = done.stdout.split()[1]
+    assert (done.returncode, done.stdout.startswith(f"held {id}  access to appdb (PROD) for 1h  ")) == (
+        5,
+        True,
+    )
+    again = pam(*CREATE, "--no-wait", "-o", "json")
+    assert (again.returncode, json.loads(again.stdout)["id"]) == (5, id)
+    shown = pam("request", "show", id).stdout
+    assert "access to appdb (PROD) for 1h" in shown
+    assert "session" not in shown
+    (row,) = [json.loads(line) for line in pam("request", "ls", "-o", "jsonl").stdout.splitlines()]
+    assert (row["id"], row["about"]) == (id, "access")
+    late = pam(*CREATE, "--wait", "--timeout", "1s")
+    assert (late.returncode, late.stderr.endswith(f"{id} is held still - hoop-tui request wait {id}\n")) == (
+        5,
+        True,
+    )
+    pia(pam, "deny", id, "--reason", "use the replica")
+    gateway.house.coming = Allow("everything")
+    refused = pam(*CREATE)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "no rule holds anything on appdb for you: just connect" in refused.stderr
+
+
+def test_create_ends_as_it_was_decided(gateway: RequestsGateway, pam: Program) -> None:
+    waiting = pam.start(*CREATE, "--wait", "-o", "jsonl")
+    assert waiting.stdout is not None
+    held = json.loads(waiting.stdout.readline())
+    pia(pam, "deny", held["id"], "--reason", "use the replica")
+    out, _ = waiting.communicate(timeout=30)
+    assert (waiting.returncode, json.loads(out)["state"]) == (4, "denied")
+
+
+def test_create_a_text(gateway: RequestsGateway, pam: Program, tmp_path: Path) -> None:
+    file = tmp_path / "x.sql"
+    file.write_bytes(b"DELETE FROM t\nWHERE id = 1;\n")
+    done = pam("request", "create", "--target", "appdb", "--file", str(file), "--no-wait", "-o", "json")
+    assert (done.returncode, json.loads(done.stdout)["statement"]["text"]) == (5, file.read_text())
+    both = pam("request", "create", "--target", "appdb", "--file", str(file), "--text", "x")
+    assert (both.returncode, "Say --text or --file, not both." in both.stderr) == (2, True)
+    for wrong in (("--file", str(tmp_path / "none")), ("--for", "soon"), ("--timeout", "soon")):
+        assert pam("request", "create", "--target", "appdb", *wrong).returncode == 2

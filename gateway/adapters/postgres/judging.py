@@ -345,13 +345,18 @@ def _makes_temporary(facts: SqlFacts) -> bool:
 
 def _planned(given: SqlFacts, meant: SqlFacts) -> SqlFacts:
     """What can be asked about in its stead: of a cursor, the statement that made it."""
-    return meant.inner[-1] if given.verb in _NAMED and meant.certain and meant.inner else meant
+    return meant.inner[-1] if given.verb in NAMED and meant.certain and meant.inner else meant
 
 
 def _running(facts: SqlFacts, portal: str | None) -> tuple[str, ...]:
     """The portals that are open and in use while this runs."""
     names = () if portal is None else (portal,)
     return (*names, facts.name) if facts.verb in ("fetch", "move") else names
+
+
+def operation_of(facts: SqlFacts) -> Operation:
+    """What such a statement is when it is run with no parameters."""
+    return _operation(facts, (), 0)
 
 
 def _operation(facts: SqlFacts, bound: tuple[str | None, ...], n: int) -> Operation:
