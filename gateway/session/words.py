@@ -69,9 +69,10 @@ def still_held(approval: Approval, left: timedelta) -> Said:
 def held_for_later(approval: Approval) -> Said:
     """It was refused for now: whoever can not wait asks again."""
     missing = tuple(sorted(quorum.missing(approval)))
+    again = "connect again" if approval.verb == "connect" else "run the same statement again"
     return Said(
         sentence(f"held {approval.id} - run the same again once approved, nothing was run"),
-        primary=sentence(f"held {approval.id} - run the same statement again once approved"),
+        primary=sentence(f"held {approval.id} - {again} once approved"),
         hint=how_to_answer(approval.id, missing) if missing else f"hoop-tui request wait {approval.id}",
         missing=missing,
     )

@@ -192,7 +192,7 @@ async def test_the_time_to_sign_in_is_not_the_time_to_wait(asking: House) -> Non
 
 
 async def test_a_client_that_can_not_wait_comes_in_the_next_time(asking: House) -> None:
-    with pytest.raises(psycopg.OperationalError, match="run the same statement again once approved"):
+    with pytest.raises(psycopg.OperationalError, match=r"hoop: held .* - connect again once approved"):
         await asking.connect(options="-c hoop.hold=fail")
     await decide(asking, granted=True)
     async with await asking.connect(options="-c hoop.hold=fail") as connection:

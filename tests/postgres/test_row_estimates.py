@@ -193,6 +193,32 @@ async def test_where_names_may_mean_something_else_nobody_knows(cards: House, be
         assert await is_held(connection, "select * from cards where id = 7")
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "set search_path = app, public",
+        "create view app.v as select 1",
+        "select set_config('search_path', 'app', false)",
+    ],
+)
+async def test_what_stands_before_it_in_one_query_may_change_what_it_means(cards: House, before: str) -> None:
+    code, _, err = await cards.psql("-c", f"{before}; select * from cards where id = 7")
+    assert code == 1
+    assert "hoop: held" in err
+
+
+async def test_what_a_transaction_has_defined_is_not_seen_on_the_side(cards: House) -> None:
+    async with await cards.connect(options="-c search_path=app,public") as connection:
+        await connection.execute("create view app.fresh as select 1")
+        assert not await is_held(connection, "select * from public.cards where id = 7")
+        async with connection.transaction(force_rollback=True):
+            await connection.execute("drop table app.cards")
+            await connection.execute("create view app.cards as select 7 as id, card from public.cards")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="hoop: held"):
+                await connection.execute("select * from cards where id = 7")
+        assert not await is_held(connection, "select * from public.cards where id = 7")
+
+
 async def test_the_settings_of_the_beginning_are_those_on_the_side(cards: House) -> None:
     async with await cards.connect(options="-c search_path=app") as connection:
         await connection.execute("set statement_timeout = '1min'")

@@ -80,6 +80,7 @@ class Judging:
     def _may_repeat(self, permit: Permit) -> bool:
         """What it was for may be done once more at once, without an entry of its own in the ledger."""
         talk = self._talk
+        talk.defines &= not talk.is_quiet
         if talk.each_statement:
             return False
         if permit.masks and self._outdated(permit.masks) is not None:
@@ -98,15 +99,18 @@ class Judging:
         return None if isinstance(verdict, Deny) else verdict.masks
 
     async def _foresee_by_rows(
-        self, facts: SqlFacts, bound: Values, planned: SqlFacts
+        self, facts: SqlFacts, bound: Values, planned: SqlFacts | None
     ) -> tuple[Verdict, int | None]:
-        """And about how many they are, where that matters and somebody knows."""
+        """And about how many they are, where that matters and somebody knows. `planned`: what is asked about; None
+        where something before it may change what it means."""
         talk = self._talk
         operation = self._operation(facts, bound, 0)
         verdict = talk.gate.foresee(operation)
         if isinstance(verdict, Allow) and not (verdict.masks or verdict.alerts or verdict.observed):
             return verdict, None  # not knowing is the worst that it can be
-        if talk.estimates is None or not talk.plain_strings or not talk.gate.asks_rows(operation):
+        if planned is None or not talk.plain_strings or not talk.gate.asks_rows(operation):
+            return verdict, None
+        if talk.estimates is None or talk.defines:
             return verdict, None
         rows = await talk.estimates.rows(planned)
         return talk.gate.foresee(self._operation(facts, bound, 0, rows)), rows
@@ -123,13 +127,17 @@ class Judging:
         talk = self._talk
         if any(facts.verb in NAMED for facts in given):
             await talk.settle()  # what is on its way may give the name another meaning
+        talk.defines &= not talk.is_quiet
         meant = self._all_meant(given)
         running = [_running(facts, portal) for facts in given]
         at_once = len(meant) > 1
         rows: list[int | None] = []
+        is_as_now = True
         for asked, facts in zip(given, meant, strict=True):
-            verdict, count = await self._foresee_by_rows(facts, bound, _planned(asked, facts))
+            planned = _planned(asked, facts) if is_as_now else None
+            verdict, count = await self._foresee_by_rows(facts, bound, planned)
             rows.append(count)
+            is_as_now &= facts.certain and facts.effects <= _PLAIN and not facts.sets
             at_once &= isinstance(verdict, Allow)
             if isinstance(verdict, Deny):
                 await self._one(facts, bound, maskable, rows=count)
@@ -280,6 +288,7 @@ class Judging:
         talk.in_band.take(facts.sets)
         if facts.certain and facts.effects <= _PLAIN:
             return
+        talk.defines |= Effect.DEFINE in facts.effects
         if _runs_unseen(facts) or (facts.sets and Effect.CONTROL in facts.effects) or _makes_temporary(facts):
             talk.estimates = None
 
@@ -340,7 +349,8 @@ def _runs_unseen(facts: SqlFacts) -> bool:
 
 def _makes_temporary(facts: SqlFacts) -> bool:
     """Whether it may make something that only this session sees, and that hides what others see."""
-    return Effect.DEFINE in facts.effects and "temp" in facts.text.lower()
+    text = facts.text.lower()
+    return Effect.DEFINE in facts.effects and ("temp" in text or "u&" in text)
 
 
 def _planned(given: SqlFacts, meant: SqlFacts) -> SqlFacts:

@@ -42,6 +42,8 @@ class Talk:
     """`standard_conforming_strings` is on."""
     changing = False
     """It has changed the database in a transaction, and nobody else can see that yet."""
+    defines = False
+    """It has defined something that nobody else sees, as long as its transaction is open."""
     tells_masks = True
     """People are told when something was masked."""
     each_statement = False
