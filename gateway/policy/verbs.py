@@ -62,7 +62,6 @@ HAVE_IT = {
     "table": ("postgres", (*_FUNCTION_VERBS, *_TABLE_ONLY_VERBS)),
     "function": ("postgres", _FUNCTION_VERBS),
     "has_where": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
-    "client": ("ssh", SSH_VERBS),
     "statement": ("postgres", SQL_VERBS),
 }
 """Fields that only some verbs of one protocol have. `statement` is no field: it is what `when` asks of."""
