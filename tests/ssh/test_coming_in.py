@@ -93,11 +93,13 @@ class Errand:
         return text.replace("CONFIG", str(self._ssh.directory / "config"))
 
 
-@pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest) -> Way:
-    return WAYS[request.param]
+def ways(*slow: str) -> list[object]:
+    """All of them; these only where there is time."""
+    marks = dict.fromkeys(slow, pytest.mark.slow)
+    return [pytest.param(way, id=name, marks=marks.get(name, ())) for name, way in WAYS.items()]
 
 
+@pytest.mark.parametrize("way", ways("scp -O"))
 async def test_it_goes_on_once_somebody_has_approved_it(
     way: Way, ssh: StockSsh, house: House, sshd: Sshd, tmp_path: Path
 ) -> None:
@@ -117,6 +119,7 @@ async def test_it_goes_on_once_somebody_has_approved_it(
     assert len(await house.entries("operation.held")) == 1
 
 
+@pytest.mark.parametrize("way", ways("shell", "scp", "scp -O", "rsync"))
 async def test_whoever_is_denied_reaches_nothing(
     way: Way, ssh: StockSsh, house: House, sshd: Sshd, tmp_path: Path
 ) -> None:
