@@ -15,7 +15,7 @@ WEB = Target("web-1", "ssh", "127.0.0.1", 22)
 APPDB = Target("appdb", "postgres", "127.0.0.1", 5432)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 async def parsers() -> AsyncIterator[Parsers]:
     made = Parsers()
     await made.start()
