@@ -36,6 +36,7 @@ from gateway.core.approval import ACCESS, Approval
 from gateway.session.approvals import LIST_TEXT
 
 LONG_TEXT = 1 << 16
+MANY_ROWS = 1000
 _HALVES = re.compile("[\ud800-\udfff]")
 _WHAT = 200
 _MORE = " ..."
@@ -281,6 +282,9 @@ def _for_and_against(approval: Approval, statement: Statement, past: CardPast) -
         yield "-", "only reads"
     if facts.get("has_where") is False:
         yield "+", "no WHERE: it is about all rows"
+    rows = facts.get("rows")
+    if isinstance(rows, int):
+        yield "+" if rows > MANY_ROWS else "-", f"about {_count(rows, 'row')}, as the server guesses"
     env = _labels(facts).get("env", "")
     if env:
         production = env.casefold() in _PRODUCTION

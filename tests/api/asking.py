@@ -49,6 +49,7 @@ class Askers:
         groups: frozenset[str] = frozenset({"dev"}),
         effects: frozenset[Effect] = frozenset({Effect.DEFINE}),
         labels: Mapping[str, str] = MappingProxyType({"env": "prod"}),
+        details: Mapping[str, Any] = MappingProxyType({}),
         **more: Any,
     ) -> Asked:
         who = Principal(f"id-{person}", person, groups, method="token t-7QF2KM")
@@ -64,7 +65,7 @@ class Askers:
             asked.told.append(said)
             heard.set()
 
-        operation = Operation("drop", text, effects)
+        operation = Operation("drop", text, effects, details=details)
         asked.waiting = asyncio.create_task(
             self.house.approvals.wait(session, operation, holding(**more), "rev-42", notice)
         )

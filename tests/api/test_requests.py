@@ -192,6 +192,24 @@ async def test_what_only_reads_elsewhere_speaks_for_it(asking: Askers, people: d
     ]
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (20_000, ("+", "about 20,000 rows, as the server guesses")),
+        (1, ("-", "about 1 row, as the server guesses")),
+    ],
+)
+async def test_about_how_many_rows_it_is(
+    asking: Askers, people: dict[str, Colleague], rows: int, said: tuple[str, str]
+) -> None:
+    asked = await asking.ask(
+        "delete from payments", effects=frozenset({Effect.WRITE}), details={"rows": rows}
+    )
+    card = await people["pia"].card(asked.id)
+    assert said in [(line.sign, line.text) for line in card.risk.lines]
+    assert card.facts["rows"] == rows
+
+
 async def test_what_came_before(asking: Askers, people: dict[str, Colleague]) -> None:
     for reason in ("", "", "no"):
         earlier = await asking.ask()

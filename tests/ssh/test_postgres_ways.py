@@ -20,7 +20,7 @@ from gateway.adapters.ssh.forward.roads import Inspected
 from gateway.app.shelf import PolicyShelf
 from gateway.core.frame import FrameKind
 from gateway.core.people import Target
-from gateway.core.verdict import Allow, Deny
+from gateway.core.verdict import Allow, Deny, Hold
 from gateway.masking.detectors import DETECTORS
 from gateway.policy.loader import load_policy
 from gateway.secrets.references import ReferenceSecrets
@@ -28,7 +28,7 @@ from gateway.session.database.parser import Parsers
 from tests.postgres.servers import MISSING, DatabaseServer, binaries
 from tests.ssh.client import PATIENCE, Ran, StockSsh
 from tests.ssh.forwarding import connect, running
-from tests.ssh.house import House, Recording
+from tests.ssh.house import BOB, House, Recording
 from tests.ssh.terminal import Terminal
 
 pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "postgres", "psql")]
@@ -274,6 +274,36 @@ async def test_psql_inside_runs_a_command(way: Way) -> None:
     assert b"42" in terminal.output
     assert (terminal.meta["pty"], statements.meta["pty"]) == (False, False)
     assert any(mark["kind"] == "result" for mark in statements.facts_of(FrameKind.MARK))
+
+
+async def let_in(way: Way) -> None:
+    """Bob grants the one request that there is."""
+    async with asyncio.timeout(PATIENCE):
+        while not (found := await way.house.ledger.approvals(state="held")):
+            await asyncio.sleep(0.02)
+    (asked,) = found
+    await way.house.approvals.settle(asked.id, BOB, True, asked.sha256)
+
+
+@pytest.mark.usefixtures("caged")
+async def test_coming_in_is_asked_for_once_for_psql_inside_and_through_a_tunnel(way: Way) -> None:
+    way.house.decide = lambda operation, session: (
+        Hold("access", "access needs sre", frozenset({"sre"}))
+        if operation.verb == "connect"
+        else Allow("everything")
+    )
+    running_inside = asyncio.create_task(way.ssh.run("appdb@gw", "select 6 * 7"))
+    await let_in(way)
+    ran = await running_inside
+    assert b" 42\n" in ran.out
+    assert "access needs sre (expires in 10 min)" in ran.said
+    port = free_port()
+    async with running(way.ssh, "-N", "-L", f"{port}:appdb:5432", "somebody@gw"):
+        await open_tunnel(port)
+        client = asyncio.create_task(way.psql(port, "-Atc", "select 1"))
+        await let_in(way)
+        assert (await client).out == b"1\n"
+    assert len(await way.house.ledger.approvals()) == 2
 
 
 @pytest.mark.usefixtures("caged")
