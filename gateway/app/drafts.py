@@ -39,9 +39,10 @@ class Drafts:
         reading = await self._parsers().read(text)
         if reading.error:
             raise Refused(f"this is no SQL: {reading.error}")
-        if len(reading.statements) != 1:
-            raise Refused(f"one statement at a time: this is {len(reading.statements)}")
-        (facts,) = reading.statements
+        statements = [facts for facts in reading.statements if facts.verb != "empty"]
+        if len(statements) != 1:
+            raise Refused(f"one statement at a time: this is {len(statements)}")
+        (facts,) = statements
         if facts.verb in NAMED:
             raise Refused(f"{facts.verb} names what only a session knows: write down the statement itself")
         return operation_of(facts)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.adapters.ssh.forward import requests
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.ports import Approval
@@ -26,7 +27,7 @@ def hold(house: House, seconds: float = 60, **more: object) -> None:
     def decide(operation: Operation, session: Session) -> Verdict:
         return asks if operation.verb == "connect" else Allow("everything")
 
-    house.decide = decide
+    house.decide, house.judges_coming_in = decide, True
 
 
 async def held(house: House) -> Approval:
@@ -144,6 +145,7 @@ async def test_blocked(ssh: StockSsh, house: House, sshd: Sshd, tmp_path: Path) 
     house.decide = lambda operation, session: (
         Deny("freeze", "come back on Monday") if operation.verb == "connect" else Allow("everything")
     )
+    house.judges_coming_in = True
     before = sshd.log
     ran = await Errand(WAYS["exec"], ssh, sshd, tmp_path).run()
     assert (ran.status, ran.said) == (126, "hoop: blocked by freeze - come back on Monday\n")
@@ -192,10 +194,12 @@ async def test_a_shell_hears_it_before_it_is_greeted(ssh: StockSsh, house: House
     desk = Terminal()
     await desk.start(ssh.command("-tt", "web-1@gw"))
     await desk.until(b"Ctrl-C withdraws\r\n")
-    desk.type(b"echo typed-$((40+2)) ahead; exit 3\r")
+    desk.type(b"echo typed-$((40+2)) ahead\r")
     desk.resize(90, 33)
     request = await settle(house, True)
     await desk.until(b"typed-42 ahead\r\n")
+    desk.type(b"stty size; exit 3\r")
+    await desk.until(b"33 90\r\n")
     assert await desk.ended() == 3
     order = [desk.seen.index(each) for each in (b"hoop: held", b"hoop: approved", b"hoop: you are alice")]
     assert order == sorted(order)
@@ -231,3 +235,22 @@ async def test_withdrawn(by: str, ssh: StockSsh, house: House, sshd: Sshd) -> No
     assert await house.outcomes() == [outcomes[by]]
     assert sshd.log == before
     await desk.close()
+
+
+async def test_a_port_of_the_target_and_a_command_wait_side_by_side(
+    ssh: StockSsh, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command is asked about at once, although the client has asked for the port before."""
+    monkeypatch.setattr(requests, "TURN_MOST", 10 * PATIENCE)
+    hold(house)
+    async with serving(echo) as here:
+        command = ("-R", f"0:127.0.0.1:{here}", "web-1@gw", "echo done")
+        running = asyncio.create_task(ssh.run(*command))
+        async with asyncio.timeout(PATIENCE):
+            while len(both := await house.ledger.approvals(state="held")) < 2:
+                await asyncio.sleep(0.02)
+        for request in both:
+            await house.approvals.settle(request.id, BOB, True, request.sha256)
+        ran = await running
+    assert (ran.status, ran.out) == (0, b"done\n")
+    assert "Allocated port" in ran.said

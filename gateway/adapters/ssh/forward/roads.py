@@ -171,7 +171,12 @@ class Roads:
             around = self._around
             self._listeners = Listeners(around.door.max_forwards)
             self._session = ForwardSession(
-                self._visitor, self._connection, around.lobby, around.dialler, self._listeners
+                self._visitor,
+                self._connection,
+                around.lobby,
+                around.dialler,
+                self._listeners,
+                self._connection.wait_for_people,
             )
             around.spawn(self._session.run())
         return self._session

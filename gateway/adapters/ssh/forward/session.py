@@ -61,7 +61,9 @@ class ForwardSession:
         lobby: Lobby,
         dialler: Dialler,
         incoming: Incoming,
+        held: Callable[[], None],
     ) -> None:
+        """`held` is called when everything of it has to wait for people."""
         self.visitor = visitor
         self.person = connection
         self.left = asyncio.Event()
@@ -71,6 +73,7 @@ class ForwardSession:
         self._lobby = lobby
         self._dialler = dialler
         self._incoming = incoming
+        self._held = held
         self._jobs: asyncio.Queue[Job] = asyncio.Queue()
         self._doing: set[Job] = set()
         self._tasks: asyncio.TaskGroup
@@ -130,17 +133,18 @@ class ForwardSession:
 
     async def admit(self, operation: Operation, held: Callable[[], None] = lambda: None) -> None:
         """As `Gate.admit`, for bytes that nothing can be masked in. Calls `held` when people have to decide."""
-
-        async def wait(words: str) -> None:
-            held()
-            await self.tell(words)
-
-        notice = Dialogue(wait, self._answers)
         target = self.gate.session.target
         if not only_commands.allows_forwarding(target):
             reason = f"nothing is forwarded to or from {target.name}"
             raise await self.gate.refuse(operation, only_commands.RULE, reason)
-        await self.gate.admit(operation, notice, maskable=False)
+        await self.gate.admit(operation, self._notice(held), maskable=False)
+
+    def _notice(self, held: Callable[[], None]) -> Dialogue:
+        async def wait(words: str) -> None:
+            held()
+            await self.tell(words)
+
+        return Dialogue(wait, self._answers)
 
     async def _answers(self, required: AbstractSet[str]) -> Mapping[str, str]:
         """What a session over the same connection has said beforehand: here nobody can be asked."""
@@ -176,7 +180,7 @@ class ForwardSession:
                 self._tasks.create_task(_raise_after(self.gate.ended.wait(), EndedByStaff()))
                 self._tasks.create_task(self._pass_on_words())
                 if only_commands.allows_forwarding(target):  # else nothing will be connected to
-                    await self._lobby.welcome(self.gate, Dialogue(self.tell, self._answers))
+                    await self._lobby.welcome(self.gate, self._notice(self._held))
                 while True:
                     self._tasks.create_task(self._do(await self._jobs.get()))
         except ExceptionGroup as problems:
