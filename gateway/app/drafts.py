@@ -28,7 +28,7 @@ class Drafts:
 
     async def __call__(self, target: Target, text: str) -> Operation:
         if target.kind == SSH:
-            return Asked("exec", text).operation
+            return _command(text)
         if target.kind == POSTGRES:
             return await self._statement(text)
         raise Refused(f"nothing can be written down for {target.name}")
@@ -39,9 +39,18 @@ class Drafts:
         reading = await self._parsers().read(text)
         if reading.error:
             raise Refused(f"this is no SQL: {reading.error}")
-        if len(reading.statements) != 1:
-            raise Refused(f"one statement at a time: this is {len(reading.statements)}")
-        (facts,) = reading.statements
+        statements = [facts for facts in reading.statements if facts.verb != "empty"]
+        if len(statements) != 1:
+            raise Refused(f"one statement at a time: this is {len(statements)}")
+        (facts,) = statements
         if facts.verb in NAMED:
             raise Refused(f"{facts.verb} names what only a session knows: write down the statement itself")
         return operation_of(facts)
+
+
+def _command(text: str) -> Operation:
+    """As a shell's `"$(cat file)"` would hand it over: a file's last newline is none of it."""
+    command = text.rstrip("\r\n")
+    if not command.strip() or "\0" in command:
+        raise Refused("this is no command")
+    return Asked("exec", command).operation

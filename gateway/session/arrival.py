@@ -19,7 +19,7 @@ def arrival(session: Session, *, waits: bool = True) -> Operation:
     other = session.login != default_account(session.target, session.principal)
     login = f" as {session.login}" if other and session.login else ""
     text = f"access to {place(session.target)}{login}"
-    return Operation(CONNECT, text, frozenset({Effect.CONTROL}), details={"waits": waits})
+    return Operation(CONNECT, text, frozenset({Effect.CONTROL}))
 
 
 def place(target: Target) -> str:
