@@ -30,7 +30,8 @@ from hoop_tui.themes import CONTRAST, DARK, LIGHT
 from hoop_tui.widgets.preview import Preview
 
 _PATIENCE_SECONDS = 20.0
-_STILL = 8
+_STILL = 3
+_MOMENT = 0.15
 _FONTS = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
 Steps = Callable[["Scenery"], Awaitable[None]]
 
@@ -137,7 +138,7 @@ async def _at_rest(app: HoopApp, pilot: "Pilot[int]") -> str:
     picture, still = "", 0
     async with asyncio.timeout(_PATIENCE_SECONDS):
         while still < _STILL:
-            await pilot.pause(0.05)
+            await pilot.pause(_MOMENT)
             before, picture = picture, normal(app.export_screenshot(title="hoop-tui"))
             still = still + 1 if picture == before else 0
     return picture

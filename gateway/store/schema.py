@@ -1,6 +1,6 @@
 """Brings the database to the schema that this program knows, before anything else happens.
 
-Alembic is loaded only when there is something to change: most starts need one query.
+Alembic is loaded only when an older one has to change: most starts need one query, and a first one makes all tables.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.core.errors import Fault, HoopError, Misconfigured
 from gateway.store.database import NO_ANSWER, Database, cause
+from gateway.store.making import make
 from gateway.store.one_thread import ThreadEngine
 from gateway.store.tables import METADATA
 
@@ -87,7 +88,10 @@ def _migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ONE_AT_A_TIME})
-    if revision(connection) != HEAD_REVISION:  # else another gateway was quicker
+    found = revision(connection)
+    if not found:
+        make(connection, HEAD_REVISION)
+    elif found != HEAD_REVISION:  # else another gateway was quicker
         from gateway.store.migrating import upgrade
 
         upgrade(connection)

@@ -84,9 +84,9 @@ async def site(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     await ledger.close()
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """Headless, with nothing of anybody's in it."""
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """Headless, with nothing of anybody's in it. One for all tests: to start takes it longer than what they do."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
     for argument in (
@@ -99,7 +99,7 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        f"--user-data-dir={tmp_path / 'chromium'}",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
         "--window-size=1100,900",
     ):
         options.add_argument(argument)
@@ -108,3 +108,17 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     driver.set_page_load_timeout(30)
     yield driver
     driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """A new window, which sizes and media that a test emulates go away with, and nothing of the tests before."""
+    first = chromium.current_window_handle
+    chromium.switch_to.new_window("window")
+    chromium.set_window_size(1100, 900)
+    chromium.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    chromium.execute_cdp_cmd("Network.clearBrowserCache", {})
+    chromium.get_log("browser")  # type: ignore[no-untyped-call]  # selenium's
+    yield chromium
+    chromium.close()
+    chromium.switch_to.window(first)

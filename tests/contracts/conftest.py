@@ -12,7 +12,7 @@ from gateway.core.events import OperationAdmitted, OperationHeld, SessionOpened
 from gateway.core.ports import Approval
 from gateway.store.ledger import SqlLedger
 from gateway.store.tables import HEAD, METADATA
-from tests.contracts.postgres_server import MISSING, PostgresServer, binaries
+from tests.contracts.postgres_server import PostgresServer
 
 NOON = datetime(2026, 6, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 Open = Callable[..., Awaitable[SqlLedger]]
@@ -32,15 +32,8 @@ class Watch:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A running PostgreSQL."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    server = PostgresServer.create(programs)
-    try:
-        server.start()
+    with PostgresServer.running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -56,6 +56,55 @@ async def test_the_tables_are_what_the_migrations_make(empty_url: str) -> None:
     await opened.close()
 
 
+SHAPE = {
+    "sqlite": (
+        'SELECT m.name, c.name, c.type, c."notnull", c.dflt_value, c.pk'
+        " FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'",
+        'SELECT m.name, k."table", k."from", k."to", k.on_update, k.on_delete'
+        " FROM sqlite_master m, pragma_foreign_key_list(m.name) k",
+        'SELECT m.name, i.name, i."unique", i.origin, i.partial, x.seqno, x.name, x."desc", x.coll, x.key'
+        " FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) x"
+        " WHERE m.type = 'table' AND x.key",
+        "SELECT type, name, tbl_name FROM sqlite_master",
+    ),
+    "postgresql": (
+        "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name,"
+        " datetime_precision, numeric_precision, character_maximum_length, is_identity"
+        " FROM information_schema.columns WHERE table_schema = current_schema()",
+        "SELECT conname, conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = current_schema()::regnamespace",
+        "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()",
+        "SELECT relname, relkind FROM pg_class WHERE relnamespace = current_schema()::regnamespace",
+    ),
+}
+"""Everything of a database but the order of its columns, which nothing asks for."""
+
+
+def shape(connection: Connection) -> list[list[tuple[Any, ...]]]:
+    asked = (
+        *SHAPE[connection.dialect.name],
+        "SELECT id, seq, people FROM head",
+        "SELECT * FROM alembic_version",
+    )
+    rows = [connection.execute(text(query)).all() for query in asked]
+    return [sorted((tuple(row) for row in each), key=repr) for each in rows]
+
+
+async def test_the_whole_history_makes_the_same_as_a_first_start(empty_url: str) -> None:
+    opened = database(empty_url, None, 10)
+    async with opened.writing.begin() as connection:
+        await connection.run_sync(upgrade)
+        step_by_step = await connection.run_sync(shape)
+        await connection.run_sync(METADATA.drop_all)
+        await connection.execute(text("DROP TABLE alembic_version"))
+    await (await SqlLedger.open(empty_url, patience=10)).close()
+    async with opened.writing.connect() as connection:
+        at_once = await connection.run_sync(shape)
+    await opened.close()
+    assert all(at_once)
+    assert [{*new} ^ {*old} for new, old in zip(at_once, step_by_step, strict=True)] == [set()] * len(at_once)
+
+
 async def test_a_newer_database_is_left_alone(empty_url: str) -> None:
     await (await SqlLedger.open(empty_url, patience=10)).close()
     opened = database(empty_url, None, 10)
@@ -88,14 +137,19 @@ async def test_another_programs_tables_are_left_alone(empty_url: str) -> None:
     await opened.close()
 
 
-async def test_a_migration_that_fails_half_way_leaves_nothing(empty_url: str) -> None:
-    """An index that has the name of one of ours makes the first migration fail after several tables."""
+@pytest.mark.parametrize("before", ["", "0002"])
+async def test_a_migration_that_fails_half_way_leaves_nothing(empty_url: str, before: str) -> None:
+    """An index that has the name of one of ours makes it fail after several tables."""
     opened = database(empty_url, None, 10)
-    await on(opened, "CREATE TABLE theirs (id TEXT)", "CREATE INDEX ix_approvals_state ON theirs (id)")
+    if before:
+        async with opened.writing.begin() as connection:
+            await connection.run_sync(lambda sync: upgrade(sync, before))
+    there = await tables_in(opened)
+    await on(opened, "CREATE TABLE theirs (id TEXT)", "CREATE INDEX ix_grants_person_target ON theirs (id)")
     with pytest.raises(Fault, match="the ledger's database fails"):
         await SqlLedger.open(empty_url, patience=10)
-    assert await tables_in(opened) == {"theirs"}
-    await on(opened, "DROP INDEX ix_approvals_state")
+    assert await tables_in(opened) == {*there, "theirs"}
+    await on(opened, "DROP INDEX ix_grants_person_target")
     ledger = await SqlLedger.open(empty_url, patience=10)
     assert await ledger.append(GatewayStopped()) == 1
     await ledger.close()
@@ -122,20 +176,23 @@ async def test_a_database_exchanged_behind_a_connection_is_noticed(empty_url: st
     await opened.close()
 
 
-def test_an_ordinary_start_loads_neither_alembic_nor_psycopg(migrated_file: Path) -> None:
+def test_neither_a_first_start_nor_another_loads_alembic_or_psycopg(
+    migrated_file: Path, tmp_path: Path
+) -> None:
     script = """
 import asyncio, sys
 from gateway.store.ledger import SqlLedger
 
 async def main():
-    ledger = await SqlLedger.open(sys.argv[1], patience=10)
-    await ledger.check()
-    await ledger.close()
+    for url in sys.argv[1:]:
+        ledger = await SqlLedger.open(url, patience=10)
+        await ledger.check()
+        await ledger.close()
 
 asyncio.run(main())
 print({name.partition(".")[0] for name in sys.modules} & {"alembic", "mako", "psycopg"} or "lean")
 """
-    command = [sys.executable, "-c", script, f"sqlite:///{migrated_file}"]
+    command = [sys.executable, "-c", script, f"sqlite:///{migrated_file}", f"sqlite:///{tmp_path}/new.db"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert (run.stdout, run.stderr) == ("lean\n", "")
 

@@ -14,6 +14,8 @@ from tests.ssh.sshd import Sshd
 
 BIN = Path(sys.executable).parent
 PATIENCE = 30.0
+STARTING_PATIENCE = 100.0
+"""A start takes two seconds of processor time: on a busy machine many times as long."""
 
 CONFIG = """\
 version = 1
@@ -107,7 +109,7 @@ class Served:
         )
         self._reading = asyncio.create_task(self._read())
         try:
-            line = await self.says(r"ready: .*")
+            line = await self.says(r"ready: .*", STARTING_PATIENCE)
         except BaseException:
             await self.stop(signal.SIGKILL)
             raise
@@ -119,9 +121,9 @@ class Served:
         while line := await self.process.stderr.readline():
             self.log.append(line.decode(errors="replace"))
 
-    async def says(self, pattern: str) -> str:
+    async def says(self, pattern: str, patience: float = PATIENCE) -> str:
         """The first line of the log with this in it, waited for."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(patience):
             while True:
                 for line in self.log:
                     if found := re.search(pattern, line):

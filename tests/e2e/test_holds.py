@@ -5,19 +5,24 @@ import asyncio
 import json
 import os
 import signal
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
+import pytest_asyncio
 
 from tests.e2e.served import BIN, PATIENCE, Answer, Served
-from tests.postgres.servers import MISSING, DatabaseServer, binaries, password_of
+from tests.postgres.servers import DatabaseServer, password_of
 from tests.ssh.sshd import Sshd
 
-pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd", "postgres", "psql")]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.needs("ssh", "sshd", "postgres", "psql"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 PEOPLE = ("alice", "bob", "carol")
 MORE = """
@@ -66,20 +71,13 @@ ask = {{ group = "sre" }}
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[DatabaseServer]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    server = DatabaseServer.create(programs)
-    try:
-        server.start()
+    with DatabaseServer.running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @dataclass
 class Town:
-    """A gateway, a database behind it, and what its people run."""
+    """A gateway, a database behind it, and what its people run. Each test leaves nothing held, and no client."""
 
     served: Served
     postgres: DatabaseServer
@@ -114,16 +112,17 @@ class Town:
         return await self.start("alice", "psql", "-XAt", conninfo, *asked, PGPASSWORD=password)
 
     async def held(self, who: str = "bob") -> dict[str, Any]:
-        """The one request that asks them, waited for."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            listed = await self.hoop_tui(who, "review", "ls", "-o", "json")
-            assert listed.status == 0, listed.err
-            if rows := json.loads(listed.out):
-                (row,) = rows
-                assert isinstance(row, dict)
-                return row
-            assert time.monotonic() < until, "nothing is held"
+        """The one request that asks them, waited for: the API is asked, because a command takes its time."""
+        api = f"http://127.0.0.1:{self.served.ports['api']}"
+        headers = {"Authorization": f"Bearer {self.tokens[who]}"}
+        async with asyncio.timeout(PATIENCE), httpx2.AsyncClient(base_url=api, headers=headers) as http:
+            while not (await http.get("/v1/requests")).json()["requests"]:
+                await asyncio.sleep(0.02)
+        listed = await self.hoop_tui(who, "review", "ls", "-o", "json")
+        assert listed.status == 0, listed.err
+        (row,) = json.loads(listed.out)
+        assert isinstance(row, dict)
+        return row
 
     async def approve(self, id: str, who: str = "bob", *more: str) -> Answer:
         shown = json.loads((await self.hoop_tui(who, "review", "show", id, "-o", "json")).out)
@@ -152,20 +151,18 @@ async def token(served: Served, who: str) -> str:
     return made.out.strip()
 
 
-@pytest.fixture
-async def town(tmp_path: Path, postgres: DatabaseServer) -> AsyncIterator[Town]:
-    sshd = Sshd(tmp_path / "sshd")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory, postgres: DatabaseServer) -> AsyncIterator[Town]:
+    directory = tmp_path_factory.mktemp("town")
+    sshd = Sshd(directory / "sshd")
     await sshd.start()
-    served = Served(tmp_path, sshd)
+    served = Served(directory, sshd)
     database = postgres.new_database()
     served.write(more=MORE.format(port=postgres.port, database=database))
     opened = served.config.read_text().replace("[store]", 'postgres = "127.0.0.1:0"\n\n[store]', 1)
     served.config.write_text(opened)
-    (tmp_path / "db_password").touch(0o600)
-    (tmp_path / "db_password").write_text(password_of("by_scram"))
-    with postgres.connect(database) as connection:
-        connection.execute("create table payments as select generate_series(1, 10) as id")
-        connection.execute("grant all on payments to public")
+    (directory / "db_password").touch(0o600)
+    (directory / "db_password").write_text(password_of("by_scram"))
     try:
         await served.start()
         yield Town(served, postgres, database, {who: await token(served, who) for who in PEOPLE})
@@ -175,6 +172,16 @@ async def town(tmp_path: Path, postgres: DatabaseServer) -> AsyncIterator[Town]:
             await served.stop(signal.SIGKILL)
         postgres.drop_database(database)
         await sshd.stop()
+
+
+@pytest.fixture
+def town(gateway: Town) -> Town:
+    """With ten payments, whatever a test did to those before."""
+    with gateway.postgres.connect(gateway.database) as connection:
+        connection.execute("drop table if exists payments")
+        connection.execute("create table payments as select generate_series(1, 10) as id")
+        connection.execute("grant all on payments to public")
+    return gateway
 
 
 async def test_a_delete_runs_once_somebody_else_has_approved_it(town: Town) -> None:

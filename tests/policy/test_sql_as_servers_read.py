@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from psycopg.pq import ExecStatus
 
 from gateway.session.database.parser_grammar import NotGrammar
-from tests.contracts.postgres_server import MISSING, PostgresServer, binaries
+from tests.contracts.postgres_server import PostgresServer
 from tests.policy.sql_text import read
 
 pytestmark = pytest.mark.needs("postgres")
@@ -26,17 +26,9 @@ PIECES = [
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[psycopg.Connection[Any]]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    made = PostgresServer.create(programs)
-    try:
-        made.start()
-        with made.connect() as connection:
-            connection.autocommit = True
-            yield connection
-    finally:
-        made.remove()
+    with PostgresServer.running() as made, made.connect() as connection:
+        connection.autocommit = True
+        yield connection
 
 
 def as_server(server: psycopg.Connection[Any], text: str) -> int | None:

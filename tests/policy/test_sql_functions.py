@@ -9,7 +9,7 @@ import pytest
 from gateway.core.sql import Named
 from gateway.policy.sql.functions import is_harmless, runs_text, special_effects
 from gateway.policy.sql.harmless import FUNCTIONS, OPERATORS
-from tests.contracts.postgres_server import MISSING, PostgresServer, binaries
+from tests.contracts.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.needs("postgres")
 
@@ -33,16 +33,8 @@ CHANGE_NOTHING = frozenset(_NAMES.split())
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[psycopg.Connection[Any]]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    made = PostgresServer.create(programs)
-    try:
-        made.start()
-        with made.connect() as connection:
-            yield connection
-    finally:
-        made.remove()
+    with PostgresServer.running() as made, made.connect() as connection:
+        yield connection
 
 
 def names(server: psycopg.Connection[Any], query: str) -> set[str]:

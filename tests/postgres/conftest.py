@@ -8,7 +8,7 @@ import pytest
 from gateway.session.database.parser import Parsers
 from tests.postgres.house import House, a_house
 from tests.postgres.interop.fixtures import gateway_process, hostile, suite_server, way
-from tests.postgres.servers import MISSING, DatabaseServer, binaries
+from tests.postgres.servers import DatabaseServer
 
 __all__ = ["gateway_process", "hostile", "suite_server", "way"]
 
@@ -16,15 +16,8 @@ __all__ = ["gateway_process", "hostile", "suite_server", "way"]
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[DatabaseServer]:
     """A running PostgreSQL. Nobody changes its roles or settings; whoever wants to starts one of their own."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    server = DatabaseServer.create(programs)
-    try:
-        server.start()
+    with DatabaseServer.running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

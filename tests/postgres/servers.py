@@ -23,7 +23,7 @@ from typing import Self
 
 from psycopg import sql
 
-from tests.contracts.postgres_server import MISSING, PostgresServer, binaries
+from tests.contracts.postgres_server import PostgresServer, binaries
 from tests.postgres.authority import Authority
 
 ROLES = (
@@ -55,7 +55,7 @@ hostssl all  by_both         all  scram-sha-256 clientcert=verify-full
 host    replication all      all  trust
 """
 
-__all__ = ["MISSING", "ROLES", "DatabaseServer", "binaries", "password_of"]
+__all__ = ["ROLES", "DatabaseServer", "binaries", "password_of"]
 
 
 def password_of(role: str) -> str:

@@ -18,7 +18,7 @@ from gateway.wire.postgres.messages import SYNC, make_query
 from gateway.wire.postgres.tables import ByServer
 from tests.postgres.by_hand import ByHand, bind, by_hand, execute, prepare
 from tests.postgres.house import BOB, House, a_house
-from tests.postgres.servers import MISSING, DatabaseServer, binaries
+from tests.postgres.servers import DatabaseServer
 
 pytestmark = [pytest.mark.interop, pytest.mark.needs("postgres")]
 
@@ -62,15 +62,8 @@ async def test_what_is_said_unasked_comes_in_its_place(house: House, postgres: D
 @pytest.fixture
 def fragile() -> Iterator[DatabaseServer]:
     """A server of its own, which may be killed."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    server = DatabaseServer.create(programs)
-    try:
-        server.start()
+    with DatabaseServer.running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 async def get_in(house: House) -> psycopg.AsyncConnection[Any]:

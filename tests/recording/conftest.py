@@ -4,18 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contracts.postgres_server import MISSING, PostgresServer, binaries
+from tests.contracts.postgres_server import PostgresServer
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A running PostgreSQL."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    server = PostgresServer.create(programs)
-    try:
-        server.start()
+    with PostgresServer.running() as server:
         yield server
-    finally:
-        server.remove()

@@ -1,7 +1,7 @@
 """A gateway in its own process, a real sshd behind it, and an identity provider with three people."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,8 @@ class Town:
     served: Served
     provider: DemoProvider
     visitor: Visitor
+    since: int = 0
+    """The number of the ledger's last entry from before a test."""
 
     @property
     def api(self) -> str:
@@ -75,22 +77,29 @@ class Town:
         return str(given.json()["token"])
 
 
-@pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    sshd = Sshd(tmp_path / "sshd")
+@asynccontextmanager
+async def a_town(directory: Path) -> AsyncIterator[Town]:
+    """Begun, and ended again."""
+    sshd = Sshd(directory / "sshd")
     provider = DemoProvider(SECRET)
-    served = Served(tmp_path, sshd)
+    served = Served(directory, sshd)
     town = Town(served, provider, Visitor())
     async with AsyncExitStack() as ending:
         ending.push_async_callback(sshd.stop)
         await sshd.start()
         await provider.start()
         ending.push_async_callback(provider.stop)
-        secret = tmp_path / "client_secret"
+        secret = directory / "client_secret"
         secret.write_text(SECRET)
         secret.chmod(0o600)
         town.configure()
         await served.start()
         ending.push_async_callback(served.stop)
         ending.push_async_callback(town.visitor.close)
+        yield town
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    async with a_town(tmp_path) as town:
         yield town

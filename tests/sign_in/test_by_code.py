@@ -2,19 +2,21 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncssh
 import pytest
+import pytest_asyncio
 
 from gateway.core.events import PersonLocked
-from gateway.core.ports import LockRow
+from gateway.core.ports import Entry, LockRow
 from gateway.store.ledger import SqlLedger
 from tests.e2e.served import run
-from tests.sign_in.conftest import Town
+from tests.sign_in.conftest import Town, a_town
 from tests.sign_in.visitor import Visitor
 from tests.ssh.terminal import Terminal
 
@@ -56,13 +58,34 @@ async def page_of(terminal: Terminal) -> str:
     return str(ASKED.findall(seen)[-1][0], "ascii")
 
 
-async def entries(town: Town, name: str) -> list[dict[str, object]]:
-    """The bodies of the ledger's entries with this name."""
+async def ledger_of(town: Town, after: int = 0) -> Sequence[Entry]:
     ledger = await SqlLedger.open(f"sqlite:///{town.served.directory}/data/hoop.db")
     try:
-        return [dict(entry.body) for entry in await ledger.entries(limit=10_000) if entry.name == name]
+        return await ledger.entries(after=after, limit=10_000)
     finally:
         await ledger.close()
+
+
+async def entries(town: Town, name: str) -> list[dict[str, object]]:
+    """The bodies of the ledger's entries with this name, since the test began."""
+    return [dict(entry.body) for entry in await ledger_of(town, town.since) if entry.name == name]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    async with a_town(tmp_path_factory.mktemp("town")) as town:
+        yield town
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def old_town(one_town: Town) -> AsyncIterator[Town]:
+    """Where Alice may have been before. For tests that leave it as it was: all that they begin, ends with them."""
+    visitor = Visitor()
+    yield replace(one_town, visitor=visitor, since=(await ledger_of(one_town))[-1].seq)
+    await visitor.close()
+
+
+in_old_town = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_newcomer_comes_in(town: Town) -> None:
@@ -96,61 +119,69 @@ async def test_a_newcomer_comes_in(town: Town) -> None:
     assert (opened["person"], opened["groups"]) == ("alice@example.com", ["dev"])
 
 
-async def test_with_q_the_prompt_alone_is_enough(town: Town) -> None:
-    async with at_a_terminal(keyless(town, "-q")) as terminal:
-        await town.visitor.sign_in(await page_of(terminal), "alice@example.com")
+@in_old_town
+async def test_with_q_the_prompt_alone_is_enough(old_town: Town) -> None:
+    async with at_a_terminal(keyless(old_town, "-q")) as terminal:
+        await old_town.visitor.sign_in(await page_of(terminal), "alice@example.com")
         terminal.type(b"\r")
         await terminal.until(b"you are alice@example.com")
 
 
-async def test_in_batch_mode_the_banner_says_what_to_do(town: Town) -> None:
-    ran = await run(*keyless(town, "-oBatchMode=yes"), "true")
+@in_old_town
+async def test_in_batch_mode_the_banner_says_what_to_do(old_town: Town) -> None:
+    ran = await run(*keyless(old_town, "-oBatchMode=yes"), "true")
     assert ran.status == 255
     assert "hoop: scripts: run `hoop-tui login` first" in ran.err
     assert "Permission denied" in ran.err
 
 
-async def test_no_in_the_browser_ends_it(town: Town) -> None:
-    async with at_a_terminal(keyless(town)) as terminal:
-        said = await town.visitor.sign_in(await page_of(terminal), "alice@example.com", "No")
+@in_old_town
+async def test_no_in_the_browser_ends_it(old_town: Town) -> None:
+    async with at_a_terminal(keyless(old_town)) as terminal:
+        said = await old_town.visitor.sign_in(await page_of(terminal), "alice@example.com", "No")
         assert "Stopped" in said
         terminal.type(b"\r")
         assert await terminal.ended() == 255
-    assert await entries(town, "session.opened") == []
-    reasons = [str(refused["reason"]) for refused in await entries(town, "identity.refused")]
+    assert await entries(old_town, "session.opened") == []
+    reasons = [str(refused["reason"]) for refused in await entries(old_town, "identity.refused")]
     assert any("stopped in the browser" in reason for reason in reasons), reasons
 
 
+@in_old_town
 async def test_a_second_gateway_session_over_the_same_connection_asks_nothing(
-    town: Town, tmp_path: Path
+    old_town: Town, tmp_path: Path
 ) -> None:
     control = tmp_path / "c"
-    async with at_a_terminal(keyless(town, "-M", f"-S{control}")) as terminal:
-        await town.visitor.sign_in(await page_of(terminal), "alice@example.com")
+    async with at_a_terminal(keyless(old_town, "-M", f"-S{control}")) as terminal:
+        await old_town.visitor.sign_in(await page_of(terminal), "alice@example.com")
         terminal.type(b"\r")
         await terminal.until(b"you are alice@example.com")
         ran = await run("ssh", f"-S{control}", "-F", "none", "web-1@127.0.0.1", "echo again")
         assert (ran.status, ran.out) == (0, "again\n")
 
 
-async def test_a_jump_asks_once(town: Town, tmp_path: Path) -> None:
+@in_old_town
+async def test_a_jump_asks_once(old_town: Town, tmp_path: Path) -> None:
     """Whoever came by a code has no key to show at the inner end, and is known there by the connection."""
-    outer = keyless(town)
+    outer = keyless(old_town)
     inner = " ".join([*outer[:-1], "-W", "[%h]:%p", "web-1@127.0.0.1"])
     options = [f"-oProxyCommand={inner}", "-oHostKeyAlias=gw", "-oIdentityFile=none", "-oIdentityAgent=none"]
     options += [f"-oUserKnownHostsFile={tmp_path}/jump", "-oStrictHostKeyChecking=no"]
-    async with at_a_terminal(["ssh", "-F", "none", *options, f"{town.served.sshd.user}@web-1"]) as terminal:
-        await town.visitor.sign_in(await page_of(terminal), "alice@example.com")
+    async with at_a_terminal(
+        ["ssh", "-F", "none", *options, f"{old_town.served.sshd.user}@web-1"]
+    ) as terminal:
+        await old_town.visitor.sign_in(await page_of(terminal), "alice@example.com")
         terminal.type(b"\r")
         await terminal.until(b"you are alice@example.com")
         assert len(ASKED.findall(terminal.seen)) == 1
 
 
-async def test_the_code_is_bound_to_one_connection_and_good_once(town: Town) -> None:
-    async with at_a_terminal(keyless(town)) as first, at_a_terminal(keyless(town)) as second:
+@in_old_town
+async def test_the_code_is_bound_to_one_connection_and_good_once(old_town: Town) -> None:
+    async with at_a_terminal(keyless(old_town)) as first, at_a_terminal(keyless(old_town)) as second:
         page, other = await page_of(first), await page_of(second)
         assert page != other
-        await town.visitor.sign_in(page, "alice@example.com")
+        await old_town.visitor.sign_in(page, "alice@example.com")
         first.type(b"\r")
         await first.until(b"you are alice@example.com")
         again = Visitor()
@@ -162,13 +193,14 @@ async def test_the_code_is_bound_to_one_connection_and_good_once(town: Town) -> 
         assert b"you are" not in second.seen
 
 
-async def test_an_impatient_enter_waits_and_a_late_one_is_told(town: Town) -> None:
-    async with at_a_terminal(keyless(town)) as terminal:
+@in_old_town
+async def test_an_impatient_enter_waits_and_a_late_one_is_told(old_town: Town) -> None:
+    async with at_a_terminal(keyless(old_town)) as terminal:
         page = await page_of(terminal)
         terminal.type(b"\r")
         await asyncio.sleep(0.5)
         assert b"not confirmed" not in terminal.seen
-        await town.visitor.sign_in(page, "alice@example.com")
+        await old_town.visitor.sign_in(page, "alice@example.com")
         await terminal.until(b"you are alice@example.com")
 
 

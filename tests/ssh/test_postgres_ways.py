@@ -25,7 +25,7 @@ from gateway.masking.detectors import DETECTORS
 from gateway.policy.loader import load_policy
 from gateway.secrets.references import ReferenceSecrets
 from gateway.session.database.parser import Parsers
-from tests.postgres.servers import MISSING, DatabaseServer, binaries
+from tests.postgres.servers import DatabaseServer
 from tests.ssh.client import PATIENCE, Ran, StockSsh
 from tests.ssh.forwarding import connect, running
 from tests.ssh.house import BOB, House, Recording
@@ -36,15 +36,8 @@ pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "postgres", "psql")]
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[DatabaseServer]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    server = DatabaseServer.create(programs)
-    try:
-        server.start()
+    with DatabaseServer.running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

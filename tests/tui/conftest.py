@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from textual._compositor import LayoutUpdate
 
 from gateway.api.schema import (
     FRAMES_MEDIA_TYPE,
@@ -40,7 +41,7 @@ from hoop_tui.replay.emulator import Screen
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.replay.player import PlayerState
 from hoop_tui.screens.replay import ReplayScreen
-from hoop_tui.shots import Scenery, normal, text_of
+from hoop_tui.shots import Scenery, text_of
 from hoop_tui.sign_in import Token
 from hoop_tui.stage import EmulatorMaker
 from hoop_tui.widgets.terminal_view import TerminalView
@@ -74,7 +75,11 @@ def open_app() -> OpenedApp:
 
 
 def words(app: HoopApp) -> str:
-    return "\n".join(text_of(normal(app.export_screenshot())))
+    """What `text_of` reads in a picture of the screen, without a picture: to draw one takes most of a test's time."""
+    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    assert isinstance(update, LayoutUpdate)
+    rows = ("".join(s.text for strip in row for s in strip if s.text.strip(" ")) for row in update.strips)
+    return "\n".join(row.replace("\xa0", " ").rstrip() for row in rows)
 
 
 def replay_of(scenery: Scenery) -> ReplayScreen:

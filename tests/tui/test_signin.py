@@ -15,8 +15,9 @@ from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
-from hoop_tui.shots import Scenery, normal, text_of
+from hoop_tui.shots import Scenery, normal
 from hoop_tui.sign_in import SignIn, Token
+from tests.tui.conftest import words
 
 CANARY = "t-canary-9c1e"
 
@@ -65,7 +66,7 @@ async def test_asks_until_the_token_is_good(tmp_path: Path) -> None:
         await ask_for_a_token(scenery)
         assert app.screen.query_one("#gateway", Input).has_focus
         await scenery.press(*"http://127.0.0.1:1/", "tab", *"t-wrong", "enter")
-        await scenery.until(lambda: "does not know this token" in "\n".join(text_of(svg(app))))
+        await scenery.until(lambda: "does not know this token" in words(app))
         assert app.screen.query_one("#token", Input).value == ""
         await scenery.press(*CANARY)
         assert CANARY not in svg(app)
@@ -85,7 +86,7 @@ async def test_keeps_the_sign_in_when_asked_to(tmp_path: Path) -> None:
         await ask_for_a_token(scenery)
         assert app.screen.query_one("#token", Input).has_focus
         await scenery.press(*CANARY, "tab", "space")
-        assert "[x]" in "\n".join(text_of(svg(app)))
+        assert "[x]" in words(app)
         await scenery.press("tab", "enter")
         await scenery.until(lambda: isinstance(app.screen, SessionsScreen))
     kept = tmp_path / "hoop" / "sign-in.json"
@@ -107,8 +108,8 @@ async def test_one_plain_sentence(gateway: str, token: str, sentence: str, tmp_p
         scenery = Scenery(app, pilot, FrozenClock())
         await ask_for_a_token(scenery)
         await scenery.press(*token, "enter")
-        words = re.escape(sentence).replace(r"\ ", r"\s+")
-        await scenery.until(lambda: bool(re.search(words, " ".join(text_of(svg(app))).replace("│", " "))))
+        said = re.escape(sentence).replace(r"\ ", r"\s+")
+        await scenery.until(lambda: bool(re.search(said, words(app).replace("│", " "))))
         await scenery.press("escape")
     assert app.return_value == 3
 
@@ -120,13 +121,13 @@ async def test_without_a_token_a_browser_is_next(tmp_path: Path) -> None:
         scenery = Scenery(app, pilot, FrozenClock())
         await ask_for_a_token(scenery)
         await pilot.press(*"x y", "enter", "enter")
-        await scenery.until(lambda: "address looks like" in "\n".join(text_of(svg(app))))
+        await scenery.until(lambda: "address looks like" in words(app))
         assert app.screen.query_one("#gateway", Input).has_focus
         app.screen.query_one("#gateway", Input).value = "x.example"
         await pilot.press("enter")
         assert app.screen.query_one("#token", Input).has_focus
         await pilot.press("enter")
-        await scenery.until(lambda: "https://x.example/d/WDJB-MJHT" in "\n".join(text_of(svg(app))))
+        await scenery.until(lambda: "https://x.example/d/WDJB-MJHT" in words(app))
     assert door.knocks == []
 
 

@@ -15,7 +15,7 @@ from gateway.wire.postgres.frames import BackendReader, Message, Run, frame
 from gateway.wire.postgres.rows import rows
 from gateway.wire.postgres.startup import make_cancel_request, make_ssl_request, make_startup
 from gateway.wire.postgres.tables import ByClient, ByServer, Phase
-from tests.contracts.postgres_server import MISSING, PostgresServer, binaries
+from tests.contracts.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.needs("postgres")
 
@@ -74,15 +74,8 @@ class Talk:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    server = PostgresServer.create(programs)
-    try:
-        server.start()
+    with PostgresServer.running() as server:
         yield server.port
-    finally:
-        server.remove()
 
 
 @pytest.fixture
