@@ -13,7 +13,6 @@ from gateway.policy import asking, columns
 from gateway.policy.asking import Groups, read_asking, read_risk
 from gateway.policy.conditions import read_conditions
 from gateway.policy.members import Members, check_members
-from gateway.policy.reach import can_fire
 from gateway.policy.reach import can_fire, can_mean_it
 from gateway.policy.rules import Asking, Condition, Do, Policy, Rule
 from gateway.policy.scope import possible_verbs
