@@ -57,9 +57,9 @@ class Judging:
     def repeated(self, prepared: Prepared, bound: tuple[str | None, ...]) -> Results | None:
         """A prepared statement once more, if that may be at once."""
         talk, permit = self._talk, prepared.permit
-        if permit is None or prepared.facts.verb in _NAMED or prepared.facts.sets:
+        if prepared.facts.sets:
             return None
-        if not self._may_repeat(permit):
+        if permit is None or prepared.facts.verb in _NAMED or not self._may_repeat(permit):
             return None
         n = talk.number()
         talk.desk.mark(mark_again(n, prepared.first, bound))
@@ -363,7 +363,7 @@ def _makes_temporary(facts: SqlFacts) -> bool:
 
 def _planned(given: SqlFacts, meant: SqlFacts) -> SqlFacts:
     """What can be asked about in its stead: of a cursor, the statement that made it."""
-    return meant.inner[-1] if given.verb in _NAMED and meant.certain and meant.inner else meant
+    return meant.inner[-1] if meant is not given and meant.certain and meant.inner else meant
 
 
 def _running(facts: SqlFacts, portal: str | None) -> tuple[str, ...]:
