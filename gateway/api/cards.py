@@ -32,11 +32,13 @@ from gateway.api.schema_requests import (
 )
 from gateway.core import quorum
 from gateway.core.approval import Approval
+from gateway.session.approvals import LIST_TEXT
 
 LONG_TEXT = 1 << 16
 MANY_ROWS = 1000
 _HALVES = re.compile("[\ud800-\udfff]")
 _WHAT = 200
+_MORE = " ..."
 _WORDS: Mapping[str, RequestWord] = {
     "held": "held",
     "approved": "approved",
@@ -87,7 +89,7 @@ def summary(approval: Approval, now: datetime, may_decide: str) -> RequestSummar
         kind=str(facts.get("kind", "")),
         env=_labels(facts).get("env", ""),
         verb=approval.verb,
-        what=_whole(approval.text[:_WHAT]),
+        what=_beginning(approval.text),
         rule=approval.rule,
         risk=approval.risk,
         opened_at=approval.opened_at,
@@ -239,6 +241,13 @@ def _statement(approval: Approval) -> Statement:
         blanks=[BlankStretch(**each._asdict()) for each in gaps],
         blanks_count=gap_count,
     )
+
+
+def _beginning(text: str) -> str:
+    """In one line, and never as if it were all: what hides behind a screen full of blanks is cut off visibly."""
+    shown = " ".join(_whole(text).split())
+    is_all = len(shown) <= _WHAT and len(text) < LIST_TEXT
+    return shown if is_all else f"{shown[: _WHAT - len(_MORE)]}{_MORE}"
 
 
 def _risks(approval: Approval, statement: Statement, past: CardPast) -> list[RiskLine]:

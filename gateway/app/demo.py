@@ -32,6 +32,7 @@ from gateway.identity.directory import Vouched
 from gateway.identity.tokens import mint
 
 STAFF = "carol"
+APPROVER = "bob"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,8 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
             identity = demo_config.write_access(made, ssh_port=house.ports["ssh"], api=api)
             if seeded:
                 await seeds.plant(house.ledger, house.blobs)
-            staff = await _vouched(house, provider, STAFF)
-            minted = mint(staff.id, frozenset(), house.clock.now(), None)
-            await house.ledger.add_token(minted.row, minted.event)
-            demo_config.write_private(made.token_file, f"{minted.token}\n".encode())
+            for subject, file in ((STAFF, made.token_file), (APPROVER, made.approver_token_file)):
+                await _give_token(house, provider, subject, file)
             yield Demo(house, directory, made.token_file, provider, identity, database is not None)
         finally:
             await house.stop()
@@ -136,6 +135,13 @@ def _place(database: demo_database.DemoDatabase | None) -> demo_config.Place | N
         return None
     there = demo_database
     return demo_config.Place(database.directory, there.PORT, there.DATABASE, there.ROLE)
+
+
+async def _give_token(house: House, provider: DemoProvider, subject: str, file: Path) -> None:
+    person = await _vouched(house, provider, subject)
+    minted = mint(person.id, frozenset(), house.clock.now(), None)
+    await house.ledger.add_token(minted.row, minted.event)
+    demo_config.write_private(file, f"{minted.token}\n".encode())
 
 
 async def _vouched(house: House, provider: DemoProvider, subject: str) -> Principal:
@@ -158,6 +164,7 @@ def _free(port: int) -> int:
 
 def _welcome(demo: Demo, tui: bool) -> str:
     sign_in, shell, blocked, masked = demo_config.lines(demo.directory)
+    held, approver = demo_config.approver_lines(demo.directory)
     databases = _databases(demo)
     after = "The app opens when you press Enter; q leaves it." if tui else "Ctrl-C ends the demo."
     return f"""
@@ -169,8 +176,13 @@ In a second terminal:
   a shell       {shell}
   blocked       {blocked}
   masked        {masked}
+  held          {held}
 
 {databases}
+
+What is held waits until Bob decides, in a third terminal (then: review approve ID, review deny ID --reason "..."):
+
+  as Bob        {approver}
 
 Choose Alice in the browser. Without signing in first, ssh asks you to open a page itself.
 
@@ -181,10 +193,11 @@ The API: {demo.api}  token: {demo.token_file}
 def _databases(demo: Demo) -> str:
     if not demo.has_database:
         return "There is no database in this demo: PostgreSQL is not installed here (Debian: postgresql)."
-    psql, inside, blocked, tunnel = demo_config.database_lines(demo.directory)
+    psql, inside, blocked, held, tunnel = demo_config.database_lines(demo.directory)
     return f"""  psql          {psql}
   without psql  {inside}
   blocked       {blocked}
+  held          {held}
   a tunnel      {tunnel}"""
 
 

@@ -74,6 +74,20 @@ do      = "block"
 message = "configuration goes through the deploy pipeline"
 
 [[rule]]
+id      = "removals-are-looked-at"
+match   = {{ command = "rm *", label = {{ env = "demo" }} }}
+do      = "hold"
+ask     = {{ group = ["dba", "sec"], ttl = "10m", scopes = ["once", "session"] }}
+message = "somebody else looks at what is removed"
+
+[[rule]]
+id      = "settings-are-looked-at"
+match   = {{ verb = "upload", path = "*.env", label = {{ env = "demo" }} }}
+do      = "hold"
+ask     = {{ group = ["dba", "sec"], ttl = "10m" }}
+message = "somebody else looks at new settings"
+
+[[rule]]
 id    = "no-secrets-on-screens"
 match = {{ label = {{ env = "demo" }} }}
 do    = "mask"
@@ -101,6 +115,13 @@ id      = "no-whole-tables"
 match   = {{ verb = ["update", "delete"], has_where = false, label = {{ env = "demo" }} }}
 do      = "block"
 message = "say which rows: add WHERE"
+
+[[rule]]
+id      = "deletes-are-looked-at"
+match   = {{ verb = "delete", label = {{ env = "demo" }} }}
+do      = "hold"
+ask     = {{ group = "dba", ttl = "10m", scopes = ["once", "shape 15m 3"] }}
+message = "a DBA looks at what is deleted"
 
 [[rule]]
 id    = "nobody-sees-ssn"
@@ -142,6 +163,12 @@ _PSQL = """\
 XDG_CONFIG_HOME={directory} exec {program} psql --gateway {api} appdb "$@"
 """
 
+_APPROVER = """\
+#!/bin/sh
+# Runs hoop-tui as Bob, who is asked about what is held.
+HOOP_GATEWAY={api} HOOP_TOKEN="$(cat {token})" XDG_CONFIG_HOME={directory}/bob-config exec {program} "$@"
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
@@ -178,6 +205,11 @@ class Made:
     def token_file(self) -> Path:
         """Where the app finds its token."""
         return self.directory / "token"
+
+    @property
+    def approver_token_file(self) -> Path:
+        """Bob's, for the script that decides as him."""
+        return self.directory / "bob-token"
 
 
 def make(directory: Path) -> Made:
@@ -233,9 +265,12 @@ def write_access(made: Made, *, ssh_port: int, api: str) -> Path:
     )
     write_private(made.directory / "ssh_config", text.encode())
     program = Path(sys.executable).with_name("hoop-tui")
-    for name, script in (("login", _LOGIN), ("psql", _PSQL)):
+    for name, script in (("login", _LOGIN), ("psql", _PSQL), ("bob", _APPROVER)):
         filled = script.format(
-            directory=shlex.quote(str(made.directory)), program=shlex.quote(str(program)), api=api
+            directory=shlex.quote(str(made.directory)),
+            program=shlex.quote(str(program)),
+            api=api,
+            token=shlex.quote(str(made.approver_token_file)),
         )
         write_private(made.directory / name, filled.encode())
     return identity
@@ -248,15 +283,24 @@ def lines(directory: Path) -> tuple[str, str, str, str]:
     return sign_in, ssh, f"{ssh} sudo systemctl restart nginx", f"{ssh} cat customers.csv"
 
 
-def database_lines(directory: Path) -> tuple[str, str, str, str]:
-    """The same for the database: psql of one's own, psql inside the gateway, a blocked statement, a tunnel."""
+def approver_lines(directory: Path) -> tuple[str, str]:
+    """What is held, and how Bob sees what he is asked."""
+    ssh = f"ssh -F {shlex.quote(str(directory / 'ssh_config'))} web-1"
+    return f"{ssh} rm log/app.log", f"sh {shlex.quote(str(directory / 'bob'))} review ls"
+
+
+def database_lines(directory: Path) -> tuple[str, str, str, str, str]:
+    """The same for the database: psql of one's own, psql inside the gateway, a blocked statement, a held one, a
+    tunnel."""
     ssh = f"ssh -F {shlex.quote(str(directory / 'ssh_config'))}"
     psql = f"sh {shlex.quote(str(directory / 'psql'))}"
     query, deletion = "select * from customers", "delete from orders"
+    one = "delete from orders where id = 5003"
     return (
         f"{psql} -c '{query}'",
         f"{ssh} appdb",
         f"{psql} -c '{deletion}'",
+        f"{psql} -c '{one}'",
         f"{ssh} -N -L 5433:appdb:5432 appdb & psql 'host=127.0.0.1 port=5433 dbname=appdb sslmode=disable'",
     )
 

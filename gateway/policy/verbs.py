@@ -66,7 +66,6 @@ HAVE_IT = {
     "function": ("postgres", _FUNCTION_VERBS),
     "has_where": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
     "rows": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
-    "client": ("ssh", SSH_VERBS),
     "statement": ("postgres", SQL_VERBS),
 }
 """Fields that only some verbs of one protocol have. `statement` is no field: it is what `when` asks of."""

@@ -87,7 +87,7 @@ def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
         "kind": target.kind,
         "labels": dict(target.labels),
         "effects": sorted(operation.effects),
-        "resources": list(operation.resources[:MOST_NAMES]),
+        "resources": list(dict.fromkeys(operation.resources))[:MOST_NAMES],
         **(_sql(known) if isinstance(known, SqlFacts) else {}),
         **({"rows": rows} if isinstance(rows, int) else {}),
     }

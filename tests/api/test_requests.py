@@ -63,12 +63,23 @@ async def test_a_row(asking: Askers, people: dict[str, Colleague]) -> None:
     asked = await asking.ask("drop table a" + " " * 300, also=(Quorum(frozenset({"sec"}), 2),), risk="high")
     asking.house.clock.move(timedelta(seconds=48))
     (row,) = (await people["pia"].get()).json()["requests"]
-    assert row["what"] == ("drop table a" + " " * 300)[:200]
+    assert row["what"] == "drop table a"
     assert (row["id"], row["state"], row["person"], row["target"]) == (asked.id, "held", "ugo", "appdb")
     assert (row["kind"], row["env"], row["risk"], row["left"]) == ("postgres", "prod", "high", 552)
     assert (row["granted"], row["needed"], row["may_decide"]) == (0, 3, "")
     (row,) = (await people["nina"].get()).json()["requests"]
     assert row["may_decide"] == "it takes the role approver, which you do not have here"
+
+
+@pytest.mark.parametrize("between", [" " * 150, " " * 5000, "\n" * 500_000, " ".join(["--"] * 100)])
+async def test_a_row_does_not_hide_that_there_is_more(
+    asking: Askers, people: dict[str, Colleague], between: str
+) -> None:
+    await asking.ask(f"delete from a where id = 1 {between} or true")
+    (row,) = (await people["pia"].get()).json()["requests"]
+    assert row["what"].startswith("delete from a where id = 1")
+    assert row["what"].endswith(("1 or true", " ..."))
+    assert len(row["what"]) <= 200
 
 
 async def test_what_ends_first_comes_first_and_pages_follow(

@@ -12,7 +12,7 @@ from gateway.adapters.postgres.cage import landlock, seccomp
 from gateway.api.schema import DatabaseTokenAsked
 from gateway.app import demo, demo_database
 from gateway.app.demo import opened
-from gateway.app.demo_config import database_lines
+from gateway.app.demo_config import approver_lines, database_lines
 from gateway.core.errors import HoopError
 from gateway.core.people import Peer
 
@@ -116,5 +116,6 @@ async def test_a_database_that_does_not_start_leaves_nothing(
 
 
 def test_the_lines_can_be_pasted(tmp_path: Path) -> None:
-    for line in database_lines(tmp_path / "with space"):
+    there = tmp_path / "with space"
+    for line in (*database_lines(there), *approver_lines(there)):
         assert f"'{tmp_path}/with space/" in line

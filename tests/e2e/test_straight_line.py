@@ -1,5 +1,6 @@
 """One straight line: stock ssh through the gateway, judged, masked, recorded, listed live and replayed."""
 
+import json
 import re
 import shutil
 import socket
@@ -35,6 +36,37 @@ def test_answers_are_masked(demo: Demo) -> None:
     assert re.fullmatch(rb"1001,Ada Lovelace,\[email\*+\],\[card\*+\]", first)
     assert b"4111" not in done.stdout
     assert (demo.directory / "web-1" / "customers.csv").stat().st_size == len(done.stdout)
+
+
+def test_a_second_terminal_decides_what_is_held(demo: Demo) -> None:
+    def bob(*arguments: str) -> str:
+        command = ["sh", str(demo.directory / "bob"), "review", *arguments]
+        environment = demo.environment()
+        done = subprocess.run(
+            command, capture_output=True, timeout=60, env=environment, check=True, text=True
+        )
+        return done.stdout
+
+    log = demo.directory / "web-1" / "log" / "app.log"
+    for decision, status in (("deny", 126), ("approve", 0)):
+        waiting = subprocess.Popen(
+            demo.lines["held"], stderr=subprocess.PIPE, env=demo.environment(), text=True
+        )
+        assert waiting.stderr is not None
+        try:
+            said = next(line for line in waiting.stderr if line.startswith("hoop: held"))
+            id = re.match(r"hoop: held (\S+) \(rule removals-are-looked-at, ask dba, sec, 10 min\)", said)[1]  # type: ignore[index]
+            assert log.exists()
+            shown = json.loads(bob("show", id, "-o", "json"))["statement"]
+            assert shown["text"] == "rm log/app.log"
+            approval = ["--yes", "--sha", shown["sha256"][:12]]
+            bob(decision, id, "--reason", "an audit needs it", *(approval if decision == "approve" else []))
+            assert waiting.wait(30) == status
+            assert 'by bob@example.com: "an audit needs it"' in waiting.stderr.read()
+        finally:
+            waiting.kill()
+            waiting.stderr.close()
+    assert not log.exists()
 
 
 def test_a_shell_with_vim_is_listed_live_and_replays_exactly(demo: Demo, terminal: Open) -> None:

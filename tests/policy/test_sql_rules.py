@@ -1,10 +1,13 @@
 """Rules about statements: what restricts takes doubt as a match, what allows must be certain and cover all."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.operation import Effect, Operation
+from gateway.core.people import Peer
 from gateway.core.sql import SqlFacts, unknown
 from gateway.core.verdict import Allow, Deny
 from gateway.policy.decide import decide
@@ -304,3 +307,10 @@ def test_whatever_is_allowed_by_a_match_is_blocked_by_the_same(match: str, found
 
     if found.effects and verdict(policy(rule("a", "allow", match))):
         assert not verdict(policy(EVERYTHING + rule("b", "block", match)))
+
+
+def test_a_rule_may_be_about_the_persons_program() -> None:
+    rules = policy(EVERYTHING + rule("no-tools", "block", 'client = "pg_dump*", protocol = "postgres"'))
+    dumping = replace(in_database(), peer=Peer("10.0.0.7", client="pg_dump"))
+    assert decide(rules, statement("select 1"), dumping) == Deny("no-tools", "")
+    assert isinstance(decide(rules, statement("select 1"), in_database()), Allow)

@@ -268,7 +268,7 @@ def test_watch_for_programs(gateway: RequestsGateway, program: Program) -> None:
         assert (said["event"], said["id"], said["what"], said["where"]) == (
             "held",
             asked.id,
-            EVIL,
+            " ".join(EVIL.split()),
             "pg:appdb PROD",
         )
         gateway.later(timedelta(seconds=1))

@@ -156,7 +156,9 @@ class _Reader:
         name = tables.name_of(self._kinds, tag)
         if tag not in self._kinds or self._phase not in self._kinds[tag].phases:
             return f"{name} does not belong here"
-        return f"{name} has an impossible length" if length < 4 else f"{name} is too long"
+        if length < 4:
+            return f"{name} has an impossible length"
+        return f"{name} is too long: {length:,} bytes, and {self._kinds[tag].most:,} are the most"
 
     def _begin(self, tag: int, length: int) -> Run | None:
         """The first piece of a long message."""
