@@ -47,17 +47,18 @@ def held(approval: Approval, left: timedelta) -> Said:
         "held",
         primary=sentence(f"held {id} - {why} ({before}expires in {_minutes(left)})"),
         detail=plain(f"rule {rule}; asked: {who}"),
-        hint=f"Ctrl-C withdraws it. {how_to_answer(id, missing)}",
+        hint=f"Ctrl-C withdraws it. {_how_to_answer(approval, missing)}",
         missing=missing,
     )
 
 
-def how_to_answer(id: str, missing: tuple[str, ...]) -> str:
-    """How the requester says what is still to be given, or a reason where nothing is."""
+def _how_to_answer(approval: Approval, missing: tuple[str, ...]) -> str:
+    """How the requester says what is still to be given, or more where nothing is."""
     what = " and ".join(missing)
+    does = f"Give a {what}" if what else "Say more" if approval.answers.get("reason") else "Add a reason"
     ticket = ' --ticket "..."' if "ticket" in missing else ""
     reason = "" if missing == ("ticket",) else ' "..."'
-    return f"{f'Give a {what}' if what else 'Add a reason'}: hoop-tui request reply {id}{reason}{ticket}"
+    return f"{does}: hoop-tui request reply {approval.id}{reason}{ticket}"
 
 
 def still_held(approval: Approval, left: timedelta) -> Said:
@@ -73,7 +74,7 @@ def held_for_later(approval: Approval) -> Said:
     return Said(
         sentence(f"held {approval.id} - run the same again once approved, nothing was run"),
         primary=sentence(f"held {approval.id} - {again} once approved"),
-        hint=how_to_answer(approval.id, missing) if missing else f"hoop-tui request wait {approval.id}",
+        hint=_how_to_answer(approval, missing) if missing else f"hoop-tui request wait {approval.id}",
         missing=missing,
     )
 

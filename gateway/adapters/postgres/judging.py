@@ -144,9 +144,7 @@ class Judging:
             elif why := await self._why_not(verdict.masks, facts):
                 raise await talk.gate.refuse(self._operation(facts, bound, 0, count), "", why)
         each = zip(meant, running, rows, strict=True)
-        if (
-            at_once
-        ):  # they share transactions of the ledger; marks come in order, each is made when its turn is
+        if at_once:  # they share transactions of the ledger; marks come in order, each when its turn is
             permits = await asyncio.gather(
                 *[self._one(facts, bound, maskable, runs, rows=count) for facts, runs, count in each]
             )
@@ -355,7 +353,7 @@ def _makes_temporary(facts: SqlFacts) -> bool:
 
 def _planned(given: SqlFacts, meant: SqlFacts) -> SqlFacts:
     """What can be asked about in its stead: of a cursor, the statement that made it."""
-    return meant.inner[-1] if given.verb in NAMED and meant.certain and meant.inner else meant
+    return meant.inner[-1] if meant is not given and meant.certain and meant.inner else meant
 
 
 def _running(facts: SqlFacts, portal: str | None) -> tuple[str, ...]:
