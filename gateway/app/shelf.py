@@ -7,7 +7,7 @@ from gateway.app.clock import SystemClock
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.verdict import Verdict
-from gateway.policy.decide import decide, is_timeless, lets_in, watches_typing
+from gateway.policy.decide import asks_rows, decide, is_timeless, lets_in, watches_typing
 from gateway.policy.rules import Policy
 from gateway.session.organs import Judge
 
@@ -38,4 +38,5 @@ def _judge(policy: Policy, now: Callable[[], datetime]) -> Judge:
         watches_typing=lambda session: watches_typing(policy, session),
         lets_in=lambda session: lets_in(policy, session),
         is_timeless=lambda session: is_timeless(policy, session),
+        asks_rows=lambda session, operation: asks_rows(policy, operation, session),
     )

@@ -88,6 +88,7 @@ def explain(
     at: Annotated[
         datetime | None, Parameter(help="When; now if not said. UTC unless it says otherwise.")
     ] = None,
+    rows: Annotated[int | None, Parameter(help="About so many rows; else nobody knows.")] = None,
     file: Annotated[Several, Parameter(help="Rules of this file or directory instead.")] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     output: Listing = "table",
@@ -111,6 +112,7 @@ def explain(
         source=source,
         client=client,
         at=when if when.tzinfo else when.replace(tzinfo=UTC),
+        rows=rows,
     )
     _must_be_whole(scene)
     found = _source([Path(each) for each in file or ()], config)

@@ -14,6 +14,7 @@ from gateway.core.errors import Malformed
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Peer, Principal, Session, Target
 from gateway.core.sql import Reading, SqlFacts
+from gateway.policy.estimates import DETAIL
 from gateway.policy.trials import Scene
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def session_of(scene: Scene, known: Known) -> Session:
 def operations_of(scene: Scene, readings: Mapping[str, Reading]) -> list[Operation]:
     """What is asked for: several where a text holds several statements. Raises `BadUsage`."""
     if scene.sql is not None:
-        return [_statement(facts) for facts in readings[scene.sql].statements]
+        return [_statement(facts, scene.rows) for facts in readings[scene.sql].statements]
     return [_over_ssh(scene)]
 
 
@@ -86,9 +87,9 @@ async def _read_all(texts: list[str]) -> dict[str, Reading]:
         await parsers.stop()
 
 
-def _statement(facts: SqlFacts) -> Operation:
+def _statement(facts: SqlFacts, rows: int | None) -> Operation:
     resources = tuple(map(str, (*facts.reads, *facts.writes)))
-    return Operation(facts.verb, facts.text, facts.effects, resources, {"sql": facts})
+    return Operation(facts.verb, facts.text, facts.effects, resources, {"sql": facts, DETAIL: rows})
 
 
 def _over_ssh(scene: Scene) -> Operation:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.core.operation import Effect
-from gateway.policy import destinations, paths, statements, times
+from gateway.policy import destinations, estimates, paths, statements, times
 from gateway.policy.glob import matches
 from gateway.policy.predicates import FIELDS
 from gateway.policy.rules import Condition
@@ -21,6 +21,7 @@ _PROBLEMS = {
     "table": statements.name_problem,
     "function": statements.name_problem,
     "time": times.pattern_problem,
+    "rows": estimates.pattern_problem,
 }
 _SHORT = 12
 """So many verbs are listed one by one where a rule can never fire."""

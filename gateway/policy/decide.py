@@ -14,16 +14,19 @@ from gateway.core.people import Session
 from gateway.core.verdict import Allow, Deny, Verdict
 from gateway.policy import scope
 from gateway.policy.docket import ABOUT_SESSION, docket
+from gateway.policy.estimates import NOT_KNOWN, has_rows, rows_of
 from gateway.policy.hearing import Hearing
 from gateway.policy.holding import hold_for
 from gateway.policy.lines import what_is_unclear
 from gateway.policy.paths import is_resolved
+from gateway.policy.predicates import FIELDS
 from gateway.policy.rules import Policy, Rule
 from gateway.policy.statements import statement_of
 
 DEFAULT = "default"
-ABOUT_STATEMENT = frozenset(("verb", "effect", "table", "function", "has_where"))
+ABOUT_STATEMENT = frozenset(("verb", "effect", "table", "function", "has_where", "rows"))
 """Fields that are matched by a statement of which nothing is certain."""
+_BESIDE_ROWS = frozenset(FIELDS) - {"rows", "time"}
 _DONE = {"block": "blocked", "hold": "held", "mask": "masked"}
 
 
@@ -96,6 +99,27 @@ def is_timeless(policy: Policy, session: Session) -> bool:
     return not any(hearing.could_match(rule, ABOUT_SESSION) for rule in timed)
 
 
+def asks_rows(policy: Policy, operation: Operation, session: Session) -> bool:
+    """Whether some rule that could be about this needs to know about how many rows it is."""
+    asking = [rule for rule in policy.rules if rule.asks_rows]
+    facts = statement_of(operation)
+    if not asking or facts is None or not facts.certain or not has_rows(facts):
+        return False
+    hearing = Hearing(operation, session)
+    return any(_depends_on_rows(rule, hearing) for rule in asking)
+
+
+def _depends_on_rows(rule: Rule, hearing: Hearing) -> bool:
+    """Whether nothing else decides already what it says. What time it is, is not looked at."""
+    if not hearing.could_match(rule, _BESIDE_ROWS):
+        return False
+    may_except = bool(rule.unless) and hearing.could_except(rule, _BESIDE_ROWS)
+    if may_except and "rows" in rule.unless_fields:
+        return True
+    is_lifted = may_except and rule.unless_fields <= _BESIDE_ROWS
+    return not is_lifted and ("rows" in rule.match_fields or (rule.when is not None and rule.when.asks_rows))
+
+
 def _in_order(rules: Sequence[Rule]) -> list[Rule]:
     """Of several rules that agree, the one first in the alphabet speaks: so order never matters."""
     return sorted(rules, key=lambda rule: (rule.id, rule.place)) if len(rules) > 1 else list(rules)
@@ -113,6 +137,8 @@ def _doubt(rule: Rule, operation: Operation) -> str:
     about = rule.when.about if rule.when is not None else frozenset()
     facts = statement_of(operation)
     if facts is not None:
+        if rule.asks_rows and facts.certain and has_rows(facts) and rows_of(operation) is None:
+            return NOT_KNOWN
         return facts.why if rule.match_fields & ABOUT_STATEMENT or "statement" in about else ""
     if "command" in rule.match_fields | about and (why := what_is_unclear(operation)):
         return why

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
-from gateway.policy import command_line, destinations, paths, statements, times
+from gateway.policy import command_line, destinations, estimates, paths, statements, times
 from gateway.policy.glob import matches
 from gateway.policy.lines import command_of, was_seen
 from gateway.policy.rules import Condition
@@ -173,6 +173,15 @@ def has_where(question: Question) -> bool:
     return facts is not None and statements.has_where(values, facts, restricts=question.restricts)
 
 
+def rows(question: Question) -> bool:
+    """How many rows the statement is estimated to be about."""
+    facts = statements.statement_of(question.operation)
+    if facts is None:
+        return False
+    compare = estimates.may_be if question.restricts else estimates.surely_is
+    return compare(question.condition.values, question.operation, facts)
+
+
 FIELDS: dict[str, Callable[[Question], bool]] = {
     "user": user,
     "group": group,
@@ -191,4 +200,5 @@ FIELDS: dict[str, Callable[[Question], bool]] = {
     "table": table,
     "function": function,
     "has_where": has_where,
+    "rows": rows,
 }

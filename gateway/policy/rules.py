@@ -70,9 +70,17 @@ class Rule:
 
     @property
     def is_timed(self) -> bool:
-        """What it says depends on when it is asked."""
-        return "time" in self.match_fields | self.unless_fields or (
-            self.when is not None and self.when.asks_the_time
+        """What it says depends on when it is asked: tables grow, too."""
+        return self.asks_rows or (
+            "time" in self.match_fields | self.unless_fields
+            or (self.when is not None and self.when.asks_the_time)
+        )
+
+    @property
+    def asks_rows(self) -> bool:
+        """It looks at how many rows a statement is estimated to be about."""
+        return "rows" in self.match_fields | self.unless_fields or (
+            self.when is not None and self.when.asks_rows
         )
 
 

@@ -34,7 +34,7 @@ TEXTS = (
     "destination",
     "rule",
 )
-KEYS = (*TEXTS, *LISTS, "labels", "at", "want")
+KEYS = (*TEXTS, *LISTS, "labels", "at", "rows", "want")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Scene:
     source: str = "127.0.0.1"
     client: str = ""
     at: datetime | None = None
+    rows: int | None = None
+    """About how many a statement is; None: nobody knows."""
 
     @property
     def kind(self) -> str:
@@ -123,6 +125,8 @@ def scene_problem(scene: Scene) -> tuple[str, str]:
     asked = [bool(scene.path), bool(scene.destination), bool(scene.command), scene.sql is not None]
     if sum(asked) > 1 or not (any(asked) or scene.verb):
         return "", f"asks for one thing: {', '.join(ASKED)}, or verb alone"
+    if scene.rows is not None and scene.sql is None:
+        return "rows", "rows belong to sql"
     if scene.sql is not None:
         return ("verb", "the statement says its verb itself") if scene.verb else ("", "")
     known: Sequence[str] = ALONE
@@ -168,6 +172,7 @@ def _trial(table: Any, place: str) -> Trial:
         groups=frozenset(lists["groups"]) if "groups" in lists else None,
         labels=_labels(table["labels"]) if "labels" in table else None,
         at=_moment(table["at"]) if "at" in table else None,
+        rows=_number(table["rows"]) if "rows" in table else None,
     )
     key, sentence = scene_problem(scene)
     if sentence:
@@ -203,6 +208,12 @@ def _labels(given: Any) -> dict[str, str]:
 def _moment(given: Any) -> datetime:
     if not isinstance(given, datetime) or given.tzinfo is None:
         raise Wrong(("at",), "at must be a time with its zone and no quotes, as in 2026-11-20T10:00:00Z")
+    return given
+
+
+def _number(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise Wrong(("rows",), "rows must be a whole number, as in 10000")
     return given
 
 

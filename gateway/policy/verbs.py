@@ -25,6 +25,9 @@ CONNECT = "connect"
 
 SSH_VERBS = (CONNECT, "exec", "shell", "subsystem", "typed", *FILE_VERBS, *FORWARD_VERBS, "sign")
 
+ROW_VERBS = ("select", "insert", "update", "delete", "merge", "copy")
+"""Statements that read or change rows, of which somebody may estimate how many."""
+
 OPAQUE_VERBS = ("do", "call", "execute", "fetch", "move", "function", "unknown")
 """Statements that do what stands somewhere else."""
 
@@ -62,6 +65,7 @@ HAVE_IT = {
     "table": ("postgres", (*_FUNCTION_VERBS, *_TABLE_ONLY_VERBS)),
     "function": ("postgres", _FUNCTION_VERBS),
     "has_where": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
+    "rows": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
     "statement": ("postgres", SQL_VERBS),
 }
 """Fields that only some verbs of one protocol have. `statement` is no field: it is what `when` asks of."""

@@ -16,6 +16,7 @@ from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.sql import SqlFacts
 from gateway.policy import command_line
+from gateway.policy.estimates import NOT_KNOWN, has_rows, rows_of
 from gateway.policy.lines import command_of, was_seen
 from gateway.policy.sql.found import EVERYTHING
 from gateway.policy.statements import every_verb, statement_of
@@ -51,6 +52,16 @@ class Asked:
         if facts is None or not facts.certain:
             raise Doubt("this statement is not understood")
         return facts
+
+    @property
+    def rows(self) -> int:
+        """None at all, of what neither reads nor changes any."""
+        if not has_rows(self.statement):
+            return 0
+        rows = rows_of(self.operation)
+        if rows is None:
+            raise Doubt(NOT_KNOWN)
+        return rows
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -121,6 +132,7 @@ NAMES: dict[str, Name] = {
     "sql.writes": Name("list", "statement", _named("writes")),
     "sql.functions": Name("list", "statement", _named("functions")),
     "sql.has_where": Name("bool", "statement", lambda asked: asked.statement.has_where is not False),
+    "sql.est_rows": Name("int", "statement", lambda asked: asked.rows),
     "sql.has_limit": Name("bool", "statement", lambda asked: asked.statement.has_limit),
 }
 
@@ -137,6 +149,10 @@ class When:
     @property
     def asks_the_time(self) -> bool:
         return "now" in self.names
+
+    @property
+    def asks_rows(self) -> bool:
+        return "sql.est_rows" in self.names
 
     @property
     def about(self) -> frozenset[str]:
@@ -194,6 +210,7 @@ def _environment(without: str) -> "cel.Env":
         "map": cel.Type.Map(text, text),
         "time": cel.Type.TIMESTAMP,
         "bool": cel.Type.BOOL,
+        "int": cel.Type.INT,
     }
     return cel.NewEnv(variables={name: types[each.type] for name, each in NAMES.items() if name != without})
 

@@ -26,6 +26,9 @@ class Judge:
     """Whether anything at all might be allowed in this session."""
     is_timeless: Callable[[Session], bool] = lambda session: True
     """Whether what is decided in this session stays so. Where not, nothing is repeated without asking again."""
+    asks_rows: Callable[[Session, Operation], bool] = lambda session, operation: False
+    """Whether a rule that could be about it needs to know about how many rows it is: `details["rows"]`. Where nobody
+    says, such a rule takes it for the worst."""
 
 
 @dataclass(frozen=True, slots=True)
