@@ -21,6 +21,16 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A column that a statement uses. `name` is `*` for all of them; without a relation it may be of any that the
+    statement reads or changes."""
+
+    schema: str
+    table: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Copying:
     """What a COPY says about the stream that it makes or takes."""
 
@@ -67,6 +77,8 @@ class SqlFacts:
     """Names of columns that it uses beside what it returns; `*` where it uses whole rows."""
     copying: Copying | None = None
     """Of COPY."""
+    columns: tuple[Column, ...] = ()
+    """That it uses: reads, returns or changes."""
 
 
 @dataclass(frozen=True, slots=True)

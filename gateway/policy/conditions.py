@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.core.operation import Effect
-from gateway.policy import destinations, estimates, paths, statements, times
+from gateway.policy import columns, destinations, estimates, paths, statements, times
 from gateway.policy.glob import matches
 from gateway.policy.predicates import FIELDS
 from gateway.policy.rules import Condition
@@ -19,6 +19,7 @@ _PROBLEMS = {
     "path": paths.pattern_problem,
     "destination": destinations.pattern_problem,
     "table": statements.name_problem,
+    "column": columns.problem,
     "function": statements.name_problem,
     "time": times.pattern_problem,
     "rows": estimates.pattern_problem,

@@ -24,7 +24,7 @@ from gateway.policy.rules import Policy, Rule
 from gateway.policy.statements import statement_of
 
 DEFAULT = "default"
-ABOUT_STATEMENT = frozenset(("verb", "effect", "table", "function", "has_where", "rows"))
+ABOUT_STATEMENT = frozenset(("verb", "effect", "table", "column", "function", "has_where", "rows"))
 """Fields that are matched by a statement of which nothing is certain."""
 _BESIDE_ROWS = frozenset(FIELDS) - {"rows", "time"}
 _DONE = {"block": "blocked", "hold": "held", "mask": "masked"}
@@ -140,7 +140,7 @@ def _doubt(rule: Rule, operation: Operation) -> str:
         if rule.asks_rows and facts.certain and has_rows(facts) and rows_of(operation) is None:
             return NOT_KNOWN
         return facts.why if rule.match_fields & ABOUT_STATEMENT or "statement" in about else ""
-    if "command" in rule.match_fields | about and (why := what_is_unclear(operation)):
+    if not scope.ABOUT_LINES.isdisjoint(rule.match_fields | about) and (why := what_is_unclear(operation)):
         return why
     if "path" in rule.match_fields and not is_resolved(operation):
         return "the target does not say what this path really is"

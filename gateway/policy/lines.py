@@ -29,4 +29,5 @@ def what_is_unclear(operation: Operation) -> str:
         return ""
     if operation.verb == "typed" and not was_seen(operation):
         return "this line can not be read from the screen with certainty"
-    return "" if command_line.read(text).certain else "this command line can not be read with certainty"
+    why = command_line.read(text).why
+    return f"this command line can not be read with certainty: {why}" if why else ""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
-from gateway.policy import command_line, destinations, estimates, paths, statements, times
+from gateway.policy import column_use, command_line, destinations, estimates, paths, statements, times
 from gateway.policy.glob import matches
 from gateway.policy.lines import command_of, was_seen
 from gateway.policy.rules import Condition
@@ -130,6 +130,20 @@ def command(question: Question) -> bool:
     return bool(line.commands) and all(question.any_fits(command) for command in line.commands)
 
 
+def argv(question: Question) -> bool:
+    """Single words of the commands in a command line. Restricting: any word of any command, and any that only the
+    target knows. Allowing: every command has such a word, in a line that holds nothing else."""
+    text = command_of(question.operation)
+    if text is None:
+        return False
+    is_typed = question.operation.verb == "typed"
+    line = command_line.read(text)
+    if question.restricts:
+        doubtful = not line.certain or (is_typed and not was_seen(question.operation))
+        return doubtful or line.may_have_word(question.condition.values)
+    return not is_typed and line.plain and line.each_has_word(question.condition.values)
+
+
 def path(question: Question) -> bool:
     """The paths of a file operation."""
     if question.restricts:
@@ -154,6 +168,16 @@ def table(question: Question) -> bool:
     if question.restricts:
         return statements.may_touch(question.condition.values, facts)
     return statements.stays_within(question.condition.values, facts, question.beside)
+
+
+def column(question: Question) -> bool:
+    """The columns that a statement reads, returns or changes."""
+    facts = statements.statement_of(question.operation)
+    if facts is None:
+        return False
+    if question.restricts:
+        return column_use.may_use(question.condition.values, facts)
+    return column_use.uses_only(question.condition.values, facts, question.beside)
 
 
 def function(question: Question) -> bool:
@@ -195,9 +219,11 @@ FIELDS: dict[str, Callable[[Question], bool]] = {
     "client": client,
     "time": time,
     "command": command,
+    "argv": argv,
     "path": path,
     "destination": destination,
     "table": table,
+    "column": column,
     "function": function,
     "has_where": has_where,
     "rows": rows,

@@ -35,6 +35,9 @@ def can_fire(
         and possible_verbs("block", match, ("ssh",))
     ):
         raise Wrong(("match",), f'{WHERE_TO}; for LISTEN in SQL write on = ["postgres"]')
+    fields = {condition.field for condition in match}
+    if do == "allow" and "argv" in fields and "command" not in fields:
+        raise Wrong(("match", "argv"), "says nothing of what is run: name that with command, too")
     if unless and not set(verbs) & set(possible_verbs("block", unless, on)):
         raise Wrong(("unless",), "can never lift this rule: nothing meets match and unless at once")
 

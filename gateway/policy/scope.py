@@ -32,6 +32,8 @@ from gateway.policy.verbs import (
     VERBS_OF,
 )
 
+ABOUT_LINES = frozenset(("command", "argv"))
+"""Fields that look at a command line."""
 _SPECIAL = frozenset((CONNECT, "typed", *FILE_VERBS, *FORWARD_VERBS))
 
 
@@ -112,7 +114,7 @@ def heeds_typing(rule: Rule) -> bool:
         return False
     if rule.when is not None and "command" in rule.when.about:
         return True
-    return not rule.match_fields.isdisjoint(("command", "verb")) and "typed" in possible_verbs(
+    return not rule.match_fields.isdisjoint((*ABOUT_LINES, "verb")) and "typed" in possible_verbs(
         rule.do, rule.match
     )
 
@@ -166,7 +168,7 @@ def called(verb: str, beside: Collection[str], *, restricts: bool) -> tuple[str,
     names = [verb]
     if restricts and "path" in beside and verb in TWO_PATHS:
         names += SAME_AS_TWO_PATHS
-    if restricts and "command" in beside and verb in FILE_VERBS:
+    if restricts and not ABOUT_LINES.isdisjoint(beside) and verb in FILE_VERBS:
         names.append("exec")
     return tuple(names)
 

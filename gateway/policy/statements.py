@@ -65,7 +65,7 @@ def may_touch(tables: Sequence[str], facts: SqlFacts) -> bool:
 def stays_within(tables: Sequence[str], facts: SqlFacts, beside: Collection[str]) -> bool:
     """For rules that allow: every relation is surely one of these, and nothing else is done."""
     relations = (*facts.reads, *facts.writes)
-    if not facts.certain or not relations or not _does_no_more(facts, beside):
+    if not facts.certain or not relations or not does_no_more(facts, beside):
         return False
     return all(any(_is(pattern, each) for pattern in tables) for each in relations)
 
@@ -112,7 +112,7 @@ def _makes_table(facts: SqlFacts) -> bool:
     return facts.verb == "select" and Effect.DEFINE in facts.effects
 
 
-def _does_no_more(facts: SqlFacts, beside: Collection[str]) -> bool:
+def does_no_more(facts: SqlFacts, beside: Collection[str]) -> bool:
     """Whoever is allowed a table is not allowed programs, files of the server or other people's functions with it,
     unless the rule names effects or functions too."""
     if "effect" in beside:
@@ -132,15 +132,22 @@ def _parts(pattern: str) -> tuple[str, str]:
 
 
 def _may_be(pattern: str, named: Named) -> bool:
-    """Letter case makes no difference here: too much is better than too little."""
-    schema, name = _parts(pattern.casefold())
-    if named.schema and not matches(schema, named.schema.casefold()):
+    return may_be_named(*_parts(pattern), named)
+
+
+def may_be_named(schema: str, name: str, named: Named) -> bool:
+    """Whether these patterns may describe it. Letter case makes no difference: too much is better than too little."""
+    if named.schema and not matches(schema.casefold(), named.schema.casefold()):
         return False
-    return named.name == EVERYTHING or matches(name, named.name.casefold())
+    return named.name == EVERYTHING or matches(name.casefold(), named.name.casefold())
 
 
 def _is(pattern: str, named: Named) -> bool:
-    schema, name = _parts(pattern)
+    return is_named(*_parts(pattern), named)
+
+
+def is_named(schema: str, name: str, named: Named) -> bool:
+    """Whether these patterns surely describe it."""
     if named.name == EVERYTHING and name != EVERYTHING:
         return False
     return matches(name, named.name) and (

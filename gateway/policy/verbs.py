@@ -60,9 +60,11 @@ COMMAND_VERBS = ("exec", "typed", "upload", "download")
 
 HAVE_IT = {
     "command": ("ssh", COMMAND_VERBS),
+    "argv": ("ssh", COMMAND_VERBS),
     "path": ("ssh", FILE_VERBS),
     "destination": ("ssh", FORWARD_VERBS),
     "table": ("postgres", (*_FUNCTION_VERBS, *_TABLE_ONLY_VERBS)),
+    "column": ("postgres", (*_FUNCTION_VERBS, *_TABLE_ONLY_VERBS)),
     "function": ("postgres", _FUNCTION_VERBS),
     "has_where": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),
     "rows": ("postgres", (*_QUERY_VERBS, "create", *OPAQUE_VERBS)),

@@ -72,6 +72,15 @@ class Asked:
         return line.forms if self.restricts else line.commands
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Of all commands: in a rule that restricts only where all of them are known."""
+        line = command_line.read(self.line)
+        known = line.certain and line.words_are_known
+        if not (known if self.restricts else line.plain and line.commands):
+            raise Doubt("not every word of this command line can be known")
+        return line.words
+
+    @property
     def line(self) -> str:
         text = command_of(self.operation)
         if text is None:
@@ -127,6 +136,7 @@ NAMES: dict[str, Name] = {
     "now": Name("time", "time", lambda asked: asked.time),
     "ssh.line": Name("text", "command", lambda asked: asked.line),
     "ssh.commands": Name("list", "command", lambda asked: list(asked.commands)),
+    "ssh.argv": Name("list", "command", lambda asked: list(asked.words)),
     "sql.verbs": Name("list", "statement", lambda asked: list(every_verb(asked.statement))),
     "sql.tables": Name("list", "statement", _named("tables")),
     "sql.writes": Name("list", "statement", _named("writes")),

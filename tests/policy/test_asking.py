@@ -119,7 +119,10 @@ def test_doubt_holds_and_says_why() -> None:
     rules = policy(EVERYTHING + rule("reboots", "hold", REBOOT, f'{SRE}\nmessage = "ask first"'))
     verdict = decide(rules, run("$X"), session())
     assert isinstance(verdict, Hold)
-    assert verdict.reason == "ask first (this command line can not be read with certainty)"
+    assert (
+        verdict.reason
+        == "ask first (this command line can not be read with certainty: the program is not written plainly)"
+    )
 
 
 def test_alerts_are_noted_and_change_nothing() -> None:

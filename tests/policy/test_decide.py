@@ -92,7 +92,10 @@ def test_nothing_allows_so_it_is_blocked() -> None:
 
 def test_a_line_that_can_not_be_read_is_blocked_and_says_so() -> None:
     verdict = decide(RULES, run("$'\\x72m' -rf /"), session())
-    assert verdict == Deny("no-rm", "ask for a window (this command line can not be read with certainty)")
+    assert verdict == Deny(
+        "no-rm",
+        "ask for a window (this command line can not be read with certainty: the program is not written plainly)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -374,5 +374,5 @@ _NOT_RUN = {"code": "", "message": "not run"}
 
 
 def _held(facts: SqlFacts) -> SqlFacts:
-    """What PREPARE or DECLARE holds. It mentions what the whole statement does."""
-    return replace(facts.inner[0], mentions=facts.mentions)
+    """What PREPARE or DECLARE holds. It mentions and uses what the whole statement does."""
+    return replace(facts.inner[0], mentions=facts.mentions, columns=facts.columns)

@@ -4,7 +4,7 @@ A word that only the shell on the target can complete has holes in its shape: `m
 describe what comes to stand there. Next in the reading path: `reader.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.policy.glob import matches
@@ -13,6 +13,10 @@ ANY = "\ue000"
 """Stands for whatever a variable, a command or a home directory may put here."""
 PART = "\ue001"
 """Stands for what `*`, `?` or `[...]` may find: no slash."""
+
+
+_FED_WORDS = frozenset(("xargs", "parallel", "sem"))
+"""They give the programs that they run more words than stand in the line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,41 @@ class CommandLine:
     """Why it is not certain: one clause, for people."""
     open_forms: tuple[str, ...]
     """Forms with holes, where only the shell on the target knows what comes to stand."""
+    argvs: tuple[tuple[str, ...], ...]
+    """The words of each of `commands`."""
+
+    @property
+    def words_are_known(self) -> bool:
+        """No word of any command comes from the target or from another program."""
+        return _FED_WORDS.isdisjoint(self.facts.programs) and all(
+            word.is_known for command in self.facts.commands for word in command.words
+        )
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Of all commands in it, each once. A program also without its directory."""
+        found = [argv for argv in (*(command.argv for command in self.facts.commands), *self.argvs) if argv]
+        names = [argv[0].rsplit("/", 1)[-1] for argv in found]
+        return tuple(dict.fromkeys([word for argv in found for word in argv] + names))
+
+    def may_have_word(self, patterns: Sequence[str]) -> bool:
+        """For rules that restrict: whether one of them describes a word of a command, or what one may become."""
+        if not _FED_WORDS.isdisjoint(self.facts.programs):
+            return True
+        known = self.words
+        shapes = {
+            word.shape for command in self.facts.commands for word in command.words if not word.is_known
+        }
+        return any(
+            any(matches(pattern, word) for word in known) or any(may_be(pattern, shape) for shape in shapes)
+            for pattern in patterns
+        )
+
+    def each_has_word(self, patterns: Sequence[str]) -> bool:
+        """For rules that allow: whether every command has a word that one of them describes. Of a plain line only."""
+        return bool(self.argvs) and all(
+            any(matches(pattern, word) for pattern in patterns for word in argv) for argv in self.argvs
+        )
 
     def may_be(self, patterns: Iterable[str]) -> bool:
         """For rules that restrict: whether one of them describes what the line runs, or what it may come to run."""

@@ -80,7 +80,7 @@ def understand(line: str) -> CommandLine:
     """Read `line` as far as it goes. Never raises."""
     if len(line) > LONGEST:
         why = "it is too long"
-        return CommandLine((line,), (), False, False, ShellFacts(certain=False, why=why), why, ())
+        return CommandLine((line,), (), False, False, ShellFacts(certain=False, why=why), why, (), ())
     words = take_apart(without_document(line))
     reading = read_shell(line)
     forms = _Forms()
@@ -107,6 +107,7 @@ def understand(line: str) -> CommandLine:
         facts=reading.facts,
         why=why,
         open_forms=tuple(forms.open),
+        argvs=tuple(command.words for command in words.commands),
     )
 
 

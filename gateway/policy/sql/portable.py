@@ -6,7 +6,7 @@ What comes back is checked like anything from outside: a parser that was broken 
 from typing import Any
 
 from gateway.core.operation import Effect
-from gateway.core.sql import Copying, Named, Reading, SqlFacts
+from gateway.core.sql import Column, Copying, Named, Reading, SqlFacts
 
 
 def pack_reading(reading: Reading, text: str) -> list[Any]:
@@ -46,13 +46,14 @@ def pack(facts: SqlFacts) -> list[Any]:
         [list(each) for each in facts.sets],
         _pack_copying(facts.copying),
         sorted(facts.mentions),
+        [[each.schema, each.table, each.name] for each in facts.columns],
     ]
 
 
 def unpack(packed: Any, text: str, shape: str = "") -> SqlFacts:
     """The facts again. Raises ValueError, KeyError or TypeError for what no parser of ours sends."""
     verb, effects, reads, writes, functions, has_where, has_limit, in_with, certain, *rest = packed
-    why, name, inner, sets, copying, mentions = rest
+    why, name, inner, sets, copying, mentions, columns = rest
     if not all(isinstance(each, str) for each in (verb, effects, why, name, shape)):
         raise TypeError("a text is none")
     _check_answers(has_where, has_limit, in_with, certain)
@@ -74,6 +75,7 @@ def unpack(packed: Any, text: str, shape: str = "") -> SqlFacts:
         shape=shape,
         copying=_copying(copying),
         mentions=_words(mentions),
+        columns=_columns(columns),
     )
     if not certain and Effect.UNKNOWN not in facts.effects:
         raise ValueError("what is not certain has an effect that is unknown")
@@ -104,6 +106,13 @@ def _words(given: Any) -> frozenset[str]:
     if not all(isinstance(each, str) for each in given):
         raise TypeError("a name is no text")
     return frozenset(given)
+
+
+def _columns(given: Any) -> tuple[Column, ...]:
+    found = tuple([Column(*each) for each in given])
+    if not all(isinstance(part, str) for each in found for part in (each.schema, each.table, each.name)):
+        raise TypeError("a name is no text")
+    return found
 
 
 def _names(given: Any) -> tuple[Named, ...]:

@@ -9,6 +9,7 @@ from gateway.core.sql import Reading, SqlFacts, unknown
 from gateway.policy.sql import portable
 from gateway.policy.sql.mentions import mentions_of
 from gateway.policy.sql.statement import facts_of
+from gateway.policy.sql.used import columns_of
 
 MOST_STATEMENTS = 5000
 """In one text. Each is judged and recorded."""
@@ -32,7 +33,8 @@ def read(tree: Mapping[str, Any], text: str, fingerprint: Callable[[str], str]) 
         own = own_text(data[start:end].decode())
         start = end + 1
         ((kind, node),) = each["stmt"].items()
-        found = replace(facts_of(kind, node, own), mentions=mentions_of(each["stmt"]))
+        found = facts_of(kind, node, own)
+        found = replace(found, mentions=mentions_of(each["stmt"]), columns=columns_of(kind, node, found))
         facts.append(_shaped(found, fingerprint(own)))
     return Reading(tuple(facts))
 

@@ -54,6 +54,7 @@ def of_text(facts: SqlFacts, text: str) -> Reading:
         facts.writes_in_with,
         shape=facts.shape,
         mentions=facts.mentions,
+        columns=facts.columns,
     )
     return Reading((same,))
 
