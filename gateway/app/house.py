@@ -147,6 +147,7 @@ class House:
             version=__version__, config_sha256=self.config.sha256, recovered=len(recovered)
         )
         await self.ledger.append(started)
+        await self._keep_policy(self.config)
         await self.hall.open()
         self._heartbeat.start()
         databases = self._databases = self._make_databases()
@@ -243,6 +244,8 @@ class House:
             log.error("the configuration was not reloaded, the old one stays in force: %s", problem.sentence)
             await self._reloaded(False, self.config.sha256, problem.sentence)
             return False
+        if fresh.policy.sha256 != self.config.policy.sha256:
+            await self._keep_policy(fresh)
         self.targets.replace(wiring.targets(fresh.settings))
         self.policy.replace(fresh.policy)
         if wiring.needs_restart(self.config.settings, fresh.settings):
@@ -252,6 +255,14 @@ class House:
         log.info("configuration reloaded")
         await self._reloaded(True, fresh.sha256, "")
         return True
+
+    async def _keep_policy(self, config: LoadedConfig) -> None:
+        """It comes into force only once the ledger has it."""
+        policy = config.policy
+        number = await self.ledger.keep_policy(
+            policy.revision, policy.sha256, config.documents, len(policy.rules)
+        )
+        log.info("the rules are revision %d, %s", number, policy.revision)
 
     async def _reloaded(self, ok: bool, sha256: str, problem: str) -> None:
         await self.ledger.append(ConfigReloaded(ok=ok, config_sha256=sha256, problem=problem))

@@ -50,7 +50,8 @@ def load_policy(
     problems += _doubled(rules)
     if problems:
         raise Misconfigured("\n".join(problems))
-    return Policy(tuple(rules), _revision(documents))
+    sha256 = _digest(documents)
+    return Policy(tuple(rules), sha256[:12], sha256)
 
 
 def _called(table: Any) -> str:
@@ -190,9 +191,9 @@ def _doubled(rules: Sequence[Rule]) -> list[str]:
     return problems
 
 
-def _revision(documents: Sequence[tuple[str, str]]) -> str:
+def _digest(documents: Sequence[tuple[str, str]]) -> str:
     digest = sha256()
     for _, text in documents:
         data = text.encode("utf-8", "surrogateescape")
         digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()

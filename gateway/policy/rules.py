@@ -91,6 +91,8 @@ class Policy:
     rules: tuple[Rule, ...] = ()
     revision: str = "empty"
     """First 12 hex digits of the sha256 of all rule texts: each decision names it."""
+    sha256: str = ""
+    """All of them."""
     dockets: dict[object, tuple[Rule, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )

@@ -1,7 +1,7 @@
 """The Ledger on a database: the port's promises, each kept by one of the modules around this one.
 
 Reads go to `Reader`, every write goes through the one queue of `Writer`; what is said in SQL is in `entries.py`,
-`approvals.py`, `remarks.py`, `grants.py`, `reading.py`, `recovery.py` and `register.py`.
+`approvals.py`, `remarks.py`, `grants.py`, `reading.py`, `history.py`, `policies.py`, `recovery.py` and `register.py`.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -19,6 +19,8 @@ from gateway.store.database import Database, database
 from gateway.store.entries import NewEntry
 from gateway.store.reader import Reader
 from gateway.store.schema import bring_to_head
+from gateway.store.sql_history import SqlHistory
+from gateway.store.sql_policies import SqlPolicies
 from gateway.store.sql_register import SqlRegister
 from gateway.store.sql_requests import SqlRequests
 from gateway.store.writer import Writer
@@ -31,7 +33,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlLedger(SqlRegister, SqlRequests):
+class SqlLedger(SqlRegister, SqlRequests, SqlPolicies, SqlHistory):
     """`core.ports.Ledger` on SQLite or PostgreSQL. `open` it, and `close` it once."""
 
     def __init__(

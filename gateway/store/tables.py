@@ -264,6 +264,21 @@ class PasswordRecord(_Table, table=True):
     last_step: int = Field(sa_type=BIG)
 
 
+class PolicyRecord(_Table, table=True):
+    """A policy that was in force: its texts, once for each."""
+
+    __tablename__ = "policies"
+
+    number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    revision: str = Field(sa_type=ExactText)
+    sha256: str = Field(sa_type=ExactText, unique=True)
+    documents: Any = Field(sa_type=ExactJson, nullable=False)
+    rules: int
+    since: datetime = Field(sa_type=UtcTime)
+    gateway: str = Field(sa_type=ExactText)
+    loaded_at: datetime = Field(sa_type=UtcTime)
+
+
 HEAD = METADATA.tables["head"]
 ENTRIES = METADATA.tables["entries"]
 SESSIONS = METADATA.tables["sessions"]
@@ -278,3 +293,4 @@ NAMES = METADATA.tables["names"]
 LOCKS = METADATA.tables["locks"]
 CERTIFICATES = METADATA.tables["certificates"]
 PASSWORDS = METADATA.tables["passwords"]
+POLICIES = METADATA.tables["policies"]
