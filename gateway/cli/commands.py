@@ -40,6 +40,12 @@ COMMANDS = (
     Command(
         ("policy", "diff"), "Say what is different between two sets of rules.", "gateway.cli.policy:diff"
     ),
+    Command(
+        ("policy", "revisions"),
+        "List the policies that were in force.",
+        "gateway.cli.policy_revisions:revisions",
+    ),
+    Command(("policy", "show"), "Print a policy that was in force.", "gateway.cli.policy_revisions:show"),
     Command(("target", "ls"), "List the targets.", "gateway.cli.targets:ls"),
     Command(("target", "trust"), "Pin the host key of a target of kind ssh.", "gateway.cli.targets:trust"),
     Command(("token", "create"), "Make an API token and print it once.", "gateway.cli.tokens:create"),
@@ -64,7 +70,7 @@ COMMANDS = (
 
 GROUPS = {
     "config": "Look at the configuration.",
-    "policy": "Rules: check, test, explain and compare them.",
+    "policy": "Rules: check, test, explain and compare them, and look back.",
     "target": "The machines behind the gateway.",
     "token": "Tokens of people and machines.",
     "person": "People, and what they sign in with.",

@@ -13,6 +13,7 @@ from gateway.cli.options import DEFAULT_CONFIG, ConfigPath, Listing
 from gateway.cli.talk import complain, data, say
 
 if TYPE_CHECKING:
+    from gateway.cli.policy_questions import Known
     from gateway.cli.policy_sources import Source
     from gateway.policy.trials import Scene
 
@@ -133,21 +134,22 @@ def explain(
 def diff(old: Path, new: Path, /, *, config: ConfigPath | None = None, output: Listing = "table") -> int:
     """Say what is different between two sets of rules, and which tests of either come out otherwise.
 
-    Ends with exit code 1 where something is different. With `--config` its people and targets are known to tests.
+    Ends with exit code 1 where something is different. With `--config` its people
+    and targets are known to tests, and its ledger has the policies that are named by their numbers.
 
     Parameters
     ----------
     old
-        A file with rules, or a directory of them.
+        A file with rules, a directory of them, or the number of a policy that was in force.
     new
         Another.
     """
     from gateway.cli.policy_runs import run
-    from gateway.cli.policy_sources import of_config, of_files
+    from gateway.cli.policy_sources import of_config
     from gateway.policy.difference import difference
 
     known = of_config(config).known if config is not None else None
-    before, after = of_files([old], known), of_files([new], known)
+    before, after = (_one_of_two(each, known, config or DEFAULT_CONFIG) for each in (old, new))
     scenes = [each.scene for each in after.trials]
     trials = [*after.trials, *(each for each in before.trials if each.scene not in scenes)]
     pairs = zip(run(trials, before.policy, before.known), run(trials, after.policy, after.known), strict=True)
@@ -182,6 +184,16 @@ def _source(files: "tuple[Path, ...] | list[Path]", config: Path) -> "Source":
     from gateway.cli.policy_sources import of_config, of_files
 
     return of_files(files) if files else of_config(config)
+
+
+def _one_of_two(given: Path, known: "Known | None", config: Path) -> "Source":
+    from gateway.cli.policy_revisions import is_revision, stored
+    from gateway.cli.policy_sources import of_documents, of_files
+
+    if not is_revision(given):
+        return of_files([given], known)
+    kept = stored(str(given), config)
+    return of_documents(f"revision {kept.number}", kept.documents, known)
 
 
 def _must_be_whole(scene: "Scene") -> None:

@@ -46,6 +46,15 @@ def of_files(paths: Sequence[Path], known: Known | None = None) -> Source:
     return Source(", ".join(map(str, paths)), policy, trials, known or Known())
 
 
+def of_documents(name: str, documents: Sequence[tuple[str, str]], known: Known | None = None) -> Source:
+    """Rules and tests of a policy that was in force. Raises `Misconfigured` where they would be refused today."""
+    from gateway.masking.detectors import DETECTORS
+    from gateway.policy.loader import load_policy
+    from gateway.policy.trials import load_trials
+
+    return Source(name, load_policy(documents, DETECTORS), load_trials(documents), known or Known())
+
+
 def _files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
