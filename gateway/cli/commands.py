@@ -45,6 +45,11 @@ COMMANDS = (
         "List the policies that were in force.",
         "gateway.cli.policy_revisions:revisions",
     ),
+    Command(
+        ("policy", "replay"),
+        "Say what a draft would have changed.",
+        "gateway.cli.policy_replay:replay",
+    ),
     Command(("policy", "show"), "Print a policy that was in force.", "gateway.cli.policy_revisions:show"),
     Command(("target", "ls"), "List the targets.", "gateway.cli.targets:ls"),
     Command(("target", "trust"), "Pin the host key of a target of kind ssh.", "gateway.cli.targets:trust"),

@@ -37,7 +37,7 @@ class Known:
 
     def target(self, scene: Scene) -> Target:
         """Where. Of a target of the configuration only labels can be said to be others. Raises `BadUsage`."""
-        found = self._configured(scene.target)
+        found = self.configured(scene.target)
         if found is None and self.settings is not None and scene.labels is None:
             raise BadUsage(f"there is no target {scene.target}; say its labels if there is to be one")
         if found is None:
@@ -46,7 +46,8 @@ class Known:
             raise BadUsage(f"{scene.target} is of kind {found.kind}, this is for {scene.kind}")
         return found if scene.labels is None else replace(found, labels=dict(scene.labels))
 
-    def _configured(self, name: str) -> Target | None:
+    def configured(self, name: str) -> Target | None:
+        """A target by its name, where a configuration has it."""
         if self.settings is None:
             return None
         from gateway.app.inventory import Targets

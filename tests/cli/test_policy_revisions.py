@@ -46,7 +46,10 @@ def test_they_are_listed_shown_and_compared(run: Run, served: Path, tmp_path: Pa
     by_hash = run("policy", "show", listed[0]["hash"], "-c", served, "-o", "json")
     assert json.loads(by_hash.out)["number"] == 3
     ended = run("policy", "diff", "1", "2", "-c", served)
-    assert (ended.code, ended.out) == (1, "added: two\nremoved: one\n2 rules and the outcome of 0 tests differ\n")
+    assert (ended.code, ended.out) == (
+        1,
+        "added: two\nremoved: one\n2 rules and the outcome of 0 tests differ\n",
+    )
     draft = tmp_path / "draft.toml"
     draft.write_text(RULE.format(id="three"))
     assert run("policy", "diff", "3", draft, "-c", served).code == 0

@@ -13,6 +13,7 @@ from gateway.adapters.postgres import refusals, values
 from gateway.adapters.postgres.catalogs import KeptCatalog
 from gateway.adapters.postgres.names import Names
 from gateway.adapters.postgres.prepared import Prepared
+from gateway.adapters.postgres.standing import NAMED, stands_for
 from gateway.adapters.postgres.talk import Talk
 from gateway.core.errors import Denied
 from gateway.core.operation import Effect, Operation
@@ -27,12 +28,10 @@ SHAPES_MOST = 1000
 
 _UNSEEN = "what it stands for was not seen here"
 _DOUBTFUL = "what it stands for may have changed since it was made - make it again"
-_PARAMETERS = "what its parameters call does more than compute"
 _RENAMES = frozenset({"prepare", "deallocate", "discard", "declare", "close"})
 _RUNS_ANYTHING = frozenset({"do", "call", "unknown"})
 _PLAIN = frozenset({Effect.READ, Effect.WRITE})
 _OPAQUE = frozenset({Effect.RUN, Effect.UNKNOWN})
-_NAMED = {"execute": "prepared statement", "fetch": "cursor", "move": "cursor"}
 
 
 Values = tuple[str | None, ...]
@@ -55,7 +54,7 @@ class Judging:
     def repeated(self, prepared: Prepared, bound: tuple[str | None, ...]) -> Results | None:
         """A prepared statement once more, if that may be at once."""
         talk, permit = self._talk, prepared.permit
-        if permit is None or prepared.facts.verb in _NAMED or not self._may_repeat(permit):
+        if permit is None or prepared.facts.verb in NAMED or not self._may_repeat(permit):
             return None
         n = talk.number()
         talk.desk.mark(mark_again(n, prepared.first, bound))
@@ -98,7 +97,7 @@ class Judging:
     ) -> list[Results]:
         """All of these, or none. `portal`: it is run by this name. Raises `Denied`, `Withdrawn` or `Fault`."""
         talk = self._talk
-        if any(facts.verb in _NAMED for facts in given):
+        if any(facts.verb in NAMED for facts in given):
             await talk.settle()  # what is on its way may give the name another meaning
         meant = self._all_meant(given)
         running = [_running(facts, portal) for facts in given]
@@ -131,7 +130,7 @@ class Judging:
     def plain(self, facts: SqlFacts, bound: Values) -> frozenset[str] | None:
         """What is to be masked in its answers, if it is allowed as it stands and only reads and writes rows. None if
         it is not so, or nobody can tell at once."""
-        if facts.verb in _NAMED or facts.verb in _RENAMES or not facts.certain or facts.sets:
+        if facts.verb in NAMED or facts.verb in _RENAMES or not facts.certain or facts.sets:
             return None
         if not facts.effects or not facts.effects <= _PLAIN:
             return None
@@ -252,7 +251,7 @@ class Judging:
 
     def _meant(self, facts: SqlFacts, *, hazy: bool = False) -> SqlFacts:
         """What a statement that only names another one comes to. `hazy`: names may have changed just before it."""
-        if facts.verb not in _NAMED:
+        if facts.verb not in NAMED:
             return facts
         talk = self._talk
         names: Names[Any]
@@ -269,17 +268,10 @@ class Judging:
                 facts,
                 effects=facts.effects | {Effect.UNKNOWN},
                 certain=False,
-                why=f'of the {_NAMED[facts.verb]} "{facts.name}", {why}',
+                why=f'of the {NAMED[facts.verb]} "{facts.name}", {why}',
                 shape="",
             )
-        inner = found.facts
-        text = f"{facts.text}\n-- {_NAMED[facts.verb]} {facts.name}: {inner.text}"
-        meant = replace(inner, text=text, shape="", inner=(*inner.inner, inner))
-        if facts.effects <= {Effect.READ, Effect.UNKNOWN}:
-            return meant
-        both = inner.effects | facts.effects | {Effect.UNKNOWN}
-        functions = (*inner.functions, *facts.functions)
-        return replace(meant, effects=both, functions=functions, certain=False, why=_PARAMETERS)
+        return stands_for(facts, found.facts)
 
 
 def _runs_unseen(facts: SqlFacts) -> bool:
