@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.app.past_operations import Past, PastOperations
+from gateway.app.two_verdicts import Verdicts
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Peer, Principal, Session, Target
 from gateway.core.ports import Entry
-from gateway.policy.decide import asks_rows, decide
-from gateway.policy.replays import Came, Tally, came
+from gateway.policy.replays import Came, Tally
 from gateway.policy.rules import Policy
 from gateway.session.database.parser import Parsers
 from gateway.store.sql_history import SqlHistory
@@ -25,6 +25,8 @@ NO_SESSION = "its session's beginning is not in the ledger"
 NO_RULE = "no rule decided it"
 BEFORE = "it repeats what was admitted before that time"
 NOT_COUNTED = "statements: judged as if nobody knew how many rows they are about, estimates are not recorded"
+AT_ONCE = 8
+"""Texts that are read at the same time: who waits for a parser too long is told that nobody understands it."""
 MOST_REMEMBERED = 100_000
 """Operations that may be repeated."""
 
@@ -77,13 +79,12 @@ class Replay:
     ) -> None:
         self._ledger = ledger
         self._past = PastOperations(parsers)
-        self._now = now
-        self._draft = draft
         self._find = find
         self._against_recorded = against_recorded
         self._sessions: dict[str, Session | None] = {}
         self._held: dict[str, Entry] = {}
         self._repeatable: dict[tuple[str, str], Past] = {}
+        self._verdicts = Verdicts(now, draft)
         self._state = _State()
 
     async def run(self, since: datetime) -> Replayed:
@@ -114,40 +115,46 @@ class Replay:
         return _Asked(entry, entry.at if held is None else held.at)
 
     async def _judge_all(self, asked: Sequence[_Asked]) -> None:
-        made = await asyncio.gather(*[self._made(each) for each in asked])
-        for each, past in zip(asked, made, strict=True):
-            self._state.until = max(self._state.until or each.at, each.at)
-            self._judge(each, self._repeated(each) if past is None else past)
+        """A few at a time are made, in the processes that read SQL, and then judged in their order."""
+        made: dict[int, Past] = {}
+        waiting = iter(asked)
 
-    async def _made(self, asked: _Asked) -> Past | None:
+        async def make() -> None:
+            for each in waiting:
+                made[id(each)] = await self._made(each)
+
+        await asyncio.gather(*[make() for _ in range(AT_ONCE)])
+        for each in asked:
+            self._state.until = max(self._state.until or each.at, each.at)
+            self._judge(each, made[id(each)])
+
+    async def _made(self, asked: _Asked) -> Past:
         entry = asked.entry
         session = self._sessions[entry.session]
         if session is None:
             return Past(None, NO_SESSION)
         if entry.name == "operation.repeated":
-            return None
+            return Past(None, BEFORE)
         if not entry.body["rule"]:
             return Past(None, NO_RULE)
         return await self._past.made(session.target.kind, str(entry.body["verb"]), str(entry.body["text"]))
 
-    def _repeated(self, asked: _Asked) -> Past:
-        key = (asked.entry.session, str(asked.entry.body["sha256"]))
-        return self._repeatable.get(key) or Past(None, BEFORE)
-
     def _judge(self, asked: _Asked, past: Past) -> None:
+        if asked.entry.name == "operation.repeated":
+            past = self._repeatable.get((asked.entry.session, str(asked.entry.body["sha256"])), past)
         operation, session = past.operation, self._sessions[asked.entry.session]
         if operation is None or session is None:
             self._state.left_out[past.why_not] += asked.runs
             return
         if past.unknown:
             self._state.unknown[past.unknown] += asked.runs
-        if asks_rows(self._now, operation, session) or asks_rows(self._draft, operation, session):
-            self._state.unknown[NOT_COUNTED] += asked.runs
         self._remember(asked.entry, operation, past)
-        after = came(decide(self._draft, operation, session, asked.at))
+        said = self._verdicts.of(operation, session, asked.at)
+        if said.lacks_rows:
+            self._state.unknown[NOT_COUNTED] += asked.runs
         recorded = self._against_recorded and asked.entry.name != "operation.repeated"
-        before = _recorded(asked.entry) if recorded else came(decide(self._now, operation, session, asked.at))
-        self._state.tally.add(session, operation, asked.at, before, after, asked.runs)
+        before = _recorded(asked.entry) if recorded else said.before
+        self._state.tally.add(session, operation, asked.at, before, said.after, asked.runs)
 
     def _remember(self, entry: Entry, operation: Operation, past: Past) -> None:
         if entry.name == "operation.admitted" and operation.effects <= {Effect.READ}:

@@ -1,6 +1,7 @@
 """`policy replay`: what a draft of a policy would have made of the operations in the ledger."""
 
 import asyncio
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -95,7 +96,8 @@ async def _replay(
     async with opened(known.settings) as ledger:
         try:
             await parsers.start()
-            work = Replay(ledger, parsers, now, draft, known.configured, against_recorded=against_recorded)
+            find = functools.cache(known.configured)
+            work = Replay(ledger, parsers, now, draft, find, against_recorded=against_recorded)
             return await work.run(since)
         finally:
             await parsers.stop()

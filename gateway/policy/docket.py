@@ -21,7 +21,7 @@ MOST_REMEMBERED = 1000
 def docket(policy: Policy, operation: Operation, session: Session) -> tuple[Rule, ...]:
     """These rules, without the conditions that are known to be true."""
     verb = _decisive_verb(operation)
-    key = (*verb, *_decisive(session))
+    key = (*verb, *decisive(session))
     known = policy.dockets.get(key)
     if known is None:
         fields = AND_VERB if any(verb) else ABOUT_SESSION
@@ -44,7 +44,7 @@ def _decisive_verb(operation: Operation) -> tuple[str, str]:
     return (facts.verb, "") if is_one else ("", "")
 
 
-def _decisive(session: Session) -> tuple[object, ...]:
+def decisive(session: Session) -> tuple[object, ...]:
     """All that these fields look at."""
     person, target, peer = session.principal, session.target, session.peer
     labels = tuple(target.labels.items())

@@ -9,7 +9,9 @@ from typing import Any
 
 WHOLE_ROW = "*"
 """Stands for every column: `*`, a table's name used as a value, NATURAL JOIN."""
-_RETURNED = ("returningList", "returningClause")
+_BRANCHES = (dict, list)
+_NOTED = frozenset(("ColumnRef", "A_Indirection", "RangeVar", "aliasname", "isNatural", "usingClause"))
+_PASSED = frozenset(("ColumnRef", "returningList", "returningClause"))
 
 
 def mentions_of(node: Mapping[str, Any]) -> frozenset[str]:
@@ -20,28 +22,33 @@ def mentions_of(node: Mapping[str, Any]) -> frozenset[str]:
     while stack:
         each = stack.pop()
         if isinstance(each, list):
-            stack.extend(each)
-        elif isinstance(each, dict):
-            _look(each, found, tables)
-            stack.extend(value for key, value in each.items() if key not in _RETURNED)
+            stack += [value for value in each if isinstance(value, _BRANCHES)]
+            continue
+        for key, value in each.items():
+            if key in _NOTED:
+                _note(key, value, found, tables)
+            if isinstance(value, _BRANCHES) and key not in _PASSED:
+                stack.append(value)
     if found & tables:
         found.add(WHOLE_ROW)
     return frozenset(found)
 
 
-def _look(node: dict[str, Any], found: set[str], tables: set[str]) -> None:
-    if (reference := node.get("ColumnRef")) is not None:
-        _last(reference.get("fields", ()), found)
-    if (taken := node.get("A_Indirection")) is not None:
-        _last(taken.get("indirection", ()), found)
-    if (table := node.get("RangeVar")) is not None:
-        tables.add(table.get("relname", ""))
-    if "aliasname" in node:
-        tables.add(node["aliasname"])
-    if node.get("isNatural"):
-        found.add(WHOLE_ROW)
-    for each in node.get("usingClause", ()):
-        _last([each], found)
+def _note(key: str, value: Any, found: set[str], tables: set[str]) -> None:
+    match key:
+        case "ColumnRef":
+            _last(value.get("fields", ()), found)
+        case "A_Indirection":
+            _last(value.get("indirection", ()), found)
+        case "RangeVar":
+            tables.add(value.get("relname", ""))
+        case "aliasname":
+            tables.add(value)
+        case "isNatural" if value:
+            found.add(WHOLE_ROW)
+        case "usingClause":
+            for each in value:
+                _last([each], found)
 
 
 def _last(fields: Any, found: set[str]) -> None:

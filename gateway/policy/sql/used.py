@@ -17,8 +17,7 @@ _QUERIES = frozenset(
     )
 )
 """Statements that use the columns that they name, and no others of what they read."""
-_OWN = ("RangeSubselect", "RangeFunction", "RangeTableFunc", "JsonTable", "CommonTableExpr")
-"""What they are called is a name that the statement itself gives."""
+_BRANCHES = (dict, list)
 _PASSED = frozenset(("A_Const", "ParamRef", "TypeName", "typeName", "alias"))
 
 
@@ -47,14 +46,7 @@ class _Seen:
 def columns_of(kind: str, node: Tree, facts: SqlFacts) -> tuple[Column, ...]:
     """Of a statement, whose other facts are known."""
     seen = _Seen()
-    stack: list[Any] = [{kind: node}]
-    while stack:
-        each = stack.pop()
-        if isinstance(each, list):
-            stack.extend(reversed(each))
-        elif isinstance(each, dict):
-            _look(each, seen)
-            stack.extend(child for key, child in each.items() if key not in _PASSED)
+    _walk({kind: node}, seen)
     if kind in _QUERIES:
         changed = {Named(each.schema, each.table) for each in seen.sure}
         named = set().union(*seen.names.values())
@@ -67,15 +59,23 @@ def columns_of(kind: str, node: Tree, facts: SqlFacts) -> tuple[Column, ...]:
     return tuple(_resolved(seen, frozenset((*facts.reads, *facts.writes))))
 
 
-def _look(node: Tree, seen: _Seen) -> None:
-    if "relname" in node:
-        _relation(node, seen)
-    for kind, child in node.items():
-        if isinstance(child, dict):
-            if kind in _OWN:
-                _own(child, seen)
-            elif kind in _NOTES:
+def _walk(root: Tree, seen: _Seen) -> None:
+    """Every node once. Most of a tree are numbers and constants: those are passed quickly."""
+    stack: list[Any] = [root]
+    while stack:
+        node = stack.pop()
+        if type(node) is list:
+            stack += [each for each in node if type(each) in _BRANCHES]
+            continue
+        if "relname" in node:
+            _relation(node, seen)
+        for kind, child in node.items():
+            if type(child) not in _BRANCHES or kind in _PASSED:
+                continue
+            if kind in _NOTES:
                 _NOTES[kind](child, seen)
+            if kind != "ColumnRef":
+                stack.append(child)
 
 
 def _relation(node: Tree, seen: _Seen) -> None:
@@ -87,6 +87,7 @@ def _relation(node: Tree, seen: _Seen) -> None:
 
 
 def _own(node: Tree, seen: _Seen) -> None:
+    """What it is called is a name that the statement itself gives."""
     name = node.get("ctename") or node.get("alias", {}).get("aliasname")
     if name:
         seen.call(name, None)
@@ -154,6 +155,9 @@ def _copy(node: Tree, seen: _Seen) -> None:
 
 
 _NOTES = {
+    **dict.fromkeys(
+        ("RangeSubselect", "RangeFunction", "RangeTableFunc", "JsonTable", "CommonTableExpr"), _own
+    ),
     "ColumnRef": _reference,
     "A_Indirection": _taken,
     "JoinExpr": _join,
