@@ -35,6 +35,7 @@ from gateway.core.plain import plain
 from gateway.core.toml_lines import line_of, line_of_error
 from gateway.masking.detectors import DETECTORS
 from gateway.policy.loader import load_policy
+from gateway.policy.members import Members
 from gateway.policy.rules import Policy
 from gateway.policy.trials import load_trials
 
@@ -161,7 +162,8 @@ class _Loading:
     def _policy(self, documents: tuple[tuple[str, str], ...], settings: Settings | None) -> Policy | None:
         try:
             load_trials(documents)
-            return load_policy(documents, DETECTORS, None if self._problems else _groups(settings))
+            known = None if self._problems else settings
+            return load_policy(documents, DETECTORS, _groups(known), _members(known))
         except Misconfigured as problems:
             for line in problems.sentence.split("\n"):
                 placed = _PLACED.fullmatch(line)
@@ -226,6 +228,16 @@ def _groups(settings: Settings | None) -> frozenset[str] | None:
     if settings is None or settings.issuer:
         return None
     return frozenset(group for person in settings.person for group in person.groups)
+
+
+def _members(settings: Settings | None) -> Members | None:
+    """Everybody whom rules can be about. None: nobody can tell."""
+    if settings is None or settings.issuer:
+        return None
+    people, machines = settings.person, settings.machine
+    names = frozenset([each.name for each in people] + [each.name for each in machines])
+    groups = frozenset[str]().union(*(each.groups for each in people), *(each.groups for each in machines))
+    return Members(names, groups)
 
 
 def _parsed(name: str, text: str) -> dict[str, Any]:

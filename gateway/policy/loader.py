@@ -12,6 +12,7 @@ from gateway.core.toml_lines import line_of
 from gateway.policy import asking, columns
 from gateway.policy.asking import Groups, read_asking, read_risk
 from gateway.policy.conditions import read_conditions
+from gateway.policy.members import Members, check_members
 from gateway.policy.reach import can_fire
 from gateway.policy.rules import Asking, Condition, Do, Policy, Rule
 from gateway.policy.scope import possible_verbs
@@ -32,10 +33,14 @@ RISKY = ("hold", "alert")
 
 
 def load_policy(
-    documents: Sequence[tuple[str, str]], detectors: Iterable[str], groups: Groups = None
+    documents: Sequence[tuple[str, str]],
+    detectors: Iterable[str],
+    groups: Groups = None,
+    members: Members | None = None,
 ) -> Policy:
     """All `[[rule]]` tables of the documents, `(name, text)` each. `detectors` are the names a mask may use, `groups`
-    those that somebody is in. Raises `Misconfigured` with every problem, a `file:line: rule "id": sentence` each."""
+    those that a person is in, who can be asked, and `members` all that rules can be about. Raises `Misconfigured`
+    with every problem, a `file:line: rule "id": sentence` each."""
     rules: list[Rule] = []
     problems: list[str] = []
     known = tuple(sorted(detectors))
@@ -43,7 +48,10 @@ def load_policy(
         for index, table in enumerate(tables(name, text, "rule")):
             place = f"{name}:{line_of(text, ('rule', index)) or 1}"
             try:
-                rules.append(_rule(table, place, known, groups))
+                rule = _rule(table, place, known, groups)
+                check_members(rule.match, "match", members)
+                check_members(rule.unless, "unless", members)
+                rules.append(rule)
             except Wrong as wrong:
                 line = line_of(text, ("rule", index, *wrong.path)) or 1
                 problems.append(f"{name}:{line}: {_called(table)}: {wrong}")

@@ -79,7 +79,7 @@ def test_every_key_of_the_table(load: Load, good: str, tmp_path: Path) -> None:
     )
     assert loaded.settings.secrets.cache.total_seconds() == 60
     again = load(
-        as_toml(loaded) + '\n[[rule]]\nid = "x"\nmatch = { group = "x" }\ndo = "allow"\n', WEB_KEY="x"
+        as_toml(loaded) + '\n[[rule]]\nid = "x"\nmatch = { user = "*" }\ndo = "allow"\n', WEB_KEY="x"
     )
     assert again.settings == loaded.settings
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.core.errors import Misconfigured
 from gateway.policy.loader import load_policy
+from gateway.policy.members import Members
 from gateway.policy.predicates import FIELDS
 from gateway.policy.rules import Condition
 from gateway.policy.verbs import VERBS
@@ -234,6 +235,37 @@ def test_damaged_files_are_refused_in_words_or_read(at: int, noise: str) -> None
     except Misconfigured as wrong:
         said = wrong.sentence
     assert not said or re.match(r"rules\.toml:\d+: ", said)
+
+
+@pytest.mark.parametrize(
+    ("match", "unless", "line", "sentence"),
+    [
+        ('group = ["dev", "srre"]', "", 3, "nobody is in a group srre; did you mean sre?"),
+        ('group = "d*"', 'group = "x*"', 5, "nobody is in a group x*"),
+        (
+            'user = "alise@example.com"',
+            "",
+            3,
+            "there is nobody alise@example.com; did you mean alice@example.com?",
+        ),
+        ('user = "*"', 'user = "*@example.org"', 5, "there is nobody *@example.org"),
+    ],
+)
+def test_rules_about_nobody_are_refused_where_it_is_known_who_there_is(
+    match: str, unless: str, line: int, sentence: str
+) -> None:
+    members = Members(frozenset({"alice@example.com", "ci-1"}), frozenset({"dev", "sre"}))
+    text = rule("a", "block", match, f"unless = {{ {unless} }}" if unless else "")
+    assert load_policy([("rules.toml", text)], DETECTORS).rules
+    with pytest.raises(Misconfigured) as wrong:
+        load_policy([("rules.toml", text)], DETECTORS, None, members)
+    assert wrong.value.sentence == f'rules.toml:{line}: rule "a": {sentence}'
+
+
+def test_rules_about_somebody_are_read() -> None:
+    members = Members(frozenset({"alice@example.com", "ci-1"}), frozenset({"dev"}))
+    text = rule("a", "block", 'user = ["*", "ci-?", "alice@example.com"], group = ["*", "d?v"]')
+    assert load_policy([("rules.toml", text)], DETECTORS, None, members).rules
 
 
 def test_every_field_is_documented() -> None:
