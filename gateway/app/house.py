@@ -272,10 +272,7 @@ class House:
     async def _keep_policy(self, config: LoadedConfig) -> None:
         """It comes into force only once the ledger has it."""
         policy = config.policy
-        number = await self.ledger.keep_policy(
-            policy.revision, policy.sha256, config.documents, len(policy.rules)
-        )
-        log.info("the rules are revision %d, %s", number, policy.revision)
+        await self.ledger.keep_policy(policy.revision, policy.sha256, config.documents, len(policy.rules))
 
     async def _reloaded(self, ok: bool, sha256: str, problem: str) -> None:
         await self.ledger.append(ConfigReloaded(ok=ok, config_sha256=sha256, problem=problem))

@@ -161,7 +161,7 @@ def _print(done: "Replayed", against: str) -> None:
     for why, count in sorted(done.left_out.items()):
         say(f"not judged: {count}, {why}")
     for what, count in sorted(done.unknown.items()):
-        say(f"not known of {count} {what}")
+        say(f"{count} {what}")
 
 
 def _row(rule: str, hits: "Hits") -> dict[str, Any]:

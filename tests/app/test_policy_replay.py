@@ -153,12 +153,39 @@ def opened(session: str) -> SessionOpened:
     )
 
 
-def asked(text: str, state: str = "", **more: str) -> Event:
-    operation = Operation("exec", text)
-    body = {"verb": "exec", "text": text, "sha256": operation.sha256, "rule": "all", "revision": "r", **more}
+def asked(
+    text: str,
+    state: str = "",
+    *,
+    verb: str = "exec",
+    rule: str = "all",
+    request: str = "",
+    session: str = "s1",
+) -> OperationAdmitted | OperationDenied:
+    sha256 = Operation(verb, text).sha256
     if state:
-        return OperationDenied(session="s1", actor="alice", state=state, reason="no", **body)
-    return OperationAdmitted(session="s1", actor="alice", **body)
+        return OperationDenied(
+            session=session,
+            actor="alice",
+            verb=verb,
+            text=text,
+            sha256=sha256,
+            rule=rule,
+            revision="r",
+            state=state,
+            reason="no",
+            request=request,
+        )
+    return OperationAdmitted(
+        session=session,
+        actor="alice",
+        verb=verb,
+        text=text,
+        sha256=sha256,
+        rule=rule,
+        revision="r",
+        request=request,
+    )
 
 
 def held(text: str, request: str) -> Event:
@@ -201,7 +228,7 @@ async def test_each_operation_counts_once(ledger: SqlLedger, parsers: Parsers) -
         held("c", "R3"),
         asked("d", "blocked"),
         asked("e", "blocked", rule=""),
-        replace(asked("f"), session="s2"),
+        asked("f", session="s2"),
     ):
         await ledger.append(event)
     done = await run(ledger, parsers, ALL, recorded=True)
@@ -228,8 +255,7 @@ async def test_what_was_held_is_judged_at_the_time_it_was_asked(
 async def test_what_was_repeated_counts_as_often(ledger: SqlLedger, parsers: Parsers) -> None:
     text = "SELECT a FROM t"
     database = replace(opened("s1"), kind="postgres", target="appdb")
-    admitted = replace(asked(text), verb="select")
-    assert isinstance(admitted, OperationAdmitted)
+    admitted = asked(text, verb="select")
     await ledger.append(database)
     for event in (
         admitted,
@@ -244,7 +270,7 @@ async def test_what_was_repeated_counts_as_often(ledger: SqlLedger, parsers: Par
 async def test_targets_are_what_they_are_now(ledger: SqlLedger, parsers: Parsers) -> None:
     """web-1 has no shell: there a rule lets files through only where it names their paths."""
     await ledger.append(opened("s1"))
-    await ledger.append(replace(asked("upload /srv/x"), verb="upload"))
+    await ledger.append(asked("upload /srv/x", verb="upload"))
     paths = rule("paths", "allow", 'path = "/srv/*"')
     done = await run(ledger, parsers, paths)
     (change,) = done.tally.changes()
