@@ -60,6 +60,9 @@ class Action(StrEnum):
     SEE_REQUEST = "see a request"
     DECIDE_REQUEST = "decide about a request"
     ANSWER_REQUEST = "answer or cancel a request"
+    BREAK_GLASS = "break the glass of a request"
+    SIGN_REVIEW = "sign the review of a broken glass"
+    REVOKE_REQUEST = "revoke what was approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,9 @@ RIGHTS: Mapping[Action, Right] = {
     Action.SEE_REQUEST: Right(STAFF),
     Action.DECIDE_REQUEST: Right(APPROVING, to_own=NOBODY),
     Action.ANSWER_REQUEST: Right(),
+    Action.BREAK_GLASS: Right(to_own=PERSON),
+    Action.SIGN_REVIEW: Right(APPROVING, to_own=NOBODY),
+    Action.REVOKE_REQUEST: Right(APPROVING),
 }
 
 

@@ -56,6 +56,7 @@ def told(verdict: Verdict) -> str:
         parts += [f"requires {', '.join(sorted(verdict.requires))}"] * bool(verdict.requires)
         parts += [f"risk {verdict.risk}"] * bool(verdict.risk)
         parts += ["fails at once"] * (verdict.mode == "fail")
+        parts += [f"glass for {_either(glass.groups)}" for glass in [verdict.break_glass] if glass]
     for key in ("masks", "alerts"):
         names: frozenset[str] = getattr(verdict, key, frozenset())
         if names:

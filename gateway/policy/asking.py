@@ -1,4 +1,4 @@
-"""Reads what a rule that holds says about people: `ask`, `then`, `require` and `mode`."""
+"""Reads what a rule that holds says about people: `ask`, `then`, `require`, `mode` and `break_glass`."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -7,15 +7,16 @@ from typing import Any
 
 from gateway.core import scopes
 from gateway.core.scopes import ONCE, Scope
-from gateway.core.verdict import Quorum
+from gateway.core.verdict import Glass, Quorum
 from gateway.policy.holding import scopes_of_all
 from gateway.policy.rules import RISKS, Asking
 from gateway.policy.wrong import Wrong, did_you_mean
 
-KEYS = ("ask", "then", "require", "mode")
+KEYS = ("ask", "then", "require", "mode", "break_glass")
 """Of a rule that holds, and of no other."""
 ASK_KEYS = ("group", "n", "ttl", "scopes")
 THEN_KEYS = ("group", "after")
+GLASS_KEYS = ("group", "review")
 REQUIRED = ("reason", "ticket")
 MODES = ("wait", "fail")
 TTL = timedelta(minutes=10)
@@ -47,6 +48,7 @@ def read_asking(table: dict[str, Any], groups: Groups) -> Asking:
         tuple(_escalation(table["then"], ttl, quorums[0], groups)) if "then" in table else (),
         _required(table.get("require", [])),
         _one_of(table.get("mode", "wait"), "mode", MODES),
+        _glass(table["break_glass"], groups) if "break_glass" in table else None,
     )
 
 
@@ -91,7 +93,16 @@ def _quorum(given: dict[str, Any], path: Path, groups: Groups) -> Quorum:
     return Quorum(_groups(given, path, groups), count)
 
 
-def _groups(given: dict[str, Any], path: Path, groups: Groups) -> frozenset[str]:
+def _glass(given: Any, groups: Groups) -> Glass:
+    path: Path = ("break_glass",)
+    if not isinstance(given, dict):
+        raise Wrong(path, 'break_glass must be a table, as in { group = "oncall", review = "24h" }')
+    _known(given, path, GLASS_KEYS)
+    names = _groups(given, path, groups, "break it")
+    return Glass(names, duration(given["review"], (*path, "review"))) if "review" in given else Glass(names)
+
+
+def _groups(given: dict[str, Any], path: Path, groups: Groups, could: str = "decide") -> frozenset[str]:
     if "group" not in given:
         raise Wrong(path, f'{path[0]} must name a group, as in {{ group = "sre" }}')
     value = given["group"]
@@ -103,7 +114,7 @@ def _groups(given: dict[str, Any], path: Path, groups: Groups) -> frozenset[str]
             raise Wrong((*path, "group"), f"{name}: people are asked by the whole name of their group")
         if groups is not None and name not in groups:
             hint = did_you_mean(name, groups)
-            raise Wrong((*path, "group"), f"nobody is in the group {name}, so nobody could decide{hint}")
+            raise Wrong((*path, "group"), f"nobody is in the group {name}, so nobody could {could}{hint}")
     return frozenset(names)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 from gateway.core.scopes import Scope
-from gateway.core.verdict import Quorum
+from gateway.core.verdict import Glass, Quorum
 from gateway.policy.when import When
 
 Do = Literal["allow", "block", "hold", "mask", "alert"]
@@ -35,6 +35,7 @@ class Asking:
     """After so long these groups may stand in for the first quorum."""
     requires: frozenset[str] = frozenset()
     mode: str = "wait"
+    break_glass: Glass | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def request(session: Session, operation: Operation, hold: Hold, revision: str, n
         revision=revision,
         risk=hold.risk,
         facts=facts(session, operation),
+        break_glass=hold.break_glass,
     )
 
 

@@ -5,7 +5,7 @@ that whoever gave it may still do so. Then one run of it is taken, by compare-an
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.core import scopes
 from gateway.core.approval_events import ApprovalVoided, GrantEnded, GrantOpened, GrantUsed
@@ -41,7 +41,12 @@ class Covering:
         for grant in await self._ledger.grants(session.principal.id, session.target.name):
             if await self._is_over(grant) or not _covers(grant, session, operation, hold):
                 continue
-            if await self._is_still_given(grant, hold) and await self._use(grant.id, session, operation):
+            approval = await self._ledger.approval(grant.id)
+            if approval is None or not _same_account(approval, session):
+                continue
+            if await self._is_still_given(approval, grant, hold) and await self._use(
+                grant.id, session, operation
+            ):
                 return grant.id
         return await self._approved_before(session, operation, hold) if hold.mode == "fail" else ""
 
@@ -90,7 +95,7 @@ class Covering:
     async def _approved_before(self, session: Session, operation: Operation, hold: Hold) -> str:
         """What was refused at first passes once, for as long again as it could have been decided."""
         for approval in await self._of(session.principal.id, "approved"):
-            now, given = self._clock.now(), approval.decisions[-1].at
+            now, given = self._clock.now(), _granted_at(approval)
             in_time = given - SKEW <= now < given + (approval.expires_at - approval.opened_at)
             if not in_time or not _is_about(approval, session, operation, hold):
                 continue
@@ -126,9 +131,8 @@ class Covering:
         await self._end(grant, "its time is over")
         return True
 
-    async def _is_still_given(self, grant: Grant, hold: Hold) -> bool:
-        approval = await self._ledger.approval(grant.id)
-        why = self._who.still(approval, hold) if approval else "there is no such request"
+    async def _is_still_given(self, approval: Approval, grant: Grant, hold: Hold) -> bool:
+        why = self._who.still(approval, hold)
         if why:
             await self._end(grant, why)
         return not why
@@ -136,6 +140,10 @@ class Covering:
     async def _end(self, grant: Grant, why: str) -> None:
         self._until_us.pop(grant.id, None)
         await self._ledger.end_grant(grant.id, why, GrantEnded(request=grant.id, why=why))
+
+
+def _granted_at(approval: Approval) -> datetime:
+    return approval.review.opened_at if approval.review else approval.decisions[-1].at
 
 
 def _covers(grant: Grant, session: Session, operation: Operation, hold: Hold) -> bool:
@@ -148,7 +156,13 @@ def _covers(grant: Grant, session: Session, operation: Operation, hold: Hold) ->
 
 def _is_about(approval: Approval, session: Session, operation: Operation, hold: Hold) -> bool:
     asked = (approval.mode, approval.target, approval.rule, approval.verb, approval.sha256)
-    return asked == ("fail", session.target.name, hold.rule, operation.verb, operation.sha256)
+    same = asked == ("fail", session.target.name, hold.rule, operation.verb, operation.sha256)
+    return same and _same_account(approval, session)
+
+
+def _same_account(approval: Approval, session: Session) -> bool:
+    """What was granted for one account on the target is not granted for another."""
+    return str(approval.facts.get("login", "")) == session.login
 
 
 def _used(id: str, session: Session, operation: Operation) -> GrantUsed:

@@ -68,9 +68,26 @@ def granted_by_one(approval: Approval, word: Decision) -> str:
     return sentence(f"{approval.id} - granted by {word.name or word.by}, asks {left} still")
 
 
+def in_an_emergency(approval: Approval) -> str:
+    """How whoever asked may let it through themselves: said only where they may."""
+    return sentence(f'in an emergency: hoop-tui request break-glass {approval.id} --reason "..."')
+
+
 def approved(approval: Approval) -> str:
     """Somebody let it through."""
+    if approval.review is not None:
+        return sentence(f"{approval.id} let through by you (break-glass) - a review is open")
     return sentence(f"approved {approval.id} by {_last_word(approval)}")
+
+
+def settled(approval: Approval) -> str:
+    """`approved by bob@example.com`: of one that is, in a clause."""
+    if approval.review is not None and approval.state == "approved":
+        return f"let through by {approval.review.name or approval.review.by}, who broke the glass"
+    if approval.revoked is not None:
+        return f"{approval.state}, and revoked by {approval.revoked.name or approval.revoked.by}"
+    last = approval.decisions[-1] if approval.decisions else None
+    return f"{approval.state} by {last.name or last.by}" if last else approval.state
 
 
 def denied(approval: Approval) -> str:

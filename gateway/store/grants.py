@@ -18,8 +18,9 @@ USED_UP = "used up"
 
 
 def open_grant(connection: Connection, grant: Grant, entry: NewEntry) -> bool:
-    """Keep it. False: its approval is not approved, or has one already."""
-    approved = select(APPROVALS.c.id).where(APPROVALS.c.id == grant.id, APPROVALS.c.state == "approved")
+    """Keep it. False: its approval is not approved, is revoked, or has one already."""
+    good = APPROVALS.c.state == "approved", APPROVALS.c.revoked.is_(None)
+    approved = select(APPROVALS.c.id).where(APPROVALS.c.id == grant.id, *good)
     if connection.execute(approved).one_or_none() is None or find(connection, grant.id) is not None:
         return False
     connection.execute(insert(GRANTS), asdict(grant))

@@ -15,7 +15,7 @@ from gateway.store.database import NO_ANSWER, Database, cause
 from gateway.store.one_thread import ThreadEngine
 from gateway.store.tables import METADATA
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every revision in `migrations/versions`, oldest first."""
 HEAD_REVISION = REVISIONS[-1]
 START_LIMIT = 10.0
