@@ -12,13 +12,16 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.api.schema import (
     IDEMPOTENCY_HEADER,
+    GlassBreaking,
     RequestAnswer,
     RequestApproval,
     RequestCard,
     RequestComment,
     RequestDenial,
     RequestPage,
+    RequestRevoking,
     RequestWish,
+    ReviewSigning,
 )
 from hoop_tui.client import HttpGateway
 from hoop_tui.errors import ServerSaid, Unreachable
@@ -45,7 +48,7 @@ class Requests:
     async def page(
         self, *, which: str = "asked", state: str = "held", limit: int = 100, cursor: str = ""
     ) -> RequestPage:
-        """`which`: `asked`, `mine` or `all`; no `state` is any."""
+        """`which`: `asked`, `mine`, `all`, `decided` or `reviews`; no `state` is any."""
         asked = {"which": which, "limit": str(limit)}
         asked |= {name: value for name, value in (("state", state), ("cursor", cursor)) if value}
         return await self._gateway.ask(RequestPage, "/v1/requests", asked)
@@ -88,6 +91,19 @@ class Requests:
     async def ask(self, wish: RequestWish) -> RequestCard:
         """Ask before anything is done. The same again, while it waits, is the same request."""
         return await self._tell("/v1/requests", wish)
+
+    async def break_glass(self, card: RequestCard, reason: str) -> RequestCard:
+        """Let what this card shows through: your own."""
+        shown = card.statement
+        said = _said(GlassBreaking, sha256=shown.sha256, version=shown.version, reason=reason)
+        return await self._say(card.id, "break-glass", said)
+
+    async def sign(self, id: str, verdict: str, reason: str) -> RequestCard:
+        """`verdict`: `ok` or `not-ok`."""
+        return await self._say(id, "sign", _said(ReviewSigning, verdict=verdict, reason=reason))
+
+    async def revoke(self, id: str, reason: str) -> RequestCard:
+        return await self._say(id, "revoke", _said(RequestRevoking, reason=reason))
 
     async def _say(self, id: str, what: str, body: BaseModel | None = None) -> RequestCard:
         return await self._tell(f"/v1/requests/{request_id(id)}/{what}", body)

@@ -6,6 +6,7 @@ Asked with or without a key, by another gateway or after a restart, the answer i
 from datetime import datetime, timedelta
 
 from gateway.api.schema_requests import RequestAnswer, RequestApproval, RequestDenial
+from gateway.api.schema_reviews import GlassBreaking, RequestRevoking, ReviewSigning
 from gateway.core import scopes
 from gateway.core.approval import ACCESS, Approval
 from gateway.core.people import Principal
@@ -26,6 +27,26 @@ def decided(approval: Approval, who: Principal, said: RequestApproval | RequestD
         and (not granted or each.scope == str(scope))
         for each in approval.decisions
     )
+
+
+def broken(approval: Approval, who: Principal, said: GlassBreaking) -> bool:
+    """They have broken the glass, for just this reason."""
+    review = approval.review
+    same = (said.sha256, said.version) == (approval.sha256, approval.version)
+    return review is not None and same and (review.by, review.reason) == (who.id, said.reason)
+
+
+def signed(approval: Approval, who: Principal, said: ReviewSigning) -> bool:
+    """They have signed just this."""
+    review = approval.review
+    wanted = who.id, said.verdict, said.reason
+    return review is not None and (review.signed_by, review.verdict, review.signed_reason) == wanted
+
+
+def revoked(approval: Approval, who: Principal, said: RequestRevoking) -> bool:
+    """They have revoked it, for just this reason."""
+    done = approval.revoked
+    return done is not None and (done.by, done.reason) == (who.id, said.reason)
 
 
 def remarked(approval: Approval, who: Principal, kind: str, text: str, now: datetime) -> bool:

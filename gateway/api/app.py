@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.api import (
     certificates,
     control,
+    emergencies,
     feed,
     health,
     login,
@@ -44,6 +45,7 @@ ROUTERS = (
     machines.router,
     requests.router,
     reviews.router,
+    emergencies.router,
 )
 LONGEST_BODY = 1 << 16
 _EVERYWHERE = problems.documented(401, 422, 503)

@@ -31,9 +31,12 @@ from gateway.api.schema_requests import (
     Statement,
     Tally,
 )
+from gateway.api.schema_reviews import CardGlass, CardReview, CardRevoked, ReviewWord
 from gateway.core import quorum, scopes
 from gateway.core.approval import ACCESS, Approval
-from gateway.session.approvals import LIST_TEXT
+from gateway.core.request_lists import Past
+from gateway.core.reviews import OK
+from gateway.session.request_lists import LIST_TEXT
 
 LONG_TEXT = 1 << 16
 MANY_ROWS = 1000
@@ -75,7 +78,8 @@ def word(approval: Approval, now: datetime) -> RequestWord:
 def mark(approval: Approval, now: datetime) -> str:
     """Another one with everything that happens to it."""
     said = len(approval.decisions), len(approval.remarks)
-    return f"{word(approval, now)}.{approval.version}.{said[0]}.{said[1]}"
+    after = _review_word(approval, now), "revoked" if approval.revoked else ""
+    return ".".join(map(str, (word(approval, now), approval.version, *said, *filter(None, after))))
 
 
 def until(approval: Approval) -> datetime | None:
@@ -83,7 +87,8 @@ def until(approval: Approval) -> datetime | None:
     if approval.kind != ACCESS or approval.state != "approved":
         return None
     scope = scopes.parse(approval.granted_scope or scopes.ONCE)
-    return approval.decisions[-1].at + scope.lasts if scope.lasts is not None else None
+    since = approval.review.opened_at if approval.review else approval.decisions[-1].at
+    return since + scope.lasts if scope.lasts is not None else None
 
 
 def person(approval: Approval) -> str:
@@ -91,10 +96,9 @@ def person(approval: Approval) -> str:
     return str(approval.facts.get("person") or approval.requester)
 
 
-def summary(approval: Approval, now: datetime, may_decide: str) -> RequestSummary:
-    """One row."""
+def summary(approval: Approval, now: datetime, may_decide: str, same: int = 1) -> RequestSummary:
+    """One row. `same`: how many like it its person has that are held, this one included."""
     facts = approval.facts
-    last = approval.decisions[-1] if approval.decisions else None
     return RequestSummary(
         id=approval.id,
         state=word(approval, now),
@@ -114,15 +118,23 @@ def summary(approval: Approval, now: datetime, may_decide: str) -> RequestSummar
         needed=_needed(approval),
         about=_ABOUT[approval.kind],
         claimed_by=_claimed_by(approval),
-        decided_by=(last.name or last.by) if last and approval.state in ("approved", "denied") else "",
+        decided_by=_decided_by(approval),
         decisions=len(approval.decisions),
         remarks=len(approval.remarks),
         may_decide=may_decide,
+        same=same,
+        review=_review_word(approval, now),
+        revoked=approval.revoked is not None,
     )
 
 
 def card(
-    approval: Approval, now: datetime, may_decide: str, past: CardPast, since: datetime | None = None
+    approval: Approval,
+    now: datetime,
+    may_decide: str,
+    past: CardPast,
+    since: datetime | None = None,
+    glass: CardGlass | None = None,
 ) -> RequestCard:
     """Everything. `past`: what was found of earlier ones; `since`: when the person signed in."""
     statement = _statement(approval)
@@ -151,20 +163,55 @@ def card(
         claimed_by=_claimed_by(approval),
         remarks=_remarks(approval),
         may_decide=may_decide,
+        decided_by=_decided_by(approval),
+        glass=glass,
+        review=_review(approval, now),
+        revoked=_revoked(approval),
     )
 
 
-def tally(approvals: Iterable[Approval], *, but: str) -> Tally:
-    """Newest first; the one with the id `but` is what they are compared with."""
-    settled = [each for each in approvals if each.id != but and each.state in ("approved", "denied")]
-    granted = sum(each.state == "approved" for each in settled)
-    last = next((each.decisions[-1] for each in settled if each.decisions), None)
-    return Tally(
-        approved=granted,
-        denied=len(settled) - granted,
-        last_by=(last.name or last.by) if last else "",
-        last_at=last.at if last else None,
+def tally(past: Past) -> Tally:
+    """What became of earlier ones."""
+    return Tally(approved=past.approved, denied=past.denied, last_by=past.last_by, last_at=past.last_at)
+
+
+def _decided_by(approval: Approval) -> str:
+    if approval.review is not None and approval.state == "approved":
+        return approval.review.name or approval.review.by
+    last = approval.decisions[-1] if approval.decisions else None
+    return (last.name or last.by) if last and approval.state in ("approved", "denied") else ""
+
+
+def _review_word(approval: Approval, now: datetime) -> ReviewWord:
+    review = approval.review
+    if review is None:
+        return ""
+    if review.is_open:
+        return "overdue" if review.is_overdue(now) else "open"
+    return "ok" if review.verdict == OK else "not-ok"
+
+
+def _review(approval: Approval, now: datetime) -> CardReview | None:
+    review = approval.review
+    if review is None:
+        return None
+    return CardReview(
+        word=_review_word(approval, now),
+        by=review.name or review.by,
+        reason=review.reason,
+        at=review.opened_at,
+        due_at=review.due_at,
+        signed_by=review.signed_name or review.signed_by,
+        signed_reason=review.signed_reason,
+        signed_at=review.signed_at,
     )
+
+
+def _revoked(approval: Approval) -> CardRevoked | None:
+    revoked = approval.revoked
+    if revoked is None:
+        return None
+    return CardRevoked(by=revoked.name or revoked.by, reason=revoked.reason, at=revoked.at)
 
 
 def _who(approval: Approval, since: datetime | None) -> CardWho:

@@ -5,6 +5,7 @@ that. What others have asked for before is not shown to somebody who only sees w
 """
 
 import asyncio
+from collections.abc import Awaitable, Sequence
 from datetime import datetime
 
 from fastapi import HTTPException
@@ -13,6 +14,7 @@ from gateway.api import cards
 from gateway.api.problems import not_found
 from gateway.api.rights import Action, may
 from gateway.api.schema_requests import CardPast, RequestCard, RequestSummary
+from gateway.api.schema_reviews import CardGlass
 from gateway.api.services import ApiServices
 from gateway.core import quorum
 from gateway.core.approval import Approval
@@ -20,8 +22,6 @@ from gateway.core.ids import canonical_request
 from gateway.core.people import Principal
 from gateway.session.objections import Objection
 
-MOST_COMPARED = 1000
-"""So many earlier requests are looked at."""
 _STATUS = {
     "unknown": 404,
     "not_yours": 403,
@@ -41,7 +41,7 @@ def why_not(services: ApiServices, who: Principal, approval: Approval, now: date
     """Empty where they may decide about it now."""
     objection = services.approvals.may_decide(approval, who, now)
     if not objection and not may(who, Action.DECIDE_REQUEST, _owner(who, approval)):
-        return "it takes the role approver, which you do not have here"
+        return _lacks("approver")
     return objection
 
 
@@ -69,14 +69,50 @@ async def to_answer(services: ApiServices, who: Principal, text: str) -> Approva
     return approval
 
 
+async def to(services: ApiServices, who: Principal, text: str, action: Action) -> Approval:
+    """The same, for somebody whose role lets them do this to it."""
+    approval = await found(services, who, text)
+    if may(who, action, _owner(who, approval)):
+        return approval
+    if action is Action.BREAK_GLASS and approval.requester != who.id:
+        raise HTTPException(403, f"{approval.id} is not yours: only who asked for it can break its glass")
+    role = "person" if action is Action.BREAK_GLASS else "approver"
+    why = "you are the requester" if approval.requester == who.id and role == "approver" else _lacks(role)
+    raise HTTPException(403, f"you can not {action} ({approval.id}): {why}")
+
+
 def problem_of(objection: Objection) -> HTTPException:
     """What the engine objects to, as an answer."""
     return HTTPException(_STATUS[objection.code], objection.sentence)
 
 
-def row(services: ApiServices, who: Principal, approval: Approval, now: datetime) -> RequestSummary:
-    """One row, for this reader."""
-    return cards.summary(approval, now, why_not(services, who, approval, now))
+async def obeyed(act: Awaitable[Approval]) -> Approval:
+    """What somebody did. Raises a problem with what the engine objects to."""
+    try:
+        return await act
+    except Objection as objection:
+        raise problem_of(objection) from objection
+
+
+async def as_it_is(services: ApiServices, who: Principal, approval: Approval) -> RequestCard:
+    """The card, with all that has happened by now."""
+    return await shown(services, who, await services.ledger.approval(approval.id) or approval)
+
+
+async def rows(
+    services: ApiServices, who: Principal, listed: Sequence[Approval], now: datetime
+) -> list[RequestSummary]:
+    """The rows of a list, for this reader."""
+    alike = await services.ledger.alike({each.requester for each in listed if each.state == "held"})
+    return [
+        cards.summary(
+            each,
+            now,
+            why_not(services, who, each, now),
+            alike.get((each.requester, each.shape), 1) if each.state == "held" else 1,
+        )
+        for each in listed
+    ]
 
 
 async def shown(services: ApiServices, who: Principal, approval: Approval) -> RequestCard:
@@ -85,9 +121,20 @@ async def shown(services: ApiServices, who: Principal, approval: Approval) -> Re
     since = await _since(services, approval)
     now = services.clock.now()
     objection = why_not(services, who, approval, now)
+    glass = _glass(services, who, approval)
     if len(approval.text) <= cards.LONG_TEXT:
-        return cards.card(approval, now, objection, past, since)
-    return await asyncio.to_thread(cards.card, approval, now, objection, past, since)
+        return cards.card(approval, now, objection, past, since, glass)
+    return await asyncio.to_thread(cards.card, approval, now, objection, past, since, glass)
+
+
+def _glass(services: ApiServices, who: Principal, approval: Approval) -> CardGlass | None:
+    """Of one that is held: who may break its glass, and why this reader may not."""
+    if approval.break_glass is None or approval.state != "held":
+        return None
+    why = services.approvals.may_break(approval, who)
+    if not why and not may(who, Action.BREAK_GLASS, _owner(who, approval)):
+        why = _lacks("person")
+    return CardGlass(groups=sorted(approval.break_glass.groups), may_break=why)
 
 
 def _owner(who: Principal, approval: Approval) -> str | None:
@@ -98,18 +145,23 @@ def _owner(who: Principal, approval: Approval) -> str | None:
 def _why_not_at_all(who: Principal, approval: Approval) -> str:
     if approval.requester == who.id:
         return "you are the requester"
-    return "it takes the role approver, which you do not have here"
+    return _lacks("approver")
+
+
+def _lacks(role: str) -> str:
+    return f"it takes the role {role}, which you do not have here"
 
 
 async def _past(services: ApiServices, who: Principal, approval: Approval) -> CardPast:
     ledger = services.ledger
-    theirs = await ledger.approvals(requester=approval.requester, limit=MOST_COMPARED, text_limit=0)
-    person = cards.tally(theirs, but=approval.id)
+    person = cards.tally(await ledger.past(but=approval.id, requester=approval.requester))
     if not (who.groups & quorum.ever_asked(approval) or may(who, Action.SEE_REQUEST, None)):
         return CardPast(person=person)
-    everybodys = await ledger.approvals(limit=MOST_COMPARED, text_limit=0)
-    alike = [each for each in everybodys if approval.shape and each.shape == approval.shape]
-    return CardPast(shape=cards.tally(alike, but=approval.id) if approval.shape else None, person=person)
+    if not approval.shape:
+        return CardPast(person=person)
+    return CardPast(
+        shape=cards.tally(await ledger.past(but=approval.id, shape=approval.shape)), person=person
+    )
 
 
 async def _since(services: ApiServices, approval: Approval) -> datetime | None:

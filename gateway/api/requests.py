@@ -5,7 +5,8 @@ Nothing that is asked with GET changes anything. Deciding is elsewhere (`gateway
 """
 
 import asyncio
-from collections.abc import Sequence
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
@@ -19,49 +20,61 @@ from gateway.api.rights import Action, may
 from gateway.api.schema_requests import RequestAnswer, RequestCard, RequestPage, RequestWish
 from gateway.api.services import Services
 from gateway.core.approval import Approval
+from gateway.core.request_lists import Place
+from gateway.core.reviews import OpenReviews
 from gateway.session.beforehand import Wish
 from gateway.session.objections import Objection
 
 LONGEST_WAIT = 60.0
 LOOK_AGAIN = 3.0
 MOST_LISTED = 1000
-MOST_FOUND = 10_000
-"""A cursor leads no further."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOMENT = re.compile(r"[0-9]{1,17}", re.ASCII)
+"""Microseconds, up to the year 5138."""
 
 router = APIRouter(prefix="/requests", tags=["requests"])
 RequestId = Annotated[
     str, Path(max_length=32, description="A request's id; neither hyphen nor capitals matter.")
 ]
-Which = Literal["mine", "asked", "all"]
+Which = Literal["mine", "asked", "all", "decided", "reviews"]
 State = Literal["", "held", "approved", "denied", "expired", "withdrawn"]
+_WHICH = """Your own; those that you may decide now; or all that you may see, and of that: what is decided, or what
+broken glass let through and nobody has signed."""
+_STATES = {"decided": ("approved", "denied"), "reviews": ("approved", "denied")}
 
 
 @router.get("", responses=documented(400))
 async def list_requests(
     who: Caller,
     services: Services,
-    which: Annotated[
-        Which, Query(description="Your own, those that you may decide now, or all that you may see.")
-    ] = "asked",
+    which: Annotated[Which, Query(description=_WHICH)] = "asked",
     state: State = "",
     limit: Annotated[int, Query(ge=1, le=MOST_LISTED)] = 100,
     cursor: Annotated[str, Query(max_length=100)] = "",
 ) -> RequestPage:
     """Requests with the beginning of their statements. Those that you may decide: in the order of their end; all else
-    newest first."""
+    newest first. `decided`: those that were approved or denied; `reviews`: those whose glass was broken, and nobody
+    has signed that."""
     by_end = which == "asked"
     if by_end and state not in ("", "held"):
         raise HTTPException(400, "what asks you is held: what became of others is among all")
-    listed: Sequence[Approval] = ()
+    if which in _STATES and state and state not in _STATES[which]:
+        raise HTTPException(400, f"what is in this list is {' or '.join(_STATES[which])}")
     now = services.clock.now()
-    if not cursor:
-        listed = await services.approvals.listing(who, which, state, limit + 1)
-    if cursor or (by_end and len(listed) <= limit):  # of what asks others, too, some were left out
-        listed = await services.approvals.listing(who, which, state, MOST_FOUND)
-    rest = _after(listed, cursor, by_end=by_end) if cursor else listed
-    page = [request_sight.row(services, who, each, now) for each in rest[:limit]]
-    more = _place(rest[limit - 1], by_end=by_end) if len(rest) > limit else ""
-    return RequestPage(requests=page, now=now, cursor=more)
+    after = _read(cursor) if cursor else None
+    listed = await services.approvals.listing(who, which, state, limit + 1, after)
+    page = await request_sight.rows(services, who, listed[:limit], now)
+    more = _place(listed[limit - 1], by_end=by_end) if len(listed) > limit else ""
+    open_ones = OpenReviews()
+    if may(who, Action.SEE_REQUEST, None):
+        open_ones = await services.ledger.open_reviews(now)
+    return RequestPage(
+        requests=page,
+        now=now,
+        cursor=more,
+        open_reviews=open_ones.count,
+        overdue_reviews=open_ones.overdue,
+    )
 
 
 @router.post("", responses=documented(403, 404, 429))
@@ -123,10 +136,7 @@ async def reply(
             {} if again else already.unsaid(approval, who, said, services.clock.now(), keyed=bool(once.key))
         )
         if left:
-            try:
-                await services.approvals.reply(approval.id, who, **left)
-            except Objection as objection:
-                raise request_sight.problem_of(objection) from objection
+            await request_sight.obeyed(services.approvals.reply(approval.id, who, **left))
     return await one_request(approval.id, who, services)
 
 
@@ -136,29 +146,18 @@ async def cancel(id: RequestId, who: Caller, services: Services, once: JustOnce)
     approval = await request_sight.to_answer(services, who, id)
     async with once as again:
         if not again and approval.state != "withdrawn":
-            try:
-                await services.approvals.withdraw(approval.id, who)
-            except Objection as objection:
-                raise request_sight.problem_of(objection) from objection
+            await request_sight.obeyed(services.approvals.withdraw(approval.id, who))
     return await one_request(approval.id, who, services)
 
 
 def _place(approval: Approval, *, by_end: bool) -> str:
     moment = approval.expires_at if by_end else approval.opened_at
-    return f"{int(moment.timestamp() * 1_000_000)}-{approval.id}"
+    return f"{(moment - _EPOCH) // timedelta(microseconds=1)}-{approval.id}"
 
 
-def _after(listed: Sequence[Approval], cursor: str, *, by_end: bool) -> list[Approval]:
-    """Those behind the place that the cursor names, whether or not what stood there still does."""
+def _read(cursor: str) -> Place:
+    """The place that a cursor names: what follows it is listed, whether or not what stood there still does."""
     moment, _, id = cursor.partition("-")
-    if not moment.isdecimal() or not moment.isascii():
+    if not _MOMENT.fullmatch(moment):
         raise HTTPException(400, "this cursor is none of ours")
-    ids = [approval.id for approval in listed]
-    if id in ids:
-        return list(listed[ids.index(id) + 1 :])
-    at = int(moment)
-    return [
-        each
-        for each in listed
-        if (here := int(_place(each, by_end=by_end).partition("-")[0])) != at and (here > at) == by_end
-    ]
+    return Place(_EPOCH + timedelta(microseconds=int(moment)), id)

@@ -4,8 +4,6 @@ A decision names what its author was shown, by digest and version; it is in the 
 twice, it is one decision.
 """
 
-from collections.abc import Awaitable
-
 from fastapi import APIRouter
 
 from gateway.api import already, request_sight
@@ -15,7 +13,6 @@ from gateway.api.problems import documented
 from gateway.api.requests import RequestId
 from gateway.api.schema_requests import RequestApproval, RequestCard, RequestComment, RequestDenial
 from gateway.api.services import ApiServices, Services
-from gateway.core.approval import Approval
 from gateway.core.people import Principal
 from gateway.session.objections import Objection
 
@@ -45,8 +42,8 @@ async def claim(id: RequestId, who: Caller, services: Services, once: JustOnce) 
     approval = await request_sight.to_decide(services, who, id)
     async with once as again:
         if not again and approval.claimed_by != who.id:
-            await _obeyed(services.approvals.claim(approval.id, who))
-    return await _now(services, who, approval)
+            await request_sight.obeyed(services.approvals.claim(approval.id, who))
+    return await request_sight.as_it_is(services, who, approval)
 
 
 @router.post("/{id}/unclaim", responses=_DECIDED)
@@ -55,8 +52,8 @@ async def unclaim(id: RequestId, who: Caller, services: Services, once: JustOnce
     approval = await request_sight.to_decide(services, who, id)
     async with once as again:
         if not again and not already.unclaimed(approval, who):
-            await _obeyed(services.approvals.unclaim(approval.id, who))
-    return await _now(services, who, approval)
+            await request_sight.obeyed(services.approvals.unclaim(approval.id, who))
+    return await request_sight.as_it_is(services, who, approval)
 
 
 @router.post("/{id}/comment", responses=_DECIDED)
@@ -68,8 +65,8 @@ async def comment(
     async with once as again:
         now = services.clock.now()
         if not again and not (once.key and already.remarked(approval, who, "comment", said.text, now)):
-            await _obeyed(services.approvals.comment(approval.id, who, said.text))
-    return await _now(services, who, approval)
+            await request_sight.obeyed(services.approvals.comment(approval.id, who, said.text))
+    return await request_sight.as_it_is(services, who, approval)
 
 
 async def _decided(
@@ -87,15 +84,4 @@ async def _decided(
                 approval = await services.ledger.approval(approval.id) or approval
                 if not already.decided(approval, who, said):
                     raise request_sight.problem_of(objection) from objection
-    return await _now(services, who, approval)
-
-
-async def _obeyed(act: Awaitable[Approval]) -> None:
-    try:
-        await act
-    except Objection as objection:
-        raise request_sight.problem_of(objection) from objection
-
-
-async def _now(services: ApiServices, who: Principal, approval: Approval) -> RequestCard:
-    return await request_sight.shown(services, who, await services.ledger.approval(approval.id) or approval)
+    return await request_sight.as_it_is(services, who, approval)

@@ -27,6 +27,9 @@ from gateway.api.schema_requests import RequestPage as RequestPage
 from gateway.api.schema_requests import RequestSummary as RequestSummary
 from gateway.api.schema_requests import RequestWish as RequestWish
 from gateway.api.schema_requests import Statement as Statement
+from gateway.api.schema_reviews import GlassBreaking as GlassBreaking
+from gateway.api.schema_reviews import RequestRevoking as RequestRevoking
+from gateway.api.schema_reviews import ReviewSigning as ReviewSigning
 
 
 class _Model(BaseModel):

@@ -7,7 +7,11 @@ harmless first; what of a statement can not be seen is named in the card.
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway.api.schema_reviews import CardGlass, CardReview, CardRevoked, ReviewWord
+from gateway.api.schema_reviews import Line as _Line
+from gateway.api.schema_reviews import Sha256 as _Sha256
 
 RequestWord = Literal["held", "approved", "denied", "expired", "withdrawn"]
 RequestAbout = Literal["operation", "text", "access"]
@@ -21,7 +25,9 @@ class _Model(BaseModel):
 class RequestSummary(_Model):
     """One row of the list. `what` is the beginning of the statement; `mark` changes with everything that happens to
     it. `granted` of `needed` people have said yes; `decisions` and `remarks` are how many the card has. `may_decide`:
-    empty, or why not. `left`: seconds. `about`: as in the card."""
+    empty, or why not. `left`: seconds. `same`: of those of this person that are held, so many are the same but for
+    constants, this one included. `review`: where the glass was broken, what has become of that. `about`: as in the
+    card."""
 
     id: str
     state: RequestWord
@@ -45,15 +51,21 @@ class RequestSummary(_Model):
     decisions: int = 0
     remarks: int = 0
     may_decide: str = ""
+    same: int = 1
+    review: ReviewWord = ""
+    revoked: bool = False
 
 
 class RequestPage(_Model):
     """What asks you comes in the order of its end, all else newest first. What follows is asked for with `cursor`; it
-    is empty where nothing does. `now` is the gateway's clock."""
+    is empty where nothing does. `now` is the gateway's clock. `open_reviews`, and how many of them are overdue:
+    for those who see every request."""
 
     requests: list[RequestSummary]
     now: datetime
     cursor: str = ""
+    open_reviews: int = 0
+    overdue_reviews: int = 0
 
 
 class CardWho(_Model):
@@ -127,7 +139,7 @@ class CardRisk(_Model):
 
 
 class Tally(_Model):
-    """What became of earlier ones, of the last thousand that there were."""
+    """What became of the last thousand of their kind."""
 
     approved: int = 0
     denied: int = 0
@@ -199,8 +211,9 @@ class Remarked(_Model):
 class RequestCard(_Model):
     """Everything about one request, the same for every front end. `now` is the gateway's clock: the only one that
     counts. `scope`: what was granted. `mode` `fail`: nobody waits, and the same text passes once after a yes.
-    `about`: an `operation` of a session; or, asked for before there is any, a `text` that is to be run, or `access`,
-    which is until `until` once it is granted for a time."""
+    `review`: the glass was broken, so it is approved and nobody has decided. `about`: an `operation` of a session;
+    or, asked for before there is any, a `text` that is to be run, or `access`, which is until `until` once it is
+    granted for a time."""
 
     id: str
     state: RequestWord
@@ -226,16 +239,14 @@ class RequestCard(_Model):
     claimed_by: str = ""
     remarks: list[Remarked] = []
     may_decide: str = ""
+    decided_by: str = ""
+    glass: CardGlass | None = None
+    review: CardReview | None = None
+    revoked: CardRevoked | None = None
 
 
-_Line = Annotated[
-    str,
-    Field(max_length=300, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"),
-    StringConstraints(strip_whitespace=True),
-]
 MOST_TEXT = 50_000
 """Letters of what is written down to be run later."""
-_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class RequestApproval(_Model):

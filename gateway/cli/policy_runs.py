@@ -58,6 +58,7 @@ def told(verdict: Verdict) -> str:
         parts += ["fails at once"] * (verdict.mode == "fail")
         parts += [f"lasts {_length(verdict.lasts)}"] if verdict.lasts else []
         parts += ["somebody else has to write it"] * bool(verdict.author)
+        parts += [f"glass for {_either(glass.groups)}" for glass in [verdict.break_glass] if glass]
     for key in ("masks", "alerts"):
         names: frozenset[str] = getattr(verdict, key, frozenset())
         if names:

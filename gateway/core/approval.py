@@ -12,7 +12,9 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from gateway.core.events import Event
-from gateway.core.verdict import Quorum
+from gateway.core.request_lists import Past, Wanted
+from gateway.core.reviews import OpenReviews, Review, Revocation, Signature
+from gateway.core.verdict import Glass, Quorum
 
 OPERATION, TEXT, ACCESS = "operation", "text", "access"
 
@@ -64,6 +66,12 @@ class Approval:
     granted_scope: str = ""
     """Of an approved one: what it covers."""
     remarks: tuple["Remark", ...] = ()
+    break_glass: Glass | None = None
+    """Who may let it through themselves. None: nobody."""
+    review: Review | None = None
+    """Somebody has: it is approved by no decision, and this is what has become of it since."""
+    revoked: Revocation | None = None
+    """It covers nothing any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,16 @@ class Requests(Protocol):
         requester or with one digest, where they are said."""
         ...
 
+    async def listed(self, wanted: Wanted) -> Sequence[Approval]: ...
+
+    async def alike(self, requesters: AbstractSet[str]) -> Mapping[tuple[str, str], int]:
+        """How many held ones of each of these there are of each shape, by requester and shape."""
+        ...
+
+    async def past(self, *, but: str, shape: str = "", requester: str = "") -> Past:
+        """What became of the newest of this shape, or of this requester, that one left out."""
+        ...
+
     async def settle_approval(
         self,
         id: str,
@@ -168,6 +186,22 @@ class Requests(Protocol):
     async def void_approval(self, id: str, why: str, event: Event) -> bool:
         """What was approved is denied after all, before anything was let through, by a Decision that is nobody's.
         False: it is not approved."""
+        ...
+
+    async def break_glass(self, id: str, review: Review, version: int, events: Sequence[Event]) -> bool:
+        """Compare-and-set: a held one is approved by no decision, and its review is open. False: it is not held any
+        more, has expired, is another version, or is somebody else's."""
+        ...
+
+    async def sign_review(self, id: str, signature: Signature, events: Sequence[Event]) -> bool:
+        """Compare-and-set. False: it is signed already, or there is none."""
+        ...
+
+    async def open_reviews(self, now: datetime) -> OpenReviews: ...
+
+    async def revoke_approval(self, id: str, revocation: Revocation, event: Event) -> bool:
+        """Compare-and-set: what is approved covers nothing any more. Its grant ends, and what was refused at first
+        and not tried again is denied. False: it is not approved, or was revoked before."""
         ...
 
     async def remark_approval(self, id: str, remark: Remark, event: Event) -> bool:

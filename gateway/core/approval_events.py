@@ -46,6 +46,39 @@ class ApprovalVoided(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GlassBroken(Event):
+    """The requester let their own operation through in an emergency. Nobody has decided; a review is open."""
+
+    name: ClassVar[str] = "approval.glass_broken"
+    request: str
+    reason: str
+    sha256: str
+    version: int
+    rule: str
+    due_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewSigned(Event):
+    """Somebody has looked at a broken glass and says whether it was right."""
+
+    name: ClassVar[str] = "review.signed"
+    request: str
+    verdict: str
+    """`ok` or `not-ok`."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRevoked(Event):
+    """What was approved covers nothing any more, because somebody says so."""
+
+    name: ClassVar[str] = "approval.revoked"
+    request: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GrantOpened(Event):
     """An approval covers more than the one operation from now on."""
 

@@ -175,6 +175,8 @@ class OperationNoted(Event):
     """The ids of rules that alert."""
     observed: list[str] = field(default_factory=list)
     """What rules that observe would have done: "no-restarts would have blocked"."""
+    severity: str = ""
+    """How bad it is, where the gateway alerts by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,14 @@ class Quorum:
 
 
 @dataclass(frozen=True, slots=True)
+class Glass:
+    """Who may let their own operation through in an emergency, and by when somebody has to look at that."""
+
+    groups: frozenset[str]
+    review: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
 class Allow:
     """The operation may go to the target; answers pass through the named masks."""
 
@@ -56,11 +64,14 @@ class Hold:
     """`other`: whoever does it must not be who has written it down and asked for it. Nobody waits then."""
     alerts: frozenset[str] = frozenset()
     observed: frozenset[str] = frozenset()
+    break_glass: Glass | None = None
+    """None: nobody may let it through themselves, whatever happens."""
 
     @property
     def demands(self) -> tuple[object, ...]:
         """What has to be granted: what was, for the same demands, need not be asked for again."""
-        return (self.rule, self.approvers, self.count, self.also, self.then, self.requires, self.author)
+        asked = (self.rule, self.approvers, self.count, self.also, self.then, self.requires)
+        return (*asked, self.author, self.break_glass)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Reads what a rule that holds says about people: `ask`, `then`, `require`, `mode`, `lasts` and `author`."""
+"""Reads what a rule that holds says about people: `ask`, `then`, `require`, `mode` and so on."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence
@@ -7,15 +7,16 @@ from typing import Any
 
 from gateway.core import scopes
 from gateway.core.scopes import ONCE, Scope
-from gateway.core.verdict import Quorum
+from gateway.core.verdict import Glass, Quorum
 from gateway.policy.holding import scopes_of_all
 from gateway.policy.rules import RISKS, Asking
 from gateway.policy.wrong import Wrong, did_you_mean
 
-KEYS = ("ask", "then", "require", "mode", "lasts", "author")
+KEYS = ("ask", "then", "require", "mode", "lasts", "author", "break_glass")
 """Of a rule that holds, and of no other."""
 ASK_KEYS = ("group", "n", "ttl", "scopes")
 THEN_KEYS = ("group", "after")
+GLASS_KEYS = ("group", "review")
 REQUIRED = ("reason", "ticket")
 MODES = ("wait", "fail")
 AUTHORS = ("other",)
@@ -51,6 +52,7 @@ def read_asking(table: dict[str, Any], groups: Groups) -> Asking:
         _one_of(table.get("mode", "wait"), "mode", MODES),
         duration(table["lasts"], ("lasts",)) if "lasts" in table else None,
         author,
+        _glass(table["break_glass"], groups) if "break_glass" in table else None,
     )
 
 
@@ -108,7 +110,16 @@ def _quorum(given: dict[str, Any], path: Path, groups: Groups) -> Quorum:
     return Quorum(_groups(given, path, groups), count)
 
 
-def _groups(given: dict[str, Any], path: Path, groups: Groups) -> frozenset[str]:
+def _glass(given: Any, groups: Groups) -> Glass:
+    path: Path = ("break_glass",)
+    if not isinstance(given, dict):
+        raise Wrong(path, 'break_glass must be a table, as in { group = "oncall", review = "24h" }')
+    _known(given, path, GLASS_KEYS)
+    names = _groups(given, path, groups, "break it")
+    return Glass(names, duration(given["review"], (*path, "review"))) if "review" in given else Glass(names)
+
+
+def _groups(given: dict[str, Any], path: Path, groups: Groups, could: str = "decide") -> frozenset[str]:
     if "group" not in given:
         raise Wrong(path, f'{path[0]} must name a group, as in {{ group = "sre" }}')
     value = given["group"]
@@ -120,7 +131,7 @@ def _groups(given: dict[str, Any], path: Path, groups: Groups) -> frozenset[str]
             raise Wrong((*path, "group"), f"{name}: people are asked by the whole name of their group")
         if groups is not None and name not in groups:
             hint = did_you_mean(name, groups)
-            raise Wrong((*path, "group"), f"nobody is in the group {name}, so nobody could decide{hint}")
+            raise Wrong((*path, "group"), f"nobody is in the group {name}, so nobody could {could}{hint}")
     return frozenset(names)
 
 

@@ -1,14 +1,14 @@
 """What several rules that hold come to together: never less than any of them asks for.
 
 All their quorums are needed, the shortest time counts, only what all let people grant may be granted, what they
-require adds up, and the greatest risk is the risk.
+require adds up, the greatest risk is the risk, and only who may break the glass of every one of them may break it.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
 
 from gateway.core.scopes import ONCE, Scope, narrower
-from gateway.core.verdict import Hold, Quorum
+from gateway.core.verdict import Glass, Hold, Quorum
 from gateway.policy.rules import RISKS, Asking, Rule
 
 
@@ -31,6 +31,7 @@ def hold_for(rules: Sequence[Rule], reason: str, masks: frozenset[str]) -> Hold:
         mode="fail" if any(each.mode == "fail" for each in asking) else "wait",
         lasts=min((each.lasts for each in asking if each.lasts is not None), default=None),
         author="other" if any(each.author for each in asking) else "",
+        break_glass=_glass(asking),
         risk=max((rule.risk for rule in rules), key=lambda risk: RISKS.index(risk) if risk else -1),
     )
 
@@ -51,6 +52,16 @@ def _quorums(asking: Sequence[Asking]) -> tuple[Quorum, ...]:
         for quorum in each.quorums:
             counts[quorum.groups] = max(counts.get(quorum.groups, 0), quorum.count)
     return tuple(Quorum(groups, count) for groups, count in counts.items())
+
+
+def _glass(asking: Sequence[Asking]) -> Glass | None:
+    """None, where one of them has no glass or they name no group in common."""
+    all_of_them = [each.break_glass for each in asking]
+    listed = [glass for glass in all_of_them if glass is not None]
+    if len(listed) < len(all_of_them):
+        return None
+    groups = frozenset.intersection(*(glass.groups for glass in listed))
+    return Glass(groups, min(glass.review for glass in listed)) if groups else None
 
 
 def _escalation(first: Asking, others: Sequence[Asking]) -> tuple[tuple[timedelta, frozenset[str]], ...]:

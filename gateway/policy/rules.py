@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 from gateway.core.scopes import Scope
-from gateway.core.verdict import Quorum
+from gateway.core.verdict import Glass, Quorum
 from gateway.policy.when import When
 
 Do = Literal["allow", "block", "hold", "mask", "alert"]
@@ -39,6 +39,7 @@ class Asking:
     """A session that this let in is over after so long."""
     author: str = ""
     """`other`: somebody else has written it."""
+    break_glass: Glass | None = None
 
 
 @dataclass(frozen=True, slots=True)

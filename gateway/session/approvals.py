@@ -3,11 +3,10 @@
 The ledger is the truth and the bus a hint: the waiter re-reads the ledger on every hint and every few seconds,
 so a lost hint costs seconds and never a wrong answer. `settle` is the one place where a decision is accepted; who
 may decide is in `who_decides.py`, what passes by an earlier approval in `covering.py`, what people say beside
-decisions in `remarks.py`.
+decisions in `remarks.py`, what they do instead of deciding in `glass.py`, how much they may ask for in `flood.py`.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
@@ -18,27 +17,27 @@ from gateway.core.errors import Refused
 from gateway.core.operation import Operation
 from gateway.core.people import Principal, Session
 from gateway.core.ports import Approval, Bus, Clock, Grant, Hint, Ledger
+from gateway.core.request_lists import Place
 from gateway.core.verdict import Hold
 from gateway.session import asking, words
 from gateway.session.answering import given
 from gateway.session.covering import Covering, Stay
+from gateway.session.flood import MOST_A_MINUTE, MOST_WAITING, Flood
+from gateway.session.glass import BreakGlass
 from gateway.session.objections import Objection
-from gateway.session.remarks import MOST_LETTERS, Remarks, Spoken
-from gateway.session.who_decides import STAFF, People, WhoDecides
+from gateway.session.remarks import Remarks, Spoken, must_say
+from gateway.session.request_lists import RequestLists
+from gateway.session.who_decides import People, WhoDecides
 
 Notice = Callable[[str], Awaitable[None]]
 
+MOST_KNOWN = 500
+"""Of a person's newest requests, so many are looked through for one that is asked for again."""
 REREAD_EVERY = 3.0
-MOST_OF_ONE = 100
-"""Requests of one person that wait: nobody finds the one that matters among more."""
 READS_A_SECOND = 100
 """By all who wait in this gateway together: with thousands of them, each looks less often where no hint comes."""
 FIRST_REMINDER = timedelta(minutes=1)
 REMINDER_EVERY = timedelta(minutes=5)
-MOST_KNOWN = 500
-"""Of a person's newest requests, so many are looked through for one that is asked for again."""
-LIST_TEXT = 4000
-"""Lists hold as many letters of each text; `find` has all of it."""
 
 
 class Approvals:
@@ -52,18 +51,20 @@ class Approvals:
         people: People | None = None,
         *,
         reread_every: float = REREAD_EVERY,
-        most_of_one: int = MOST_OF_ONE,
+        most_of_one: int = MOST_WAITING,
+        most_a_minute: int = MOST_A_MINUTE,
     ) -> None:
         """`people`: who there is now. Without it everybody counts for what they came with."""
         self._ledger = ledger
         self._bus = bus
         self._clock = clock
         self._reread_every = reread_every
-        self._most_of_one = most_of_one
-        self._waiting: Counter[str] = Counter()
         self._who = WhoDecides(people)
+        self._flood = Flood(clock, most_of_one, most_a_minute)
         self._covering = Covering(ledger, clock, self._who)
         self._remarks = Remarks(ledger, clock, self._who)
+        self._glass = BreakGlass(ledger, clock, self._who)
+        self._lists = RequestLists(ledger, clock, self._who)
 
     # For the Gate.
 
@@ -82,23 +83,23 @@ class Approvals:
         if hold.mode == "fail":
             return await self._asked_for_later(session, operation, hold, revision, notice)
         answers = await given(notice, hold.requires)
-        person = session.principal.id
-        self._must_have_room(self._waiting[person])
+        person = self._who.behind(session.principal.id)
+        self._flood.take(person)
         approval = asking.request(session, operation, hold, revision, self._clock.now(), answers)
         until_us = self._clock.monotonic_us() + round(hold.timeout.total_seconds() * 1_000_000)
         async with self._bus.subscribe("approval") as hints:
             await self._ledger.open_approval(approval, asking.held_event(approval))
-            self._waiting[person] += 1
-            try:
-                await self._changed(approval.id)
-                await notice(words.held(approval, hold.timeout))
-                settled = await self._until_settled(approval, until_us, hints, notice)
-                return await self._released(settled, hold) if settled.state == "approved" else settled
-            except BaseException:
-                await asyncio.shield(self._close(approval.id, "withdrawn"))
-                raise
-            finally:
-                self._waiting -= Counter([person])
+            with self._flood.one_more(person):
+                try:
+                    await self._changed(approval.id)
+                    await notice(words.held(approval, hold.timeout))
+                    if not self._who.why_not_break(approval, session.principal):
+                        await notice(words.in_an_emergency(approval))
+                    settled = await self._until_settled(approval, until_us, hints, notice)
+                    return await self._released(settled, hold) if settled.state == "approved" else settled
+                except BaseException:
+                    await asyncio.shield(self._close(approval.id, "withdrawn"))
+                    raise
 
     async def _asked_for_later(
         self, session: Session, operation: Operation, hold: Hold, revision: str, notice: Notice
@@ -106,7 +107,8 @@ class Approvals:
         waiting = await self._covering.waiting(session, operation, hold)
         if waiting:
             return waiting[0]
-        self._must_have_room(await self._covering.waiting_in_all(session.principal.id))
+        waiting_in_all = await self._covering.waiting_in_all(session.principal.id)
+        self._flood.take(self._who.behind(session.principal.id), waiting_in_all)
         answers = await given(notice, hold.requires)
         approval = asking.request(session, operation, hold, revision, self._clock.now(), answers)
         await self._ledger.open_approval(approval, asking.held_event(approval))
@@ -123,7 +125,8 @@ class Approvals:
             waits = each.state == "held" and now < each.expires_at
             if asking.is_same(each, approval) and (waits or asking.has_same_key(each, approval)):
                 return await self._existing(each.id)
-        self._must_have_room(await self._covering.waiting_in_all(approval.requester))
+        waiting_in_all = await self._covering.waiting_in_all(approval.requester)
+        self._flood.take(self._who.behind(approval.requester), waiting_in_all)
         await self._ledger.open_approval(approval, asking.held_event(approval))
         await self._changed(approval.id)
         return approval
@@ -136,10 +139,6 @@ class Approvals:
     async def why_over(self, approval: Approval, grant: Grant, hold: Hold | None) -> str:
         """Why they may not stay, as people and rules are now; else nothing. It looks nothing up."""
         return await self._covering.why_over(approval, grant, hold)
-
-    def _must_have_room(self, waiting: int) -> None:
-        if waiting >= self._most_of_one:
-            raise Refused(f"{waiting} of your requests wait already: withdraw some, or ask again later")
 
     async def _released(self, approval: Approval, hold: Hold) -> Approval:
         """Whoever granted it may have lost what they did so with."""
@@ -169,18 +168,14 @@ class Approvals:
             if now_us >= remind_us:
                 remind_us = now_us + _us(REMINDER_EVERY)
                 await notice(words.still_held(approval, left))
-            patience = max(self._reread_every, self._waiting.total() / READS_A_SECOND)
+            patience = max(self._reread_every, self._flood.waiting / READS_A_SECOND)
             await _hint(hints, approval.id, min(patience, left.total_seconds()))
 
     # For whoever is asked.
 
     def may_decide(self, approval: Approval, who: Principal, now: datetime) -> str:
         """Nothing if they may, or why not in one clause."""
-        if approval.state != "held":
-            return f"it is {approval.state} already"
-        if now >= approval.expires_at:
-            return "its time is over"
-        return self._who.why_not(approval, who, now)
+        return self._who.may_not(approval, who, now)
 
     async def settle(
         self,
@@ -197,13 +192,13 @@ class Approvals:
         not count."""
         approval = await self._existing(id)
         if why := self._who.why_not(approval, by, self._clock.now()):
-            raise self._over(approval) or Objection("not_yours", f"you can not decide {id}: {why}")
-        if over := self._over(approval):
+            raise self._over(approval, granted) or Objection("not_yours", f"you can not decide {id}: {why}")
+        if over := self._over(approval, granted):
             raise over
         if sha256 != approval.sha256 or version != approval.version:
             raise Objection("changed", f"{id} is not what you were shown: look again")
-        if len(reason) > MOST_LETTERS:
-            raise Objection("missing", f"a reason has {MOST_LETTERS} letters at most")
+        if reason or not granted:
+            must_say(reason)
         wanted = self._granted(approval, scope) if granted else scopes.ONCE
         groups = self._who.groups(by) & quorum.asked(approval, self._clock.now())
         counts = await self._ledger.settle_approval(
@@ -211,7 +206,9 @@ class Approvals:
         )
         settled = await self._existing(id)
         if not counts:
-            raise self._over(settled) or Objection("changed", f"{id} has changed meanwhile: look again")
+            raise self._over(settled, granted) or Objection(
+                "changed", f"{id} has changed meanwhile: look again"
+            )
         if settled.state == "approved" and settled.kind == ACCESS:
             await self._covering.open(settled)
         await self._changed(id)
@@ -269,25 +266,45 @@ class Approvals:
         return approval
 
     async def listing(
-        self, who: Principal, which: str = "asked", state: str = "", limit: int = 200
+        self,
+        who: Principal,
+        which: str = "asked",
+        state: str = "",
+        limit: int = 200,
+        after: Place | None = None,
     ) -> Sequence[Approval]:
-        """Requests with the beginning of their texts. `asked`: what they may decide now, what expires first at the
-        top. `mine`: what they have asked for; `all`: whatever they may see; both with the newest at the top."""
-        if which == "mine":
-            return await self._ledger.approvals(
-                requester=who.id, state=state, limit=limit, text_limit=LIST_TEXT
-            )
-        if which == "all" and who.roles & STAFF:
-            return await self._ledger.approvals(state=state, limit=limit, text_limit=LIST_TEXT)
-        asked = await self._ledger.asked_of(
-            self._who.groups(who), but=who.id, limit=limit, text_limit=LIST_TEXT
-        )
-        now = self._clock.now()
-        if which != "all":
-            return [each for each in asked if not self.may_decide(each, who, now)]
-        mine = await self._ledger.approvals(requester=who.id, state=state, limit=limit, text_limit=LIST_TEXT)
-        both = [*mine, *(each for each in asked if state in ("", each.state))]
-        return sorted(both, key=lambda each: each.opened_at, reverse=True)[:limit]
+        """Requests with the beginning of their texts: `asked`, `mine`, `all`, `decided` or `reviews`, as
+        `RequestLists.page` has them."""
+        return await self._lists.page(who, which, state, limit, after)
+
+    # What is done instead of deciding, and after it.
+
+    def may_break(self, approval: Approval, who: Principal) -> str:
+        """Nothing if they may let it through themselves, or why not in one clause."""
+        return self._who.why_not_break(approval, who)
+
+    async def break_glass(
+        self, id: str, by: Principal, sha256: str, reason: str, *, version: int = 1
+    ) -> Approval:
+        """The requester lets it through in an emergency: no decision, and never quietly. Raises `Objection`."""
+        approval = self._held(await self._existing(id))
+        if not await self._glass.smash(approval, by, sha256, version, reason):
+            now = await self._existing(id)
+            raise self._over(now) or Objection("changed", f"{id} has changed meanwhile: look again")
+        await self._changed(id)
+        return await self._existing(id)
+
+    async def sign(self, id: str, by: Principal, verdict: str, reason: str) -> Approval:
+        """Somebody who was asked closes the review of a broken glass. Raises `Objection`."""
+        await self._glass.sign(await self._existing(id), by, verdict, reason)
+        await self._changed(id)
+        return await self._existing(id)
+
+    async def revoke(self, id: str, by: Principal, reason: str) -> Approval:
+        """Somebody who could have denied it, or the requester, ends what it covers. Raises `Objection`."""
+        await self._glass.revoke(await self._existing(id), by, reason)
+        await self._changed(id)
+        return await self._existing(id)
 
     # The rest.
 
@@ -307,13 +324,12 @@ class Approvals:
             raise over
         return approval
 
-    def _over(self, approval: Approval) -> Objection | None:
-        """Why nothing can be said of it any more."""
+    def _over(self, approval: Approval, granted: bool = True) -> Objection | None:
+        """Why nothing can be said of it any more. Whoever would deny what is approved is told how to revoke it."""
         id, state = approval.id, approval.state
         if state in ("approved", "denied"):
-            last = approval.decisions[-1] if approval.decisions else None
-            by = f" by {last.name or last.by}" if last else ""
-            return Objection("decided", f"{id} is decided already: {state}{by}")
+            instead = "" if granted or state == "denied" else f"; to end what it covers, revoke {id}"
+            return Objection("decided", f"{id} is decided already: {words.settled(approval)}{instead}")
         if state == "withdrawn":
             return Objection("over", f"{id} is over: it was withdrawn")
         if state == "expired" or self._clock.now() >= approval.expires_at:

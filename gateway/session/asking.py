@@ -56,6 +56,7 @@ def request(
         risk=hold.risk,
         facts={**facts(session, operation), **({"author": "another has to run it"} if hold.author else {})},
         answers=answers,
+        break_glass=hold.break_glass,
     )
 
 

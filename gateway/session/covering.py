@@ -73,7 +73,12 @@ class Covering:
         for grant in await self._ledger.grants(session.principal.id, session.target.name):
             if await self._is_over(grant) or not _covers(grant, session, operation, hold):
                 continue
-            if await self._is_still_given(grant, hold) and await self._use(grant.id, session, operation):
+            approval = await self._ledger.approval(grant.id)
+            if approval is None or not _same_account(approval, session):
+                continue
+            if await self._is_still_given(approval, grant, hold) and await self._use(
+                grant.id, session, operation
+            ):
                 return grant.id
         return ""
 
@@ -206,10 +211,9 @@ class Covering:
         await self._end(grant, "its time is over")
         return True
 
-    async def _is_still_given(self, grant: Grant, hold: Hold) -> bool:
-        approval = await self._ledger.approval(grant.id)
-        why = self._who.still(approval, hold) if approval else "there is no such request"
-        if why and not (approval and _asks_more(hold, approval) and not self._who.still(approval)):
+    async def _is_still_given(self, approval: Approval, grant: Grant, hold: Hold) -> bool:
+        why = self._who.still(approval, hold)
+        if why and not (_asks_more(hold, approval) and not self._who.still(approval)):
             await self._end(grant, why)
         return not why
 
@@ -219,7 +223,7 @@ class Covering:
 
 
 def _granted_at(approval: Approval) -> datetime:
-    return approval.decisions[-1].at
+    return approval.review.opened_at if approval.review else approval.decisions[-1].at
 
 
 def _covers(grant: Grant, session: Session, operation: Operation, hold: Hold) -> bool:
@@ -243,10 +247,13 @@ def _asks_more(hold: Hold, approval: Approval) -> bool:
 
 def _is_about(approval: Approval, session: Session, operation: Operation, hold: Hold) -> bool:
     asked = (approval.mode, approval.target, approval.rule, approval.verb, approval.sha256)
-    if asked != ("fail", session.target.name, hold.rule, operation.verb, operation.sha256):
-        return False
-    anywhere = approval.kind == OPERATION and approval.verb != CONNECT
-    return anywhere or approval.facts.get("login", "") == session.login
+    same = asked == ("fail", session.target.name, hold.rule, operation.verb, operation.sha256)
+    return same and _same_account(approval, session)
+
+
+def _same_account(approval: Approval, session: Session) -> bool:
+    """What was granted for one account on the target is not granted for another."""
+    return str(approval.facts.get("login", "")) == session.login
 
 
 def _used(id: str, session: Session, operation: Operation) -> GrantUsed:

@@ -49,7 +49,7 @@ class Remarks:
         if not self._who.groups(by) & quorum.ever_asked(approval):
             raise Objection("not_yours", f"{id} does not ask you")
         if kind == "comment":
-            _must_say(text)
+            must_say(text)
         if not await self._keep(approval, by, kind, text):
             raise self._not_kept(await self._ledger.approval(id) or approval, kind, by)
 
@@ -60,7 +60,7 @@ class Remarks:
             raise Objection("not_yours", f"you can not reply to {id}: you did not ask for it")
         answers = {name: said for name, said in (("reason", reason), ("ticket", ticket)) if said.strip()}
         for said in (*answers.values(), *([text] if text or not answers else [])):
-            _must_say(said)
+            must_say(said)
         if answers:
             event = ApprovalAnswered(session=approval.session, actor=by.id, request=id, answers=answers)
             if not await self._ledger.answer_approval(id, answers, event):
@@ -100,7 +100,8 @@ class Remarks:
         return Objection("changed", f"somebody has decided on {approval.id} as it was: add a text instead")
 
 
-def _must_say(text: str) -> None:
+def must_say(text: str) -> None:
+    """Raises `Objection` where it says nothing, or too much."""
     if not text.strip():
         raise Objection("missing", "say something: the text is empty")
     if len(text) > MOST_LETTERS:

@@ -11,6 +11,7 @@ from typing import Protocol
 from gateway.core import quorum
 from gateway.core.people import Principal
 from gateway.core.ports import Approval, Decision
+from gateway.core.reviews import Review
 from gateway.core.verdict import Hold
 
 STAFF = frozenset({"approver", "auditor", "operator", "admin"})
@@ -58,6 +59,14 @@ class WhoDecides:
         asked = self.groups(who) & quorum.ever_asked(approval)
         return bool(asked or who.roles & STAFF) or self.is_requester(approval, who)
 
+    def may_not(self, approval: Approval, who: Principal, at: datetime) -> str:
+        """Why they may not decide on it as it is now: one clause, or nothing."""
+        if approval.state != "held":
+            return f"it is {approval.state} already"
+        if at >= approval.expires_at:
+            return "its time is over"
+        return self.why_not(approval, who, at)
+
     def why_not(self, approval: Approval, who: Principal, at: datetime) -> str:
         """Why they may not decide on it, whatever has become of it: one clause, or nothing."""
         if self.is_requester(approval, who):
@@ -74,8 +83,35 @@ class WhoDecides:
             return "you have decided already"
         return ""
 
+    def why_not_break(self, approval: Approval, who: Principal) -> str:
+        """Why they may not let it through themselves: one clause, or nothing. Only exactly who asked for it may: not
+        whoever answers for a machine that did."""
+        if who.id != approval.requester:
+            return "only who asked for it may"
+        if who.token_kind in MACHINES or self.behind(who.id) != who.id:
+            return "a machine breaks no glass"
+        if approval.break_glass is None:
+            return f"{approval.rule} has no glass to break"
+        if not self.groups(who) & approval.break_glass.groups:
+            return f"it takes somebody of {', '.join(sorted(approval.break_glass.groups))}"
+        return ""
+
+    def why_not_sign(self, approval: Approval, who: Principal) -> str:
+        """Why they may not say what they think of a broken glass, or revoke what others asked for: one clause, or
+        nothing."""
+        if self.is_requester(approval, who):
+            return "you are the requester"
+        if who.token_kind in MACHINES or self.behind(who.id) != who.id:
+            return "a machine decides nothing"
+        asked = quorum.ever_asked(approval)
+        return "" if self.groups(who) & asked else f"it asks {', '.join(sorted(asked)) or 'nobody'}"
+
     def still(self, approval: Approval, hold: Hold | None = None) -> str:
         """Whether those who granted it are enough now, for what is held by `hold` now: nothing, or why not."""
+        if approval.revoked is not None:
+            return f"{approval.revoked.name or approval.revoked.by} revoked it"
+        if approval.review is not None:
+            return self._still_broken(approval, approval.review, hold)
         words = tuple(self._now(approval, word) for word in approval.decisions if word.granted)
         now = replace(approval, decisions=words)
         if hold is not None:
@@ -86,6 +122,18 @@ class WhoDecides:
         if lost:
             return f"{', '.join(lost)} may not decide it any more"
         return "it asks others by now"
+
+    def _still_broken(self, approval: Approval, review: Review, hold: Hold | None) -> str:
+        """It was let through by its requester, who may have lost what they did so with."""
+        glass = approval.break_glass if hold is None else hold.break_glass
+        if glass is None:
+            return f"{approval.rule} has no glass to break any more"
+        if self._people is None:
+            return ""
+        person = self._people.find(review.by)
+        if person is None or not person.groups & glass.groups:
+            return f"{review.name or review.by} may not break the glass any more"
+        return ""
 
     def _now(self, approval: Approval, word: Decision) -> Decision:
         if self._people is None:

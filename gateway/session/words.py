@@ -96,8 +96,17 @@ def granted_by_one(approval: Approval, word: Decision) -> Said:
     return Said(sentence(granted), "waiting")
 
 
+def in_an_emergency(approval: Approval) -> str:
+    """How whoever asked may let it through themselves: said only where they may."""
+    return sentence(f'in an emergency: hoop-tui request break-glass {approval.id} --reason "..."')
+
+
 def approved(approval: Approval) -> Said:
     """Somebody let it through."""
+    if approval.review is not None:
+        return Said(
+            sentence(f"{approval.id} let through by you (break-glass) - a review is open"), "approved"
+        )
     last = approval.decisions[-1]
     after = f" after {_minutes(last.at - approval.opened_at)}"
     running = "" if approval.verb == "connect" else " - running"
@@ -106,6 +115,16 @@ def approved(approval: Approval) -> Said:
         "approved",
         primary=sentence(f"approved {approval.id} by {_last_word(approval, after)}{running}"),
     )
+
+
+def settled(approval: Approval) -> str:
+    """`approved by bob@example.com`: of one that is, in a clause."""
+    if approval.review is not None and approval.state == "approved":
+        return f"let through by {approval.review.name or approval.review.by}, who broke the glass"
+    if approval.revoked is not None:
+        return f"{approval.state}, and revoked by {approval.revoked.name or approval.revoked.by}"
+    last = approval.decisions[-1] if approval.decisions else None
+    return f"{approval.state} by {last.name or last.by}" if last else approval.state
 
 
 def denied(approval: Approval) -> Said:

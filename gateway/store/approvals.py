@@ -3,47 +3,33 @@
 Everything here runs inside a transaction whose `head` row is locked (`entries.lock`), so no two decisions, of this
 gateway or another, look at the same approval at once. The conditions are in the statements all the same.
 Whether a person may decide at all (their groups) is not known here. What else is said of approvals is in
-`remarks.py`, what they let through in `grants.py`.
+`remarks.py`, what becomes of them once they are granted in `reviews.py`, what they let through in `grants.py`; lists
+of them are in `request_lists.py`.
 """
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Row, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from gateway.core import quorum, scopes
-from gateway.core.approval import OPERATION
 from gateway.core.approval_events import ApprovalClosed
 from gateway.core.events import ApprovalGiven, Event
 from gateway.core.ports import Approval, Decision, Remark
-from gateway.core.verdict import Quorum
+from gateway.core.reviews import Review, Revocation
+from gateway.core.verdict import Glass, Quorum
 from gateway.store import entries
-from gateway.store.columns import ExactText
 from gateway.store.entries import NewEntry
-from gateway.store.tables import APPROVALS, ASKS, DECISIONS, REMARKS
+from gateway.store.tables import APPROVALS, ASKS, DECISIONS, REMARKS, REVIEWS
 
 Note = Callable[[Event], NewEntry]
 NOBODY_DECIDED = "nobody decided in time"
 WAITED_FOR = timedelta(minutes=1)
-MOST_FOUND = 200
 AT_ONCE = 5000
 """Ids in one statement: databases take some ten thousands."""
-_CUT_ESCAPE = re.compile("\x1a[0-9a-f]{0,3}\\Z")
 _NAMES = [column.name for column in APPROVALS.c]
-
-
-class _CutText(ExactText):
-    """The beginning of an `ExactText`: what it is cut in the middle of is left out."""
-
-    cache_ok = True
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        """From the database."""
-        return super().process_result_value(value and _CUT_ESCAPE.sub("", value), dialect)
 
 
 def open_approval(connection: Connection, approval: Approval, entry: NewEntry) -> None:
@@ -124,52 +110,7 @@ def void(connection: Connection, id: str, why: Decision, entry: NewEntry) -> boo
 def find(connection: Connection, id: str) -> Approval | None:
     """The approval with this id."""
     row = connection.execute(select(APPROVALS).where(APPROVALS.c.id == id)).one_or_none()
-    return None if row is None else _approvals(connection, [row])[0]
-
-
-def newest(
-    connection: Connection, state: str, requester: str, limit: int, text_limit: int | None
-) -> list[Approval]:
-    """The approvals in `state`, in any when it is empty; of `requester`, of anybody when that is empty."""
-    query = _columns(text_limit).order_by(APPROVALS.c.opened_at.desc(), APPROVALS.c.id).limit(limit)
-    if state:
-        query = query.where(APPROVALS.c.state == state)
-    if requester:
-        query = query.where(APPROVALS.c.requester == requester)
-    return _approvals(connection, connection.execute(query).all())
-
-
-def asked_of(
-    connection: Connection, groups: AbstractSet[str], but: str, limit: int, text_limit: int | None
-) -> list[Approval]:
-    """Those held approvals that ask one of these groups; what expires first comes first."""
-    asks = select(ASKS.c.approval).where(ASKS.c.asked.in_(sorted(groups)[:AT_ONCE]))
-    query = _columns(text_limit).where(APPROVALS.c.id.in_(asks), APPROVALS.c.state == "held")
-    query = query.where(APPROVALS.c.requester != but)
-    query = query.order_by(APPROVALS.c.expires_at, APPROVALS.c.id).limit(limit)
-    return _approvals(connection, connection.execute(query).all())
-
-
-def asked_before(
-    connection: Connection, target: str, since: datetime, requester: str, sha256: str
-) -> list[Approval]:
-    """What was asked for without a session and is approved, newest first, without its text."""
-    query = _columns(0).where(APPROVALS.c.state == "approved", APPROVALS.c.opened_at >= since)
-    query = query.where(APPROVALS.c.kind != OPERATION, APPROVALS.c.target == target)
-    if requester:
-        query = query.where(APPROVALS.c.requester == requester)
-    if sha256:
-        query = query.where(APPROVALS.c.sha256 == sha256)
-    query = query.order_by(APPROVALS.c.opened_at.desc(), APPROVALS.c.id).limit(MOST_FOUND)
-    return _approvals(connection, connection.execute(query).all())
-
-
-def _columns(text_limit: int | None) -> Select[Any]:
-    if text_limit is None:
-        return select(APPROVALS)
-    others = [column for column in APPROVALS.c if column.name != "text"]
-    beginning = func.substr(APPROVALS.c.text, 1, text_limit, type_=_CutText())
-    return select(*others, beginning.label("text"))
+    return None if row is None else read(connection, [row])[0]
 
 
 def _scope(words: Sequence[Decision]) -> str:
@@ -188,12 +129,17 @@ def _row(approval: Approval) -> dict[str, Any]:
     kept["scopes"] = list(approval.scopes)
     kept["also"] = [[sorted(each.groups), each.count] for each in approval.also]
     kept["then"] = [[after.total_seconds(), sorted(groups)] for after, groups in approval.then]
+    glass = approval.break_glass
+    kept["break_glass"] = glass and [sorted(glass.groups), glass.review.total_seconds()]
+    kept["revoked"] = None
     return {**kept, "state": "held"}
 
 
-def _approvals(connection: Connection, rows: Sequence[Row[Any]]) -> list[Approval]:
+def read(connection: Connection, rows: Sequence[Row[Any]]) -> list[Approval]:
+    """The approvals of these rows, with all that was said about them."""
     decisions: dict[str, list[Decision]] = {row.id: [] for row in rows}
     remarks: dict[str, list[Remark]] = {row.id: [] for row in rows}
+    reviews: dict[str, Review] = {}
     for ids in _pieces(list(decisions)):
         query = select(DECISIONS).where(DECISIONS.c.approval.in_(ids)).order_by(DECISIONS.c.at)
         for row in connection.execute(query):
@@ -203,7 +149,21 @@ def _approvals(connection: Connection, rows: Sequence[Row[Any]]) -> list[Approva
         said = select(REMARKS).where(REMARKS.c.approval.in_(ids)).order_by(REMARKS.c.approval, REMARKS.c.n)
         for row in connection.execute(said):
             remarks[row.approval].append(Remark(row.by, row.kind, row.text, row.at, row.name))
-    return [_approval(row, tuple(decisions[row.id]), tuple(remarks[row.id])) for row in rows]
+        for row in connection.execute(select(REVIEWS).where(REVIEWS.c.approval.in_(ids))):
+            reviews[row.approval] = _review(row)
+    return [
+        replace(
+            _approval(row),
+            decisions=tuple(decisions[row.id]),
+            remarks=tuple(remarks[row.id]),
+            review=reviews.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _review(row: Row[Any]) -> Review:
+    return Review(**{name: value for name, value in row._mapping.items() if name != "approval"})
 
 
 def _pieces(ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -211,7 +171,7 @@ def _pieces(ids: Sequence[str]) -> Iterator[Sequence[str]]:
         yield ids[first : first + AT_ONCE]
 
 
-def _approval(row: Row[Any], decisions: tuple[Decision, ...], remarks: tuple[Remark, ...]) -> Approval:
+def _approval(row: Row[Any]) -> Approval:
     # `count` is also a method of every row, so this one goes by its mapping.
     kept = dict(row._mapping)
     for name in ("approvers", "requires"):
@@ -219,7 +179,12 @@ def _approval(row: Row[Any], decisions: tuple[Decision, ...], remarks: tuple[Rem
     kept["scopes"] = tuple(kept["scopes"])
     kept["also"] = tuple(Quorum(frozenset(groups), count) for groups, count in kept["also"])
     kept["then"] = tuple((timedelta(seconds=after), frozenset(groups)) for after, groups in kept["then"])
-    return Approval(**kept, decisions=decisions, remarks=remarks)
+    if kept["break_glass"] is not None:
+        groups, seconds = kept["break_glass"]
+        kept["break_glass"] = Glass(frozenset(groups), timedelta(seconds=seconds))
+    if (revoked := kept["revoked"]) is not None:
+        kept["revoked"] = Revocation(**{**revoked, "at": datetime.fromisoformat(revoked["at"])})
+    return Approval(**kept)
 
 
 def are_overdue(connection: Connection, at: datetime) -> bool:

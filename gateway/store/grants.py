@@ -23,8 +23,9 @@ AT_ONCE = 5000
 
 
 def open_grant(connection: Connection, grant: Grant, entry: NewEntry) -> bool:
-    """Keep it. False: its approval is not approved, or has one already."""
-    approved = select(APPROVALS.c.id).where(APPROVALS.c.id == grant.id, APPROVALS.c.state == "approved")
+    """Keep it. False: its approval is not approved, is revoked, or has one already."""
+    good = APPROVALS.c.state == "approved", APPROVALS.c.revoked.is_(None)
+    approved = select(APPROVALS.c.id).where(APPROVALS.c.id == grant.id, *good)
     if connection.execute(approved).one_or_none() is None or find(connection, grant.id) is not None:
         return False
     connection.execute(insert(GRANTS), asdict(grant))
@@ -46,14 +47,18 @@ def of(connection: Connection, person: str, target: str) -> list[Grant]:
 
 
 def fallen(connection: Connection, ids: Collection[str]) -> dict[str, str]:
-    """Which of these approvals are not approved any more, or had a grant for a time that was ended; and why."""
+    """Which of these approvals are not approved any more, were revoked, or had a grant for a time that was ended; and
+    why."""
     found: dict[str, str] = {}
     every = sorted(ids)
     for first in range(0, len(every), AT_ONCE):
         some = every[first : first + AT_ONCE]
-        settled = select(APPROVALS.c.id, APPROVALS.c.state).where(APPROVALS.c.id.in_(some))
-        otherwise = settled.where(APPROVALS.c.state != "approved")
-        found |= {row.id: f"it is {row.state}" for row in connection.execute(otherwise)}
+        settled = select(APPROVALS.c.id, APPROVALS.c.state, APPROVALS.c.revoked)
+        for row in connection.execute(settled.where(APPROVALS.c.id.in_(some))):
+            if row.state != "approved":
+                found[row.id] = f"it is {row.state}"
+            elif row.revoked:
+                found[row.id] = "it was revoked"
         timed = select(GRANTS.c.id, GRANTS.c.ended).where(GRANTS.c.id.in_(some), GRANTS.c.kind.in_(TIMED))
         over = timed.where(GRANTS.c.ended.not_in(("", USED_UP)))
         found |= {row.id: row.ended for row in connection.execute(over)}

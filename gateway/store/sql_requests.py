@@ -7,7 +7,9 @@ from datetime import datetime
 
 from gateway.core.events import Event
 from gateway.core.ports import Approval, Decision, Grant, Remark
-from gateway.store import approvals, grants, remarks
+from gateway.core.request_lists import Past, Wanted
+from gateway.core.reviews import OpenReviews, Review, Revocation, Signature
+from gateway.store import approvals, grants, remarks, request_lists, reviews
 from gateway.store.entries import NewEntry
 from gateway.store.reader import Reader
 from gateway.store.writer import Writer
@@ -38,19 +40,36 @@ class SqlRequests(ABC):
         self, *, state: str = "", requester: str = "", limit: int = 1000, text_limit: int | None = None
     ) -> Sequence[Approval]:
         """Newest first."""
-        return await self._reader.read(lambda c: approvals.newest(c, state, requester, limit, text_limit))
+        states = frozenset({state} - {""})
+        return await self.listed(Wanted(states, requester, limit=limit, text_limit=text_limit))
 
     async def asked_of(
         self, groups: AbstractSet[str], *, but: str = "", limit: int = 1000, text_limit: int | None = None
     ) -> Sequence[Approval]:
         """Those that are held and ask one of these groups, now or later. What expires first comes first."""
-        return await self._reader.read(lambda c: approvals.asked_of(c, groups, but, limit, text_limit))
+        return await self.listed(
+            Wanted(asked=groups, but=but, by_end=True, limit=limit, text_limit=text_limit)
+        )
+
+    async def listed(self, wanted: Wanted) -> Sequence[Approval]:
+        """One page."""
+        return await self._reader.read(lambda c: request_lists.listed(c, wanted))
+
+    async def alike(self, requesters: AbstractSet[str]) -> Mapping[tuple[str, str], int]:
+        """How many held ones there are of each requester and shape."""
+        return await self._reader.read(lambda c: request_lists.alike(c, requesters))
+
+    async def past(self, *, but: str, shape: str = "", requester: str = "") -> Past:
+        """What became of the newest of this shape, or of this requester."""
+        return await self._reader.read(lambda c: request_lists.past(c, but, shape, requester))
 
     async def asked_before(
         self, target: str, since: datetime, *, requester: str = "", sha256: str = ""
     ) -> Sequence[Approval]:
         """What was asked for without a session and is approved, newest first."""
-        return await self._reader.read(lambda c: approvals.asked_before(c, target, since, requester, sha256))
+        return await self._reader.read(
+            lambda c: request_lists.asked_before(c, target, since, requester, sha256)
+        )
 
     async def settle_approval(
         self,
@@ -92,6 +111,25 @@ class SqlRequests(ABC):
         entry = self._note(event)
         word = Decision("", False, why, self._now(), THE_GATEWAY, frozenset())
         return await self._writer.write(lambda c: approvals.void(c, id, word, entry))
+
+    async def break_glass(self, id: str, review: Review, version: int, events: Sequence[Event]) -> bool:
+        """Approve by no decision, and open the review."""
+        written = [self._note(event) for event in events]
+        return await self._writer.write(lambda c: reviews.break_glass(c, id, review, version, written))
+
+    async def sign_review(self, id: str, signature: Signature, events: Sequence[Event]) -> bool:
+        """Close the review."""
+        written = [self._note(event) for event in events]
+        return await self._writer.write(lambda c: reviews.sign(c, id, signature, written))
+
+    async def open_reviews(self, now: datetime) -> OpenReviews:
+        """How many nobody has signed."""
+        return await self._reader.read(lambda c: reviews.open_ones(c, now))
+
+    async def revoke_approval(self, id: str, revocation: Revocation, event: Event) -> bool:
+        """Let nothing through by it any more."""
+        entry = self._note(event)
+        return await self._writer.write(lambda c: reviews.revoke(c, id, revocation, entry, self._note))
 
     async def remark_approval(self, id: str, remark: Remark, event: Event) -> bool:
         """Keep what somebody says of a held one."""

@@ -89,7 +89,9 @@ class ApprovalRecord(_Table, table=True):
     __table_args__ = (
         Index("ix_approvals_state_opened_at", "state", "opened_at"),
         Index("ix_approvals_state_expires_at", "state", "expires_at"),
-        Index("ix_approvals_requester_opened_at", "requester", "opened_at"),
+        Index("ix_approvals_requester_opened_at", "requester", "opened_at", "state", "id"),
+        Index("ix_approvals_shape_opened_at", "shape", "opened_at", "state", "id"),
+        Index("ix_approvals_state_requester_shape", "state", "requester", "shape"),
     )
 
     id: str = Field(primary_key=True, sa_type=ExactText)
@@ -120,6 +122,8 @@ class ApprovalRecord(_Table, table=True):
     answers: Any = Field(sa_type=ExactJson, nullable=False, sa_column_kwargs={"server_default": "{}"})
     claimed_by: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
     granted_scope: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    break_glass: Any = Field(sa_type=ExactJson, nullable=True)
+    revoked: Any = Field(sa_type=ExactJson, nullable=True)
 
 
 class AskRecord(_Table, table=True):
@@ -145,6 +149,25 @@ class RemarkRecord(_Table, table=True):
     kind: str = Field(sa_type=ExactText)
     text: str = Field(sa_type=ExactText)
     at: datetime = Field(sa_type=UtcTime)
+
+
+class ReviewRecord(_Table, table=True):
+    """Somebody let their own operation through. Open while `verdict` is empty."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (Index("ix_reviews_verdict_due_at", "verdict", "due_at"),)
+
+    approval: str = Field(primary_key=True, sa_type=ExactText, foreign_key="approvals.id")
+    by: str = Field(sa_type=ExactText)
+    name: str = Field(sa_type=ExactText)
+    reason: str = Field(sa_type=ExactText)
+    opened_at: datetime = Field(sa_type=UtcTime)
+    due_at: datetime = Field(sa_type=UtcTime)
+    verdict: str = Field(sa_type=ExactText)
+    signed_by: str = Field(sa_type=ExactText)
+    signed_name: str = Field(sa_type=ExactText)
+    signed_reason: str = Field(sa_type=ExactText)
+    signed_at: datetime | None = Field(sa_type=UtcTime, nullable=True)
 
 
 class GrantRecord(_Table, table=True):
@@ -286,6 +309,7 @@ APPROVALS = METADATA.tables["approvals"]
 DECISIONS = METADATA.tables["decisions"]
 ASKS = METADATA.tables["asks"]
 REMARKS = METADATA.tables["remarks"]
+REVIEWS = METADATA.tables["reviews"]
 GRANTS = METADATA.tables["grants"]
 TOKENS = METADATA.tables["tokens"]
 PEOPLE = METADATA.tables["people"]

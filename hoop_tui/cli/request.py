@@ -106,17 +106,24 @@ def _tell_standing(card: RequestCard) -> None:
     )
     if card.why.missing:
         tell(f'still to be given: {", ".join(card.why.missing)} - hoop-tui request reply {card.id} "..."')
+    if card.glass is not None and not card.glass.may_break:
+        tell(f'in an emergency: hoop-tui request break-glass {card.id} --reason "..."')
 
 
 def _print_outcome(card: RequestCard, output: str) -> None:
     if output != "table":
         print_json(card.model_dump(mode="json"), lines=output == "jsonl")
         return
-    last = card.decisions[-1] if card.decisions and card.state in ("approved", "denied") else None
-    by = f" by {last.by}" if last else ""
-    why = f": {quoted(last.reason)}" if last and last.reason else ""
-    print(visible(f"{card.id}  {card.state}{by}{why}"))
+    print(visible(f"{card.id}  {_outcome(card)}"))
     sys.stdout.flush()
+
+
+def _outcome(card: RequestCard) -> str:
+    by = f" by {card.decided_by}" if card.decided_by else ""
+    if card.review is not None and card.state == "approved":
+        return f"let through{by} (break-glass): {quoted(card.review.reason)}"
+    last = card.decisions[-1] if card.decisions and by else None
+    return f"{card.state}{by}" + (f": {quoted(last.reason)}" if last and last.reason else "")
 
 
 def _row(request: RequestSummary) -> tuple[str, ...]:

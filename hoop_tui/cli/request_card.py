@@ -147,7 +147,21 @@ def history(card: RequestCard) -> list[str]:
         (each.at, f"{full_time(each.at, 'utc')}  {_decision(each.by, each.granted, each.reason, each.scope)}")
         for each in card.decisions
     ]
+    said += [(at, f"{full_time(at, 'utc')}  {line}") for at, line in _afterwards(card)]
     return [line for _, line in sorted(said)]
+
+
+def _afterwards(card: RequestCard) -> Iterator[tuple[datetime, str]]:
+    review, revoked = card.review, card.revoked
+    if review is not None:
+        yield review.at, f"GLASS BROKEN by {review.by}: {quoted(review.reason)}"
+        if review.signed_at is not None:
+            yield (
+                review.signed_at,
+                f"review signed {review.word} by {review.signed_by}: {quoted(review.signed_reason)}",
+            )
+    if revoked is not None:
+        yield revoked.at, f"revoked by {revoked.by}: {quoted(revoked.reason)}"
 
 
 def _remark(by: str, kind: str, text: str) -> str:
@@ -172,6 +186,13 @@ def _decision(by: str, granted: bool, reason: str, scope: str) -> str:
 def _standing(card: RequestCard) -> Iterator[str]:
     if card.state == "held" and card.may_decide:
         yield f"you can not decide it: {card.may_decide}"
+    if card.glass is not None and not card.glass.may_break:
+        yield f'in an emergency you may let it through: hoop-tui request break-glass {card.id} --reason "..."'
+    if card.review is not None and card.review.word in ("open", "overdue"):
+        due = full_time(card.review.due_at, "utc")
+        yield (
+            f"review {card.review.word}, due {due}: hoop-tui review sign {card.id} --verdict ok|not-ok --reason ..."
+        )
 
 
 def quoted(text: str) -> str:

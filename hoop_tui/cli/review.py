@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
-from gateway.api.schema import RequestCard, RequestSummary
+from gateway.api.schema import RequestCard, RequestPage, RequestSummary
 from hoop_tui.cli.printing import complain, hint, print_json, print_table
 from hoop_tui.cli.request_card import RISKS, place, print_card
 from hoop_tui.cli.sessions import with_gateway
@@ -28,11 +28,16 @@ def list_requests(
     gateway: str, token_file: Path | None, *, which: str, state: str, limit: int, output: str
 ) -> int:
     async def work(client: HttpGateway) -> int:
-        found, cursor = await pages(Requests(client), which, state, limit)
+        found, last = await pages(Requests(client), which, state, limit)
         if output == "table":
             print_table(_TITLES, [_row(each) for each in found])
-            if cursor:
+            if last.cursor:
                 hint(f"there are more: --limit {limit * 2}")
+            if last.open_reviews and which != "reviews":
+                late = f", {last.overdue_reviews} overdue" if last.overdue_reviews else ""
+                hint(
+                    f"open reviews of broken glass: {last.open_reviews}{late} - hoop-tui review ls --open-reviews"
+                )
         else:
             print_json([each.model_dump(mode="json") for each in found], lines=output == "jsonl")
         return 0
@@ -81,7 +86,7 @@ def approve(
     async def work(client: HttpGateway) -> int:
         requests = Requests(client)
         card = await requests.card(id)
-        if code := _too_late(card):
+        if code := too_late(card):
             return code
         if not card.statement.sha256.startswith(sha):
             return complain(f"{card.id} is not what you were shown: look again", CHANGED)
@@ -100,43 +105,52 @@ def deny(gateway: str, token_file: Path | None, id: str, *, reason: str, output:
     async def work(client: HttpGateway) -> int:
         requests = Requests(client)
         card = await requests.card(id)
-        return _too_late(card) or await _decided(requests, card, requests.deny(card, reason), output)
+        late = too_late(card, denying=True)
+        return late or await _decided(requests, card, requests.deny(card, reason), output)
 
     return with_gateway(gateway, token_file, work)
 
 
 def claim(gateway: str, token_file: Path | None, id: str, *, output: str) -> int:
-    return _say(gateway, token_file, lambda requests: requests.claim(id), "claimed", output)
+    return say(gateway, token_file, lambda requests: requests.claim(id), "claimed", output)
 
 
 def unclaim(gateway: str, token_file: Path | None, id: str, *, output: str) -> int:
-    return _say(gateway, token_file, lambda requests: requests.unclaim(id), "left to others", output)
+    return say(gateway, token_file, lambda requests: requests.unclaim(id), "left to others", output)
 
 
 def comment(gateway: str, token_file: Path | None, id: str, text: str, *, output: str) -> int:
-    return _say(gateway, token_file, lambda requests: requests.comment(id, text), "told", output)
+    return say(gateway, token_file, lambda requests: requests.comment(id, text), "told", output)
 
 
-def _say(
+def say(
     gateway: str,
     token_file: Path | None,
     act: Callable[[Requests], Awaitable[RequestCard]],
     done: str,
     output: str,
 ) -> int:
+    """Do one thing, and tell that it is done."""
+
     async def work(client: HttpGateway) -> int:
-        card = await act(Requests(client))
-        if output == "table":
-            print(visible(f"{card.id}  {done}"))
-        else:
-            print_json(card.model_dump(mode="json"), lines=output == "jsonl")
+        print_done(await act(Requests(client)), done, output)
         return 0
 
     return with_gateway(gateway, token_file, work)
 
 
-async def pages(requests: Requests, which: str, state: str, limit: int) -> tuple[list[RequestSummary], str]:
-    """As many as are wanted, asked for in pieces."""
+def print_done(card: RequestCard, done: str, output: str) -> None:
+    """What was done to it, in one line; or the card as data."""
+    if output == "table":
+        print(visible(f"{card.id}  {done}"))
+    else:
+        print_json(card.model_dump(mode="json"), lines=output == "jsonl")
+
+
+async def pages(
+    requests: Requests, which: str, state: str, limit: int
+) -> tuple[list[RequestSummary], RequestPage]:
+    """As many as are wanted, asked for in pieces; and the last piece."""
     found: list[RequestSummary] = []
     cursor = ""
     while True:
@@ -146,7 +160,7 @@ async def pages(requests: Requests, which: str, state: str, limit: int) -> tuple
         found += page.requests
         cursor = page.cursor
         if not cursor or len(found) >= limit:
-            return found, cursor
+            return found, page
 
 
 async def _decided(requests: Requests, card: RequestCard, act: Awaitable[RequestCard], output: str) -> int:
@@ -154,7 +168,7 @@ async def _decided(requests: Requests, card: RequestCard, act: Awaitable[Request
         after = await act
     except ServerSaid as said:
         # Why it is over decides the exit code, and only the gateway knows.
-        if said.status == 410 and (code := _too_late(await requests.card(card.id))):
+        if said.status == 410 and (code := too_late(await requests.card(card.id))):
             return code
         raise
     if output != "table":
@@ -167,13 +181,18 @@ async def _decided(requests: Requests, card: RequestCard, act: Awaitable[Request
     return 0
 
 
-def _too_late(card: RequestCard) -> int:
+def too_late(card: RequestCard, *, denying: bool = False) -> int:
     """0 while there is something to decide; else it is said what has become of it."""
     if card.state == "held":
         return 0
-    last = card.decisions[-1] if card.decisions and card.state in ("approved", "denied") else None
-    by = f" by {last.by}" if last else ""
-    return complain(f"{card.id} is decided already: {card.state}{by}", OVER[card.state])
+    by = f" by {card.decided_by}" if card.decided_by else ""
+    how = f"{card.state}{by}" if card.review is None else f"let through{by}, who broke the glass"
+    instead = (
+        f"; to end what it covers: hoop-tui review revoke {card.id}"
+        if denying and card.state == "approved"
+        else ""
+    )
+    return complain(f"{card.id} is decided already: {how}{instead}", OVER[card.state])
 
 
 def _agreed(card: RequestCard, scope: str) -> bool:
@@ -199,6 +218,14 @@ def _row(request: RequestSummary) -> tuple[str, ...]:
         parts.append(f"@{request.claimed_by}")
     if request.decided_by:
         parts.append(f"by {request.decided_by}")
+    if request.review:
+        parts.append(
+            f"break-glass, review {request.review.upper() if request.review == 'overdue' else request.review}"
+        )
+    if request.revoked:
+        parts.append("revoked")
+    if request.same > 1:
+        parts.append(f"{request.same} like it")
     return (
         request.id,
         clock_length(timedelta(seconds=request.left)) if held else "",

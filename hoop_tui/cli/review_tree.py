@@ -23,18 +23,24 @@ def join(app: App) -> None:
 def list_reviews(
     *,
     everything: Annotated[bool, Parameter(name=["--all"])] = False,
+    decided: bool = False,
+    open_reviews: bool = False,
     state: State | None = None,
     limit: int = 100,
     output: Output = "table",
     gateway: Gateway = "",
     token_file: TokenFile = None,
 ) -> int:
-    """List what you may decide now, in the order of its end.
+    """List what you may decide now, in the order of its end; or what has become of others.
 
     Parameters
     ----------
     everything
         All that you may see, newest first, in every state.
+    decided
+        Of that, what was approved or denied.
+    open_reviews
+        Of that, what was let through by broken glass and nobody has signed.
     state
         With --all: only those in this state.
     limit
@@ -43,16 +49,19 @@ def list_reviews(
     from hoop_tui.cli.printing import complain
     from hoop_tui.cli.review import list_requests as run
 
+    if everything + decided + open_reviews > 1:
+        return complain("One of --all, --decided and --open-reviews.", 2)
     if state is not None and not everything:
         return complain("What you may decide is held: --state goes with --all.", 2)
     which, wanted = ("all", state or "") if everything else ("asked", "held")
+    if decided or open_reviews:
+        which, wanted = "decided" if decided else "reviews", ""
     return run(gateway, token_file, which=which, state=wanted, limit=limit, output=output)
 
 
+@request.command(name="show")
 @review.command(name="show")
-def show_review(
-    id: str, /, *, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None
-) -> int:
+def show(id: str, /, *, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None) -> int:
     """Show the card of a request: who, where, why, the rule, and the whole statement.
 
     Parameters
@@ -276,22 +285,6 @@ def list_requests(
     from hoop_tui.cli.request import list_requests as run
 
     return run(gateway, token_file, state=state or "", limit=limit, output=output)
-
-
-@request.command(name="show")
-def show_request(
-    id: str, /, *, output: Output = "table", gateway: Gateway = "", token_file: TokenFile = None
-) -> int:
-    """Show the card of a request, as those see it who decide.
-
-    Parameters
-    ----------
-    id
-        The request's id.
-    """
-    from hoop_tui.cli.review import show_request as run
-
-    return run(gateway, token_file, id, output=output)
 
 
 @request.command(name="wait")

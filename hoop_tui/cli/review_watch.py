@@ -149,7 +149,9 @@ def _events(card: RequestCard, seen: _Seen) -> Iterator[_Event]:
         _Event(each.at, "yes" if each.granted else "no", each.by, each.reason) for each in card.decisions
     ]
     end = [_Event(card.now, card.state)] if card.state != "held" else []
-    if card.state in ("approved", "denied") and words:
+    if card.review is not None and card.state == "approved":
+        end = [_Event(card.review.at, "break-glass", card.review.by, card.review.reason)]
+    elif card.state in ("approved", "denied") and words:
         *words, last = words
         end = [replace(last, kind=card.state)]
     said = [_Event(each.at, each.kind, each.by, each.text) for each in card.remarks]

@@ -8,12 +8,13 @@ import httpx2
 
 from gateway.core.events import PersonUnlocked
 from gateway.core.people import Principal
+from gateway.core.reviews import Review
 from gateway.session.gate import Gate
 from tests.api.role_table import Line
 from tests.api.town import OTHER, Town
 
-REQUESTS = ("wait", "reply", "cancel", "approve", "deny", "claim", "comment")
-"""What there is to do about a request, but for leaving to others what is one's own to decide."""
+REQUESTS = ("wait", "reply", "cancel", "approve", "deny", "claim", "comment", "break-glass")
+"""What there is to do about a request that is held, but for leaving to others what is one's own to decide."""
 
 ABOUT_ONESELF = {
     "/v1/me",
@@ -52,6 +53,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/requests/{id}/deny": {"sha256": sha256(b"reboot").hexdigest(), "version": 1, "reason": "not today"},
     "/v1/requests/{id}/comment": {"text": "why?"},
     "/v1/requests/{id}/reply": {"text": "because"},
+    "/v1/requests/{id}/break-glass": {
+        "sha256": sha256(b"reboot").hexdigest(),
+        "version": 1,
+        "reason": "everything is down",
+    },
+    "/v1/requests/{id}/sign": {"verdict": "ok", "reason": "it was right"},
+    "/v1/requests/{id}/revoke": {"reason": "enough"},
 }
 """What a route can not be called without."""
 
@@ -163,6 +171,20 @@ async def _claimed_request(town: Town, owner: str) -> Case:
     return Case({"id": id}, id)
 
 
+async def _broken_request(town: Town, owner: str) -> Case:
+    case = await _request(town, owner)
+    now = town.house.clock.now()
+    review = Review(owner, "everything is down", now, now)
+    assert await town.house.ledger.break_glass(case.values["id"], review, 1, [])
+    return case
+
+
+async def _approved_request(town: Town, owner: str) -> Case:
+    case = await _request(town, owner)
+    assert await town.house.ledger.settle_approval(case.values["id"], "id-eve", True)
+    return case
+
+
 async def _machine(town: Town, owner: str) -> Case:
     return Case({}, f"bot-of-{owner}")
 
@@ -183,5 +205,7 @@ _PREPARE: dict[str, Prepare] = {
     "/v1/certificates/{serial}": _certificate,
     "/v1/machines": _machine,
     "/v1/requests/{id}/unclaim": _claimed_request,
+    "/v1/requests/{id}/sign": _broken_request,
+    "/v1/requests/{id}/revoke": _approved_request,
     **{f"/v1/requests{rest}": _request for rest in ("", "/{id}", *(f"/{{id}}/{what}" for what in REQUESTS))},
 }

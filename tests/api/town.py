@@ -19,7 +19,7 @@ from gateway.core.operation import Operation
 from gateway.core.people import Peer, Principal, Session, Target
 from gateway.core.ports import CertificateRow, LockRow, PersonRow
 from gateway.core.secret import Secret
-from gateway.core.verdict import Allow, Hold
+from gateway.core.verdict import Allow, Glass, Hold
 from gateway.identity.machine_secrets import mint_secret
 from gateway.identity.tokens import mint
 from gateway.masking.stream import StreamMasker
@@ -34,6 +34,8 @@ from tests.api.house import House
 ROLE_OF = {"petra": "person", "pia": "approver", "alba": "auditor", "otto": "operator", "adam": "admin"}
 """One person for each role."""
 DECIDERS = frozenset({"deciders"})
+ON_CALL = "oncall"
+"""Everybody is: they may break the glass of what they ask for."""
 """The group of those who have the role of an approver."""
 OTHER = "olga"
 """Whose everything is somebody else's."""
@@ -50,7 +52,7 @@ def machine(name: str, owner: str) -> dict[str, object]:
 
 def groups(role: str) -> list[str]:
     """Of the person with this role."""
-    return sorted(DECIDERS) if role == "approver" else []
+    return [*DECIDERS, ON_CALL] if role == "approver" else [ON_CALL]
 
 
 def settings(directory: Path) -> Settings:
@@ -191,7 +193,8 @@ class Town:
         who = Principal(person, person)
         target = Target("web-1", "ssh", "127.0.0.1", 22, "deploy")
         session = Session(self.new_session(), who, target, SOMEWHERE, self.house.clock.now())
-        hold = Hold("ask-first", "a colleague decides", DECIDERS, timeout=HALF_A_DAY)
+        glass = Glass(frozenset({ON_CALL}))
+        hold = Hold("ask-first", "a colleague decides", DECIDERS, timeout=HALF_A_DAY, break_glass=glass)
         approval = asking.request(session, Operation("exec", text), hold, "rev", self.house.clock.now())
         await self.house.ledger.open_approval(approval, asking.held_event(approval))
         return approval.id

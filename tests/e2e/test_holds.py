@@ -51,6 +51,7 @@ match = {{ target = "appdb", verb = "delete" }}
 do = "hold"
 message = "DELETE needs a DBA"
 ask = {{ group = "dba" }}
+break_glass = {{ group = "dev", review = "2h" }}
 risk = "medium"
 
 [[rule]]
@@ -227,6 +228,27 @@ async def test_a_denied_one_never_runs_and_its_person_reads_why(town: Town) -> N
     assert f'hoop: denied {row["id"]} by bob@example.com: "use the archive job instead"' in answer.err
     assert answer.out == "10\n"
     assert town.rows() == 10
+
+
+async def test_in_an_emergency_it_runs_and_a_review_is_open(town: Town) -> None:
+    psql = await town.psql("delete from payments where id > 7", "select count(*) from payments")
+    row = await town.held()
+    why = ("--reason", "db is down, paging nobody")
+    other = await town.hoop_tui("bob", "request", "break-glass", row["id"], *why)
+    assert (other.status, other.out) == (4, ""), other.err
+    done = await town.hoop_tui("alice", "request", "break-glass", row["id"], *why)
+    assert (done.status, done.out) == (0, f"{row['id']}  let through by you (break-glass)\n"), done.err
+    answer = await ended(psql)
+    assert (answer.status, answer.out) == (0, "DELETE 3\n7\n"), answer.err
+    assert f"NOTICE:  hoop: in an emergency: hoop-tui request break-glass {row['id']}" in answer.err
+    assert f"NOTICE:  hoop: {row['id']} let through by you (break-glass) - a review is open" in answer.err
+    opened = json.loads((await town.hoop_tui("bob", "review", "ls", "--open-reviews", "-o", "json")).out)
+    assert [(each["id"], each["review"]) for each in opened] == [(row["id"], "open")]
+    verdict = ("--verdict", "ok", "--reason", "it was down")
+    own = await town.hoop_tui("alice", "review", "sign", row["id"], *verdict)
+    assert (own.status, own.out) == (4, "")
+    signed = await town.hoop_tui("bob", "review", "sign", row["id"], *verdict)
+    assert (signed.status, signed.out) == (0, f"{row['id']}  signed: ok\n"), signed.err
 
 
 async def test_ctrl_c_takes_it_back(town: Town) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from gateway.core.errors import Misconfigured
-from gateway.core.verdict import Allow, Deny, Hold, Quorum
+from gateway.core.verdict import Allow, Deny, Glass, Hold, Quorum
 from gateway.policy.decide import decide, watches_typing
 from gateway.policy.loader import load_policy
 from tests.policy.conftest import DETECTORS, EVERYTHING, file, policy, rule, run, session, typed
@@ -82,6 +82,36 @@ def test_several_rules_need_all_that_each_of_them_needs() -> None:
         mode="fail",
         risk="critical",
     )
+
+
+def test_who_may_break_the_glass() -> None:
+    glass = f'{SRE}\nbreak_glass = {{ group = ["oncall", "lead"] }}'
+    one = rule("a", "hold", REBOOT, glass)
+    assert held(one).break_glass == Glass(frozenset({"oncall", "lead"}), timedelta(hours=24))
+    two = rule("b", "hold", 'user = "*"', f'{SRE}\nbreak_glass = {{ group = "oncall", review = "2h" }}')
+    assert held(one, two).break_glass == Glass(frozenset({"oncall"}), timedelta(hours=2))
+    assert held(one, rule("c", "hold", REBOOT, SRE)).break_glass is None
+    others = rule("d", "hold", REBOOT, f'{SRE}\nbreak_glass = {{ group = "cto" }}')
+    assert held(one, others).break_glass is None
+    assert held(one).demands != held(rule("a", "hold", REBOOT, SRE)).demands
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ('break_glass = "oncall"', "break_glass must be a table"),
+        ('break_glass = { review = "24h" }', "break_glass must name a group"),
+        ('break_glass = { group = "nobody" }', "so nobody could break it"),
+        ('break_glass = { group = "on*" }', "by the whole name of their group"),
+        ('break_glass = { group = "sre", after = "1h" }', "break_glass has no after"),
+        ('break_glass = { group = "sre", review = "8d" }', "review must be from 10 seconds to 7 days"),
+        ('break_glass = { group = "sre", review = 24 }', "review must be a time"),
+    ],
+)
+def test_what_can_not_be_said_of_glass(said: str, words: str) -> None:
+    text = EVERYTHING + rule("a", "hold", REBOOT, f"{SRE}\n{said}")
+    with pytest.raises(Misconfigured, match=words):
+        load_policy([("rules.toml", text)], DETECTORS, {"sre"})
 
 
 def test_who_may_stand_in_stays_where_no_other_rule_asks_the_same() -> None:

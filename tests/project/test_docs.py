@@ -63,7 +63,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def documented_events() -> dict[str, set[str]]:
     """The table rows of docs/events.md: the event, and its fields."""
     text = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z.]+)` \|.*\|([^|]*)\|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z._]+)` \|.*\|([^|]*)\|$", text, re.MULTILINE)
     return {name: set(re.findall(r"`(\w+)`", fields)) for name, fields in rows}
 
 

@@ -71,7 +71,10 @@ class Scene:
         self.town = town
         self.clock = clock or JumpyClock()
         self.approvals = Approvals(
-            room.ledger, room.bus, self.clock, town, reread_every=0.05, most_of_one=1000
+            *(room.ledger, room.bus, self.clock, town),
+            reread_every=0.05,
+            most_of_one=1000,
+            most_a_minute=100_000,
         )
 
     async def gate(self, who: Principal = ALICE) -> Gate:

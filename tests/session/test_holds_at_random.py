@@ -176,7 +176,8 @@ def check(fate: Fate, request: Approval, admitted: Counter[str]) -> None:
 async def crowd(room: Room, seed: int, many: int, at_once: int) -> None:
     scene = Scene(room, Town(*EVERYBODY))
     second_ledger = await SqlLedger.open(f"sqlite:///{room.directory}/hoop.db", gateway="second", patience=30)
-    second = Approvals(second_ledger, InProcessBus(), scene.clock, scene.town, reread_every=0.05)
+    bus, clock = InProcessBus(), scene.clock
+    second = Approvals(second_ledger, bus, clock, scene.town, reread_every=0.05, most_a_minute=100_000)
     all_of_them = Crowd(scene, second, seed, pace=at_once / 80)
     room.decide = all_of_them.decide  # type: ignore[method-assign]  # each operation has a verdict of its own
     gates = [await scene.gate() for _ in range(8)]
