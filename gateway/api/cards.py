@@ -31,7 +31,7 @@ from gateway.api.schema_requests import (
     Tally,
 )
 from gateway.core import quorum
-from gateway.core.approval import Approval
+from gateway.core.approval import Approval, Past
 
 LONG_TEXT = 1 << 16
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -133,17 +133,9 @@ def card(
     )
 
 
-def tally(approvals: Iterable[Approval], *, but: str) -> Tally:
-    """Newest first; the one with the id `but` is what they are compared with."""
-    settled = [each for each in approvals if each.id != but and each.state in ("approved", "denied")]
-    granted = sum(each.state == "approved" for each in settled)
-    last = next((each.decisions[-1] for each in settled if each.decisions), None)
-    return Tally(
-        approved=granted,
-        denied=len(settled) - granted,
-        last_by=(last.name or last.by) if last else "",
-        last_at=last.at if last else None,
-    )
+def tally(past: Past) -> Tally:
+    """What became of some others."""
+    return Tally(approved=past.approved, denied=past.denied, last_by=past.last_by, last_at=past.last_at)
 
 
 def _who(approval: Approval, since: datetime | None) -> CardWho:

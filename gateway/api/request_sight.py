@@ -100,14 +100,12 @@ def _why_not_at_all(who: Principal, approval: Approval) -> str:
 
 
 async def _past(services: ApiServices, who: Principal, approval: Approval) -> CardPast:
-    ledger = services.ledger
-    theirs = await ledger.approvals(requester=approval.requester, limit=MOST_COMPARED, text_limit=0)
-    person = cards.tally(theirs, but=approval.id)
+    ledger, id, shape = services.ledger, approval.id, approval.shape
+    person = cards.tally(await ledger.past(requester=approval.requester, but=id, limit=MOST_COMPARED))
     if not (who.groups & quorum.ever_asked(approval) or may(who, Action.SEE_REQUEST, None)):
         return CardPast(person=person)
-    everybodys = await ledger.approvals(limit=MOST_COMPARED, text_limit=0)
-    alike = [each for each in everybodys if approval.shape and each.shape == approval.shape]
-    return CardPast(shape=cards.tally(alike, but=approval.id) if approval.shape else None, person=person)
+    alike = await ledger.past(shape=shape, but=id, limit=MOST_COMPARED) if shape else None
+    return CardPast(shape=cards.tally(alike) if alike else None, person=person)
 
 
 async def _since(services: ApiServices, approval: Approval) -> datetime | None:

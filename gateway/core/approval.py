@@ -110,12 +110,26 @@ class Grant:
     """Why it lets nothing through any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What became of some requests. `last_by`, `last_at`: the last word on the newest of them."""
+
+    approved: int = 0
+    denied: int = 0
+    last_by: str = ""
+    last_at: datetime | None = None
+
+
 class Requests(Protocol):
     """Every write is one transaction with its event, and durable when its call returns."""
 
     async def open_approval(self, approval: Approval, event: Event) -> None: ...
 
     async def approval(self, id: str) -> Approval | None: ...
+
+    async def approval_mark(self, id: str) -> tuple[str, int, int, int] | None:
+        """Another one with everything that happens to it: for whoever waits, and looks often."""
+        ...
 
     async def approvals(
         self, *, state: str = "", requester: str = "", limit: int = 1000, text_limit: int | None = None
@@ -128,6 +142,11 @@ class Requests(Protocol):
     ) -> Sequence[Approval]:
         """Those that are held and ask one of these groups, now or later; those that `but` requested are left out.
         What expires first comes first."""
+        ...
+
+    async def past(self, *, requester: str = "", shape: str = "", but: str = "", limit: int = 1000) -> Past:
+        """What became of the newest `limit` requests, of one person or of everybody; of those of this `shape`, where
+        it is given; `but` is left out."""
         ...
 
     async def settle_approval(

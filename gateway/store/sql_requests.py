@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
+from gateway.core.approval import Past
 from gateway.core.events import Event
 from gateway.core.ports import Approval, Decision, Grant, Remark
-from gateway.store import approvals, grants, remarks
+from gateway.store import approvals, grants, past, remarks
 from gateway.store.entries import NewEntry
 from gateway.store.reader import Reader
 from gateway.store.writer import Writer
@@ -34,6 +35,10 @@ class SqlRequests(ABC):
         """The approval as it stands."""
         return await self._reader.read(lambda c: approvals.find(c, id))
 
+    async def approval_mark(self, id: str) -> tuple[str, int, int, int] | None:
+        """Its state, its version, and how many decisions and remarks there are."""
+        return await self._reader.read(lambda c: past.mark(c, id))
+
     async def approvals(
         self, *, state: str = "", requester: str = "", limit: int = 1000, text_limit: int | None = None
     ) -> Sequence[Approval]:
@@ -45,6 +50,10 @@ class SqlRequests(ABC):
     ) -> Sequence[Approval]:
         """Those that are held and ask one of these groups, now or later. What expires first comes first."""
         return await self._reader.read(lambda c: approvals.asked_of(c, groups, but, limit, text_limit))
+
+    async def past(self, *, requester: str = "", shape: str = "", but: str = "", limit: int = 1000) -> Past:
+        """What became of earlier ones."""
+        return await self._reader.read(lambda c: past.past(c, requester, shape, but, limit))
 
     async def settle_approval(
         self,

@@ -322,3 +322,45 @@ async def test_the_end_of_a_session_races_with_a_decision(open_ledger: Open) -> 
         )
         assert counted is not closed
         assert (await now(west, id)).state == ("approved" if counted else "withdrawn")
+
+
+async def test_the_mark_is_another_one_with_everything_that_happens(ledger: Ledger) -> None:
+    assert await ledger.approval_mark(ID) is None
+    await ask(ledger, replace(a_request(count=2), requires=frozenset({"reason"})))
+    await ask(ledger, a_request("AAA-AAA"))
+    marks = [await ledger.approval_mark(ID)]
+    assert await say(ledger, "claim")
+    marks.append(await ledger.approval_mark(ID))
+    assert await say(ledger, "comment", text="which one?")
+    marks.append(await ledger.approval_mark(ID))
+    assert await answer(ledger, reason="because")
+    marks.append(await ledger.approval_mark(ID))
+    for name in ("bob", "carol"):
+        assert await ledger.settle_approval(ID, name, True, version=2)
+        marks.append(await ledger.approval_mark(ID))
+    assert len(set(marks)) == len(marks)
+    assert marks[-1] == await ledger.approval_mark(ID)
+    assert await ledger.approval_mark("AAA-AAA") == marks[0]
+
+
+async def test_the_past_of_a_person_and_of_a_shape(ledger: Ledger) -> None:
+    """The newest are counted, as far back as is said; what was never decided is not."""
+    nothing = await ledger.past(requester="alice", but=ID)
+    assert (nothing.approved, nothing.denied, nothing.last_by, nothing.last_at) == (0, 0, "", None)
+    for n in range(6):
+        request = a_request(f"AAA-AA{n}")
+        who, shape = ("alice", "zoe")[n % 2], "12"[n // 3] * 64
+        await ask(ledger, replace(request, requester=who, shape=shape, opened_at=NOON + timedelta(minutes=n)))
+        if n != 4:
+            assert await ledger.settle_approval(request.id, "bob", n < 3, "no", name=f"bob {n}")
+    past = await ledger.past()
+    assert (past.approved, past.denied, past.last_by) == (3, 2, "bob 5")
+    assert past.last_at is not None
+    of_alice = await ledger.past(requester="alice")
+    assert (of_alice.approved, of_alice.denied, of_alice.last_by) == (2, 0, "bob 2")
+    but = await ledger.past(requester="zoe", but="AAA-AA5")
+    assert (but.approved, but.denied, but.last_by) == (1, 1, "bob 3")
+    alike = await ledger.past(shape="1" * 64)
+    assert (alike.approved, alike.denied, alike.last_by) == (3, 0, "bob 2")
+    recent = await ledger.past(limit=3)
+    assert (recent.approved, recent.denied) == (0, 2)
