@@ -7,6 +7,7 @@ Next in the reading path: `hoop_tui/client.py`, the other end of the API.
 import asyncio
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway import __version__
 from gateway.adapters.ssh.adapter import SshAdapter
@@ -23,6 +24,7 @@ from gateway.app.inventory import Targets
 from gateway.app.machine_list import MachineList
 from gateway.app.settings import Settings
 from gateway.app.shelf import PolicyShelf
+from gateway.app.timekeeper import Timekeeper
 from gateway.app.web import WebDoor, listen
 from gateway.blobs.local import LocalBlobs
 from gateway.bus.inprocess import InProcessBus
@@ -39,6 +41,9 @@ from gateway.session.lobby import BearerToken, Lobby, Rooms
 from gateway.session.organs import Organs
 from gateway.store.ledger import SqlLedger
 
+if TYPE_CHECKING:
+    from gateway.bus.postgres import PostgresBus
+
 DRAIN_SECONDS = 3.0
 
 log = logging.getLogger("hoop")
@@ -53,14 +58,16 @@ class House:
         ledger: SqlLedger,
         home: Home,
         *,
+        bus: "InProcessBus | PostgresBus | None" = None,
         hints: tuple[str, ...] = (),
         demo: bool = False,
     ) -> None:
         settings = config.settings
         self.config = config
         self.ledger = ledger
-        self.bus = InProcessBus()
+        self.bus = bus or InProcessBus()
         self.clock = SystemClock()
+        self.timekeeper = Timekeeper(ledger.database_clock, self.clock)
         self.blobs = LocalBlobs(settings.store.recordings_directory, reserve_bytes=settings.store.reserve)
         self.targets = Targets(wiring.targets(settings))
         self.policy = PolicyShelf(config.policy)
@@ -74,7 +81,13 @@ class House:
         self._stopping = asyncio.Event()
         self._web: list[WebDoor] = []
         self._public_url = ""
-        self.approvals = Approvals(ledger, self.bus, self.clock, self.hall.people.directory)
+        self.approvals = Approvals(
+            ledger,
+            self.bus,
+            self.clock,
+            self.hall.people.directory,
+            clock_problem=self.timekeeper.problem,
+        )
         organs = Organs(ledger, self.bus, self.approvals, self.policy.judge, StreamMasker)
         people = self.hall.people
         rooms = Rooms(ledger, self.blobs, self.bus, self.clock, people, self.targets, people)
@@ -116,7 +129,8 @@ class House:
             home.leave()
             raise
         try:
-            house = cls(config, ledger, home, hints=hints, demo=demo)
+            bus = wiring.bus(config.settings, password)
+            house = cls(config, ledger, home, bus=bus, hints=hints, demo=demo)
         except BaseException:
             await ledger.close()
             home.leave()
@@ -147,6 +161,10 @@ class House:
             version=__version__, config_sha256=self.config.sha256, recovered=len(recovered)
         )
         await self.ledger.append(started)
+        await self.timekeeper.look()
+        self.timekeeper.start()
+        if not isinstance(self.bus, InProcessBus):
+            self.bus.start()
         await self.hall.open()
         self._heartbeat.start()
         databases = self._databases = self._make_databases()
@@ -212,7 +230,11 @@ class House:
         )
 
     def _checks(self) -> dict[str, Check]:
-        return {"ledger": self.ledger.check, "recordings": self.blobs.check}
+        return {
+            "ledger": self.ledger.check,
+            "recordings": self.blobs.check,
+            "clock": self.timekeeper.check,
+        }
 
     async def stop(self) -> None:
         """Close the doors, end what is open with a sentence, and write that it was in order."""
@@ -227,6 +249,9 @@ class House:
         for door in reversed(self._web):
             await door.stop()
         await self._heartbeat.stop()
+        await self.timekeeper.stop()
+        if not isinstance(self.bus, InProcessBus):
+            await self.bus.stop()
         await self.hall.close()
         await self.credentials.close()
         try:

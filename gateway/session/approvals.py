@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from gateway.core import quorum, scopes
 from gateway.core.approval_events import ApprovalClosed
-from gateway.core.errors import Refused
+from gateway.core.errors import Fault, Refused
 from gateway.core.operation import Operation
 from gateway.core.people import Principal, Session
 from gateway.core.ports import Approval, Bus, Clock, Hint, Ledger
@@ -49,13 +49,16 @@ class Approvals:
         *,
         reread_every: float = REREAD_EVERY,
         most_of_one: int = MOST_OF_ONE,
+        clock_problem: Callable[[], str] = lambda: "",
     ) -> None:
-        """`people`: who there is now. Without it everybody counts for what they came with."""
+        """`people`: who there is now. Without it everybody counts for what they came with. `clock_problem`: why this
+        gateway's clock can not be gone by, if so."""
         self._ledger = ledger
         self._bus = bus
         self._clock = clock
         self._reread_every = reread_every
         self._most_of_one = most_of_one
+        self._clock_problem = clock_problem
         self._waiting: Counter[str] = Counter()
         self._who = WhoDecides(people)
         self._covering = Covering(ledger, clock, self._who)
@@ -64,7 +67,9 @@ class Approvals:
     # For the Gate.
 
     async def covered(self, session: Session, operation: Operation, hold: Hold) -> str:
-        """The request by which this passes without asking again; it is used by this once. Empty: there is none."""
+        """The request by which this passes without asking again; it is used by this once. Empty: there is none.
+        Raises `Refused` where it can not be told what time it is, as `wait` does."""
+        self._must_tell_time()
         return await self._covering.take(session, operation, hold)
 
     async def wait(
@@ -72,6 +77,7 @@ class Approvals:
     ) -> Approval:
         """Open an approval and return it settled; where the rule lets nobody wait, as it is. Cancelled: it is
         withdrawn. Raises `Refused` where too much of theirs waits already."""
+        self._must_tell_time()
         if hold.mode == "fail":
             return await self._asked_for_later(session, operation, hold, revision)
         person = session.principal.id
@@ -79,9 +85,10 @@ class Approvals:
         approval = asking.request(session, operation, hold, revision, self._clock.now())
         until_us = self._clock.monotonic_us() + round(hold.timeout.total_seconds() * 1_000_000)
         async with self._bus.subscribe("approval") as hints:
-            await self._ledger.open_approval(approval, asking.held_event(approval))
             self._waiting[person] += 1
             try:
+                # Interrupted, it may be in the ledger all the same: then nobody is to be asked for nothing.
+                await self._ledger.open_approval(approval, asking.held_event(approval))
                 await self._changed(approval.id)
                 await notice(words.held(approval, hold.timeout))
                 settled = await self._until_settled(approval, until_us, hints, notice)
@@ -108,13 +115,17 @@ class Approvals:
         if waiting >= self._most_of_one:
             raise Refused(f"{waiting} of your requests wait already: withdraw some, or ask again later")
 
+    def _must_tell_time(self) -> None:
+        if problem := self._clock_problem():
+            raise Refused(f"nothing can be held or approved here for now: {problem}")
+
     async def _released(self, approval: Approval, hold: Hold) -> Approval:
         """Whoever granted it may have lost what they did so with."""
         released = await self._covering.still(approval, hold)
-        if released.state == "approved":
-            await self._covering.open(released)
-        else:
+        if released.state != "approved":
             await self._changed(approval.id)
+        elif not self._clock_problem():  # else this one passes, and nothing beyond it
+            await self._covering.open(released)
         return released
 
     async def _until_settled(
@@ -122,8 +133,11 @@ class Approvals:
     ) -> Approval:
         spoken = Spoken(notice)
         remind_us = self._clock.monotonic_us() + _us(FIRST_REMINDER)
+        current, seen = None, None
         while True:
-            current = await self._ledger.approval(approval.id)
+            mark = await self._ledger.approval_mark(approval.id)
+            if mark != seen:
+                current, seen = await self._ledger.approval(approval.id), mark
             if current is not None and current.state != "held":
                 return current
             if current is not None:
@@ -161,7 +175,9 @@ class Approvals:
         scope: str = scopes.ONCE,
     ) -> Approval:
         """Take one person's decision on exactly what they were shown. Raises `Objection` with the reason why it does
-        not count."""
+        not count, and `Fault` where it can not be told whether it is in time."""
+        if granted and (problem := self._clock_problem()):
+            raise Fault(f"nothing can be approved here for now: {problem}")
         approval = await self._existing(id)
         if why := self._who.why_not(approval, by, self._clock.now()):
             raise self._over(approval) or Objection("not_yours", f"you can not decide {id}: {why}")
@@ -176,10 +192,11 @@ class Approvals:
         counts = await self._ledger.settle_approval(
             id, by.id, granted, reason, name=by.name, groups=groups, scope=wanted, version=version
         )
+        if counts:
+            await self._changed(id)
         settled = await self._existing(id)
         if not counts:
             raise self._over(settled) or Objection("changed", f"{id} has changed meanwhile: look again")
-        await self._changed(id)
         return settled
 
     def _granted(self, approval: Approval, scope: str) -> str:
