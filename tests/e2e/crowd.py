@@ -4,8 +4,10 @@ Nothing is judged here: each operation's `Fate` says what its person could see. 
 """
 
 import asyncio
+import os
 import random
 import re
+import socket
 import time
 from collections import Counter
 from contextlib import suppress
@@ -172,7 +174,7 @@ class Crowd:
             if draw < 0.06:
                 await connection.cancel_safe(timeout=5)
             else:
-                connection.pgconn.finish()
+                hang_up(connection)
 
     # Who decides.
 
@@ -245,3 +247,9 @@ class Crowd:
             which = self.town.gateways[-1] if n % 4 == 3 else self.town.east
             self.killed["east" if which is self.town.east else "west"] += 1
             await self.town.kill(which)
+
+
+def hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Under libpq, which is in the middle of waiting and must not lose what it waits with."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
