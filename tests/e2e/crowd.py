@@ -70,6 +70,7 @@ class Crowd:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.numbers = iter(range(self.many))
+        self.killing = asyncio.Lock()
 
     def enough(self) -> None:
         """Whoever asks now is the last."""
@@ -89,9 +90,10 @@ class Crowd:
                     for each in done:
                         each.result()
             finally:
-                for task in waiting:
-                    task.cancel()
-                await asyncio.gather(*waiting, return_exceptions=True)
+                async with self.killing:  # what was killed is started again before that
+                    for task in waiting:
+                        task.cancel()
+                    await asyncio.gather(*waiting, return_exceptions=True)
 
     # Who asks.
 
@@ -246,7 +248,8 @@ class Crowd:
                 await asyncio.sleep(0.02)
             which = self.town.gateways[-1] if n % 4 == 3 else self.town.east
             self.killed["east" if which is self.town.east else "west"] += 1
-            await self.town.kill(which)
+            async with self.killing:
+                await self.town.kill(which)
 
 
 def hang_up(connection: psycopg.AsyncConnection[Any]) -> None:
