@@ -25,6 +25,7 @@ from gateway.app.inventory import Targets
 from gateway.app.machine_list import MachineList
 from gateway.app.settings import Settings
 from gateway.app.shelf import PolicyShelf
+from gateway.app.timekeeper import Timekeeper
 from gateway.app.web import WebDoor, listen
 from gateway.blobs.local import LocalBlobs
 from gateway.bus.inprocess import InProcessBus
@@ -43,6 +44,7 @@ from gateway.session.organs import Organs
 from gateway.store.ledger import SqlLedger
 
 if TYPE_CHECKING:
+    from gateway.bus.postgres import PostgresBus
     from gateway.session.database.parser import Parsers
 
 DRAIN_SECONDS = 3.0
@@ -59,14 +61,16 @@ class House:
         ledger: SqlLedger,
         home: Home,
         *,
+        bus: "InProcessBus | PostgresBus | None" = None,
         hints: tuple[str, ...] = (),
         demo: bool = False,
     ) -> None:
         settings = config.settings
         self.config = config
         self.ledger = ledger
-        self.bus = InProcessBus()
+        self.bus = bus or InProcessBus()
         self.clock = SystemClock()
+        self.timekeeper = Timekeeper(ledger.database_clock, self.clock)
         self.blobs = LocalBlobs(settings.store.recordings_directory, reserve_bytes=settings.store.reserve)
         self.targets = Targets(wiring.targets(settings))
         self.policy = PolicyShelf(config.policy)
@@ -80,7 +84,13 @@ class House:
         self._stopping = asyncio.Event()
         self._web: list[WebDoor] = []
         self._public_url = ""
-        self.approvals = Approvals(ledger, self.bus, self.clock, self.hall.people.directory)
+        self.approvals = Approvals(
+            ledger,
+            self.bus,
+            self.clock,
+            self.hall.people.directory,
+            clock_problem=self.timekeeper.problem,
+        )
         organs = Organs(ledger, self.bus, self.approvals, self.policy.judge, StreamMasker)
         people = self.hall.people
         rooms = Rooms(ledger, self.blobs, self.bus, self.clock, people, self.targets, people)
@@ -122,7 +132,8 @@ class House:
             home.leave()
             raise
         try:
-            house = cls(config, ledger, home, hints=hints, demo=demo)
+            bus = wiring.bus(config.settings, password)
+            house = cls(config, ledger, home, bus=bus, hints=hints, demo=demo)
         except BaseException:
             await ledger.close()
             home.leave()
@@ -154,6 +165,10 @@ class House:
         )
         await self.ledger.append(started)
         await self._keep_policy(self.config)
+        await self.timekeeper.look()
+        self.timekeeper.start()
+        if not isinstance(self.bus, InProcessBus):
+            self.bus.start()
         await self.hall.open()
         self._heartbeat.start()
         databases = self._databases = self._make_databases()
@@ -226,7 +241,11 @@ class House:
         return self._databases.made().parsers
 
     def _checks(self) -> dict[str, Check]:
-        return {"ledger": self.ledger.check, "recordings": self.blobs.check}
+        return {
+            "ledger": self.ledger.check,
+            "recordings": self.blobs.check,
+            "clock": self.timekeeper.check,
+        }
 
     async def stop(self) -> None:
         """Close the doors, end what is open with a sentence, and write that it was in order."""
@@ -241,6 +260,9 @@ class House:
         for door in reversed(self._web):
             await door.stop()
         await self._heartbeat.stop()
+        await self.timekeeper.stop()
+        if not isinstance(self.bus, InProcessBus):
+            await self.bus.stop()
         await self.hall.close()
         await self.credentials.close()
         try:

@@ -1,14 +1,19 @@
 """From settings to what the rooms take: targets, the doors, directories. Pure translation, and `mkdir`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gateway.adapters.postgres.greeting.door import PostgresDoor
 from gateway.adapters.ssh.door.settings import SshDoor
 from gateway.app.settings import Settings
 from gateway.app.settings_targets import AnyTarget, PostgresTarget, SshTarget
+from gateway.bus.inprocess import InProcessBus
 from gateway.core.errors import Misconfigured
 from gateway.core.people import Target
+from gateway.core.secret import Secret
+
+if TYPE_CHECKING:
+    from gateway.bus.postgres import PostgresBus
 
 
 def targets(settings: Settings) -> list[Target]:
@@ -80,6 +85,16 @@ def make_directories(settings: Settings) -> None:
         except OSError as problem:
             reason = (problem.strerror or str(problem)).lower()
             raise Misconfigured(f"can not make the directory {directory}: {reason}") from problem
+
+
+def bus(settings: Settings, password: Secret | None) -> "InProcessBus | PostgresBus":
+    """Where other gateways may keep the same ledger, one that reaches them."""
+    if not settings.store.url.startswith("postgres"):
+        return InProcessBus()
+    from gateway.bus.postgres import PostgresBus
+    from gateway.store.postgres import libpq_address
+
+    return PostgresBus(libpq_address(settings.store.url, password))
 
 
 def ssh_door(settings: Settings, names: tuple[str, ...]) -> SshDoor:

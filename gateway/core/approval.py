@@ -128,6 +128,10 @@ class Requests(Protocol):
 
     async def approval(self, id: str) -> Approval | None: ...
 
+    async def approval_mark(self, id: str) -> tuple[str, int, int, int] | None:
+        """Another one with everything that happens to it: for whoever waits, and looks often."""
+        ...
+
     async def approvals(
         self, *, state: str = "", requester: str = "", limit: int = 1000, text_limit: int | None = None
     ) -> Sequence[Approval]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from gateway.core import quorum, scopes
 from gateway.core.approval import ACCESS
 from gateway.core.approval_events import ApprovalClosed
-from gateway.core.errors import Refused
+from gateway.core.errors import Fault, Refused
 from gateway.core.operation import Operation
 from gateway.core.people import Principal, Session
 from gateway.core.ports import Approval, Bus, Clock, Grant, Hint, Ledger
@@ -53,12 +53,15 @@ class Approvals:
         reread_every: float = REREAD_EVERY,
         most_of_one: int = MOST_WAITING,
         most_a_minute: int = MOST_A_MINUTE,
+        clock_problem: Callable[[], str] = lambda: "",
     ) -> None:
-        """`people`: who there is now. Without it everybody counts for what they came with."""
+        """`people`: who there is now. Without it everybody counts for what they came with. `clock_problem`: why this
+        gateway's clock can not be gone by, if so."""
         self._ledger = ledger
         self._bus = bus
         self._clock = clock
         self._reread_every = reread_every
+        self._clock_problem = clock_problem
         self._who = WhoDecides(people)
         self._flood = Flood(clock, most_of_one, most_a_minute)
         self._covering = Covering(ledger, clock, self._who)
@@ -69,7 +72,9 @@ class Approvals:
     # For the Gate.
 
     async def covered(self, session: Session, operation: Operation, hold: Hold) -> str:
-        """The request by which this passes without asking again; it is used by this once. Empty: there is none."""
+        """The request by which this passes without asking again; it is used by this once. Empty: there is none.
+        Raises `Refused` where it can not be told what time it is, as `wait` does."""
+        self._must_tell_time()
         return await self._covering.take(session, operation, asking.as_asked(hold, operation))
 
     async def wait(
@@ -77,6 +82,7 @@ class Approvals:
     ) -> Approval:
         """Open an approval and return it settled; where the rule lets nobody wait, as it is. Cancelled: it is
         withdrawn. Raises `Refused` where too much of theirs waits already, and where somebody else has to run it."""
+        self._must_tell_time()
         if hold.author:
             raise Refused(await self._covering.why_not(session, operation, hold))
         hold = asking.as_asked(hold, operation)
@@ -88,9 +94,10 @@ class Approvals:
         approval = asking.request(session, operation, hold, revision, self._clock.now(), answers)
         until_us = self._clock.monotonic_us() + round(hold.timeout.total_seconds() * 1_000_000)
         async with self._bus.subscribe("approval") as hints:
-            await self._ledger.open_approval(approval, asking.held_event(approval))
             with self._flood.one_more(person):
                 try:
+                    # Interrupted, it may be in the ledger all the same: then nobody is to be asked for nothing.
+                    await self._ledger.open_approval(approval, asking.held_event(approval))
                     await self._changed(approval.id)
                     await notice(words.held(approval, hold.timeout))
                     if not self._who.why_not_break(approval, session.principal):
@@ -118,6 +125,7 @@ class Approvals:
     async def ask(self, approval: Approval) -> Approval:
         """What somebody wants to have approved before there is any session; the one that asks for the same and waits,
         or was asked for with the same key. Raises `Refused` where too much of theirs waits."""
+        self._must_tell_time()
         now = self._clock.now()
         for each in await self._ledger.approvals(
             requester=approval.requester, limit=MOST_KNOWN, text_limit=0
@@ -140,13 +148,17 @@ class Approvals:
         """Why they may not stay, as people and rules are now; else nothing. It looks nothing up."""
         return await self._covering.why_over(approval, grant, hold)
 
+    def _must_tell_time(self) -> None:
+        if problem := self._clock_problem():
+            raise Refused(f"nothing can be held or approved here for now: {problem}")
+
     async def _released(self, approval: Approval, hold: Hold) -> Approval:
         """Whoever granted it may have lost what they did so with."""
         released = await self._covering.still(approval, hold)
-        if released.state == "approved":
-            await self._covering.open(released)
-        else:
+        if released.state != "approved":
             await self._changed(approval.id)
+        elif not self._clock_problem():  # else this one passes, and nothing beyond it
+            await self._covering.open(released)
         return released
 
     async def _until_settled(
@@ -154,8 +166,11 @@ class Approvals:
     ) -> Approval:
         spoken = Spoken(notice)
         remind_us = self._clock.monotonic_us() + _us(FIRST_REMINDER)
+        current, seen = None, None
         while True:
-            current = await self._ledger.approval(approval.id)
+            mark = await self._ledger.approval_mark(approval.id)
+            if mark != seen:
+                current, seen = await self._ledger.approval(approval.id), mark
             if current is not None and current.state != "held":
                 return current
             if current is not None:
@@ -189,7 +204,9 @@ class Approvals:
         scope: str = scopes.ONCE,
     ) -> Approval:
         """Take one person's decision on exactly what they were shown. Raises `Objection` with the reason why it does
-        not count."""
+        not count, and `Fault` where it can not be told whether it is in time."""
+        if granted and (problem := self._clock_problem()):
+            raise Fault(f"nothing can be approved here for now: {problem}")
         approval = await self._existing(id)
         if why := self._who.why_not(approval, by, self._clock.now()):
             raise self._over(approval, granted) or Objection("not_yours", f"you can not decide {id}: {why}")
@@ -204,6 +221,8 @@ class Approvals:
         counts = await self._ledger.settle_approval(
             id, by.id, granted, reason, name=by.name, groups=groups, scope=wanted, version=version
         )
+        if counts:
+            await self._changed(id)
         settled = await self._existing(id)
         if not counts:
             raise self._over(settled, granted) or Objection(
@@ -211,7 +230,7 @@ class Approvals:
             )
         if settled.state == "approved" and settled.kind == ACCESS:
             await self._covering.open(settled)
-        await self._changed(id)
+            await self._changed(id)
         return settled
 
     def _granted(self, approval: Approval, scope: str) -> str:

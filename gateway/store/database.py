@@ -25,7 +25,7 @@ class Database:
     name: str
     """For people: the file, or the server and database. Without a password."""
     writing: AsyncEngine | ThreadEngine
-    reading: AsyncEngine
+    reading: AsyncEngine | ThreadEngine
     transaction_limit: float | None
     """Seconds after which a transaction is broken off. None: the driver can not be interrupted, and need not be."""
     check_place: Callable[[], None]

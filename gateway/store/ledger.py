@@ -130,6 +130,10 @@ class SqlLedger(SqlRegister, SqlRequests, SqlPolicies, SqlHistory):
         """Raise `Fault` unless a write would succeed now. It writes, so that it knows."""
         await self._writer.write(entries.lock)
 
+    async def database_clock(self) -> datetime | None:
+        """What time it is for the database. None: it is a file, and has no clock of its own."""
+        return await self._reader.read(reading.clock)
+
     async def close(self) -> None:
         """Finish what waits and close every connection."""
         await self._writer.close()

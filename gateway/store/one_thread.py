@@ -75,11 +75,11 @@ class ThreadConnection:
 
 
 class ThreadEngine:
-    """Makes connections that share one thread, which starts with the first."""
+    """Makes connections that share one thread, which starts with the first. `visit` may use several `threads`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, threads: int = 1) -> None:
         self.sync_engine = engine
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._thread = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ledger")
 
     @property
     def url(self) -> URL:
@@ -89,6 +89,11 @@ class ThreadEngine:
     def connect(self) -> ThreadConnection:
         """One more connection."""
         return ThreadConnection(self.sync_engine, self._thread)
+
+    async def visit(self, work: Callable[[Connection], T]) -> T:
+        """What `work` returns, given a connection of its own that it has for as long as it takes. Who is cancelled
+        meanwhile does not stop it."""
+        return await _done(self._thread.submit(_visited, self.sync_engine, work))
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[ThreadConnection]:
@@ -110,6 +115,11 @@ class ThreadEngine:
 
 async def _done(work: Future[T]) -> T:
     return await asyncio.shield(asyncio.wrap_future(work))
+
+
+def _visited(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.connect() as connection:
+        return work(connection)
 
 
 def _close_unused(opening: Future[Connection]) -> None:

@@ -3,12 +3,13 @@
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from gateway.core.errors import Misconfigured
+from gateway.core.secret import Secret
 from gateway.store.database import NO_ANSWER, Database
 
 READERS = 4
@@ -65,6 +66,17 @@ def postgres(url: URL, patience: float) -> Database:
 
     host = url.query.get("host") or url.host or "the local server"
     return Database(f"{url.database} on {host}", writing, reading, patience, _somebody_else_keeps_it, explain)
+
+
+def libpq_address(address: str, password: Secret | None) -> Secret:
+    """The same database, as libpq reads it: for what speaks to it beside the ledger. It may hold the password."""
+    from psycopg.conninfo import make_conninfo
+
+    url = make_url(address).set(drivername="postgresql+psycopg")
+    if password is not None:
+        url = url.set(password=password.expose().decode())
+    _, named = url.get_dialect()().create_connect_args(url)
+    return Secret(make_conninfo(**named))
 
 
 def explain(problem: DBAPIError) -> str:

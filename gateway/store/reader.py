@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.core.errors import Fault
 from gateway.store.database import NO_ANSWER, Database
+from gateway.store.one_thread import ThreadEngine
 
 T = TypeVar("T")
 
@@ -54,7 +55,10 @@ class Reader:
         return await self._once(question)
 
     async def _once(self, question: Callable[[Connection], T]) -> T:
-        async with self._database.reading.connect() as connection:
+        reading = self._database.reading
+        if isinstance(reading, ThreadEngine):
+            return await reading.visit(question)
+        async with reading.connect() as connection:
             return await connection.run_sync(question)
 
 

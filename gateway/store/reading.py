@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from gateway.core.ports import Entry, SessionRow
 from gateway.store.tables import ENTRIES, SESSIONS
@@ -62,6 +62,14 @@ def abandoned(
     query = select(SESSIONS).where(SESSIONS.c.ended_at.is_(None), SESSIONS.c.gateway == gateway, gone)
     rows = connection.execute(query.order_by(SESSIONS.c.opened))
     return [_session(row) for row in rows if row.id not in living]
+
+
+def clock(connection: Connection) -> datetime | None:
+    """The database's own time; None where that would be ours."""
+    if connection.dialect.name != "postgresql":
+        return None
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now
 
 
 def _sessions(connection: Connection, query: Select[Any], limit: int) -> list[SessionRow]:

@@ -9,7 +9,7 @@ from gateway.core.events import Event
 from gateway.core.ports import Approval, Decision, Grant, Remark
 from gateway.core.request_lists import Past, Wanted
 from gateway.core.reviews import OpenReviews, Review, Revocation, Signature
-from gateway.store import approvals, grants, remarks, request_lists, reviews
+from gateway.store import approvals, grants, marks, remarks, request_lists, reviews
 from gateway.store.entries import NewEntry
 from gateway.store.reader import Reader
 from gateway.store.writer import Writer
@@ -35,6 +35,10 @@ class SqlRequests(ABC):
     async def approval(self, id: str) -> Approval | None:
         """The approval as it stands."""
         return await self._reader.read(lambda c: approvals.find(c, id))
+
+    async def approval_mark(self, id: str) -> tuple[str, int, int, int] | None:
+        """Its state, its version, and how many decisions and remarks there are."""
+        return await self._reader.read(lambda c: marks.mark(c, id))
 
     async def approvals(
         self, *, state: str = "", requester: str = "", limit: int = 1000, text_limit: int | None = None

@@ -12,8 +12,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from gateway.core.errors import Fault, Misconfigured
 from gateway.store.database import Database
@@ -51,12 +50,12 @@ def sqlite(url: URL, patience: float) -> Database:
         connect_args={**waiting, "check_same_thread": False},
         hide_parameters=True,
     )
-    reading = create_async_engine(
-        address.set(drivername="sqlite+aiosqlite"),
-        poolclass=AsyncAdaptedQueuePool,
+    reading = create_engine(
+        address,
+        poolclass=QueuePool,
         pool_size=READERS,
         max_overflow=0,
-        connect_args=waiting,
+        connect_args={**waiting, "check_same_thread": False},
         hide_parameters=True,
     )
     _prepare(
@@ -67,8 +66,10 @@ def sqlite(url: URL, patience: float) -> Database:
         "foreign_keys=ON",
         "secure_delete=OFF",
     )
-    _prepare(reading.sync_engine, "BEGIN", "query_only=ON")
-    return Database(str(file), ThreadEngine(writing), reading, None, place.check, explain)
+    _prepare(reading, "BEGIN", "query_only=ON")
+    return Database(
+        str(file), ThreadEngine(writing), ThreadEngine(reading, READERS), None, place.check, explain
+    )
 
 
 def explain(problem: DBAPIError) -> str:

@@ -380,3 +380,22 @@ async def test_a_restart_keeps_what_was_asked_for_in_advance(open_ledger: Open) 
     started = await open_ledger("east")
     assert await started.end_open_sessions("crash") == []
     assert (await now(started)).state == "held"
+
+
+async def test_the_mark_is_another_one_with_everything_that_happens(ledger: Ledger) -> None:
+    assert await ledger.approval_mark(ID) is None
+    await ask(ledger, replace(a_request(count=2), requires=frozenset({"reason"})))
+    await ask(ledger, a_request("AAA-AAA"))
+    marks = [await ledger.approval_mark(ID)]
+    assert await say(ledger, "claim")
+    marks.append(await ledger.approval_mark(ID))
+    assert await say(ledger, "comment", text="which one?")
+    marks.append(await ledger.approval_mark(ID))
+    assert await answer(ledger, reason="because")
+    marks.append(await ledger.approval_mark(ID))
+    for name in ("bob", "carol"):
+        assert await ledger.settle_approval(ID, name, True, version=2)
+        marks.append(await ledger.approval_mark(ID))
+    assert len(set(marks)) == len(marks)
+    assert marks[-1] == await ledger.approval_mark(ID)
+    assert await ledger.approval_mark("AAA-AAA") == marks[0]

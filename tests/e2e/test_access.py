@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.served import BIN, Answer, Served
 from tests.e2e.test_holds import Town, ended, token
-from tests.postgres.servers import MISSING, DatabaseServer, binaries, password_of
+from tests.postgres.servers import DatabaseServer, password_of
 from tests.ssh.sshd import Sshd
 
 pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd", "postgres", "psql")]
@@ -64,15 +64,8 @@ ask = { group = "dba", ttl = "1m" }
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[DatabaseServer]:
-    programs = binaries()
-    if programs is None:
-        pytest.skip(MISSING)
-    server = DatabaseServer.create(programs)
-    try:
-        server.start()
+    with DatabaseServer.running() as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
