@@ -56,7 +56,7 @@ class FakeRequests:
         return self.cards[id]
 
     async def approve(self, card: RequestCard, reason: str = "", scope: str = "once") -> RequestCard:
-        now = self._taken(card, f"approve {card.id} {scope} {reason}")
+        now = self._taken(card, f"approve {card.id} {scope} {reason}".strip())
         word = SaidYesOrNo(by=ME, granted=True, reason=reason, scope=scope, at=self.now())
         words = [*now.decisions, word]
         state = "approved" if len(words) >= now.rule.needed else "held"

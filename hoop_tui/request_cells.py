@@ -13,12 +13,12 @@ from hoop_tui.wording import clock_length
 COLUMNS = (
     Column("", 1),
     Column("LEFT", 5, right=True),
-    Column("RISK", 6, drop=1),
+    Column("RISK", 6),
     Column("ID", 8),
-    Column("WHO", 10, share=1, drop=2),
-    Column("WHERE", 14, share=1),
+    Column("WHO", 10, share=1, drop=3),
+    Column("WHERE", 14, share=1, drop=2),
     Column("WHAT", 20, share=4),
-    Column("STATE", 5, share=1),
+    Column("STATE", 5, share=1, drop=1),
 )
 _RISK_STYLE = {"high": "bold $text-error", "critical": "bold $text-error", "medium": "$text-warning"}
 _SOON = 120
