@@ -13,15 +13,18 @@ from textual.content import Content
 from textual.screen import Screen
 
 from gateway.api.schema import FeedEvent, Me
+from hoop_tui.calling import Calling
 from hoop_tui.client import GatewayClient, HttpGateway
 from hoop_tui.clock import Clock, SystemClock
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.feed import RECONNECTED, Feed, Freshness
 from hoop_tui.login.desk import Desk, HttpDesk
+from hoop_tui.notices import desktop_notice, title
 from hoop_tui.palette import SessionProvider
 from hoop_tui.replay.worker import WorkerEmulator
 from hoop_tui.safe_text import joined, safe, visible
-from hoop_tui.screens.base import HoopScreen, RecordingPart, RecordingScreen
+from hoop_tui.screens.approvals import ApprovalsScreen
+from hoop_tui.screens.base import HoopScreen, RecordingScreen
 from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
@@ -32,6 +35,8 @@ from hoop_tui.sign_in import SignIn, Token, read_sign_in, sign_in_file
 from hoop_tui.stage import EmulatorMaker, Stage
 from hoop_tui.themes import DARK, STAGE_PALETTE, THEMES
 from hoop_tui.wording import Zone, is_database, short_id
+
+_MOST_REASONS = 20
 
 Connect = Callable[[str, Token], GatewayClient]
 OpenDesk = Callable[[str], Desk]
@@ -80,6 +85,9 @@ class HoopApp(App[int]):
         self.last_replay = open_at
         self._open_at = open_at
         self._feed: Feed | None = None
+        self._calling: Calling | None = None
+        self.reasons: list[str] = []
+        """For which requests were denied here, the newest last."""
         for each in THEMES:
             self.register_theme(each)
         self.theme = theme
@@ -96,6 +104,11 @@ class HoopApp(App[int]):
     @property
     def freshness(self) -> Freshness:
         return self._feed.freshness() if self._feed else Freshness("offline")
+
+    @property
+    def waiting(self) -> int | None:
+        """So many requests wait for whoever sits here, as far as it is known."""
+        return self._calling.waiting if self._calling else None
 
     @property
     def last_replay_id(self) -> str:
@@ -135,6 +148,8 @@ class HoopApp(App[int]):
         self._client = client
         self._feed = Feed(client, self.clock, self._hear, self._refused)
         self._follow_feed(self._feed)
+        self._calling = Calling(client.requests, self._called)
+        self._follow_requests(self._calling)
         self._learn_who()
         self.push_screen(SessionsScreen(client, self.preview_stage))
         if self._open_at is not None:
@@ -144,6 +159,28 @@ class HoopApp(App[int]):
     @work(group="feed", exclusive=True)
     async def _follow_feed(self, feed: Feed) -> None:
         await feed.run()
+
+    @work(group="requests", exclusive=True)
+    async def _follow_requests(self, calling: Calling) -> None:
+        await calling.run()
+
+    def _called(self, fresh: int, waiting: int) -> None:
+        """Something waits for whoever sits here, or does so no more."""
+        self._write(title(waiting))
+        if fresh:
+            self.bell()
+            self._write(desktop_notice(fresh, waiting, os.environ))
+            what = "1 request waits" if fresh == 1 else f"{fresh} requests wait"
+            self.say(safe(f"{what} for you: F2"))
+        self._redraw()
+
+    def _write(self, sequence: str) -> None:
+        if self._driver is not None and sequence and not self.is_headless:
+            self._driver.write(sequence)
+
+    def remember_reason(self, reason: str) -> None:
+        """For the next one that is denied."""
+        self.reasons = [*(each for each in self.reasons if each != reason), reason][-_MOST_REASONS:]
 
     @work(group="me", exclusive=True)
     async def _learn_who(self) -> None:
@@ -166,6 +203,7 @@ class HoopApp(App[int]):
         if isinstance(self.screen, SignInScreen | CodeScreen):
             return
         self.workers.cancel_group(self, "feed")
+        self.workers.cancel_group(self, "requests")
         self.workers.cancel_group(self, "me")
         while len(self.screen_stack) > 1:
             if isinstance(self.screen, RecordingScreen):
@@ -217,6 +255,8 @@ class HoopApp(App[int]):
     def _hear(self, event: FeedEvent) -> None:
         if event.topic == RECONNECTED and self.me is None:
             self._learn_who()
+        if event.topic in ("approval", RECONNECTED) and self._calling is not None:
+            self._calling.look()
         for screen in self.screen_stack:
             if isinstance(screen, HoopScreen):
                 screen.hear(event)
@@ -273,15 +313,30 @@ class HoopApp(App[int]):
             self.push_screen(HelpScreen(self.screen.places))
 
     def action_show_sessions(self) -> None:
-        while isinstance(self.screen, RecordingScreen | RecordingPart | HelpScreen):
+        if not isinstance(self.screen, SignInScreen | CodeScreen):
+            self._uncover(SessionsScreen)
+
+    def action_show_approvals(self) -> None:
+        if isinstance(self.screen, SignInScreen | CodeScreen) or self._uncover(ApprovalsScreen):
+            return
+        if isinstance(self.screen, SessionsScreen):
+            self.screen.rest()
+        self.push_screen(ApprovalsScreen(self.clock))
+
+    def _uncover(self, wanted: type[Screen[None]]) -> bool:
+        """Close what stands over that screen. Without one, whatever can be left is; False then."""
+        stack = self.screen_stack
+        is_there = any(isinstance(each, wanted) for each in stack)
+        while not isinstance(self.screen, wanted) and not isinstance(self.screen, SessionsScreen):
             self.pop_screen()
+        return is_there
 
     def action_show_replay(self) -> None:
-        if not isinstance(self.screen, SessionsScreen):
+        if not isinstance(self.screen, SessionsScreen | ApprovalsScreen):
             return
         if self.last_replay is not None:
             self.open_replay(self.last_replay.session, self.last_replay.at_us)
-        elif self.screen.chosen:
+        elif isinstance(self.screen, SessionsScreen) and self.screen.chosen:
             self.open_replay(self.screen.chosen)
         else:
             self.say(safe("There is no session to replay yet."))

@@ -32,6 +32,7 @@ from gateway.api.schema import (
 )
 from hoop_tui.address import base_url
 from hoop_tui.errors import Garbled, GatewayTrouble, NotFound, NotSignedIn, ServerSaid, Unreachable
+from hoop_tui.requests_client import RequestBook, Requests
 from hoop_tui.sign_in import Token
 
 _CONNECT_SECONDS = 5.0
@@ -93,6 +94,11 @@ class GatewayClient(Protocol):
         """Hints, and a `beat` when the line stands and every few seconds. Ends or raises when it breaks."""
         ...
 
+    @property
+    def requests(self) -> RequestBook:
+        """What waits for people."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -107,6 +113,7 @@ class HttpGateway:
             timeout=httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             follow_redirects=False,
         )
+        self.requests: RequestBook = Requests(self)
 
     async def me(self) -> Me:
         return await self.ask(Me, "/v1/me")

@@ -24,6 +24,7 @@ from gateway.api.schema import (
 )
 from hoop_tui import demo_scenes, demo_statements
 from hoop_tui.client import FrameBatch
+from hoop_tui.demo_requests import FakeRequests, demo_requests
 from hoop_tui.errors import GatewayTrouble, NotFound, ServerSaid
 from hoop_tui.login.answers import SignedIn
 from hoop_tui.login.desk import NotYet
@@ -77,6 +78,7 @@ class FakeGateway:
     failing: GatewayTrouble | None = None
     asked: list[str] = field(default_factory=list)
     closed: bool = False
+    requests: FakeRequests = field(default_factory=lambda: demo_requests(lambda: NOW))
     _hints: "asyncio.Queue[FeedEvent]" = field(default_factory=asyncio.Queue)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
 

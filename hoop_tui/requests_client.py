@@ -1,11 +1,13 @@
 """What there is to ask a gateway about requests: those that wait for people, and what people say of them.
 
-It goes through `client.HttpGateway`, and every method raises `GatewayTrouble` and nothing else. What changes
-something carries a key, so that it is sent again where the line broke, and done once.
+Screens know the Protocol `RequestBook`; `Requests` does it over HTTP, by way of `client.HttpGateway`. Every method
+raises `GatewayTrouble` and nothing else. What changes something carries a key, so that it is sent again where the
+line broke, and done once.
 """
 
 import re
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
@@ -23,7 +25,6 @@ from gateway.api.schema import (
     RequestWish,
     ReviewSigning,
 )
-from hoop_tui.client import HttpGateway
 from hoop_tui.errors import ServerSaid, Unreachable
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -39,10 +40,51 @@ def request_id(text: str) -> str:
     return f"{found[1]}-{found[2]}".translate(_MISREAD)
 
 
+class Line(Protocol):
+    """The way to a gateway: `client.HttpGateway` is one."""
+
+    async def ask(
+        self,
+        model: type[_Model],
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        patience: float = 0.0,
+    ) -> _Model: ...
+
+    async def tell(
+        self, model: type[_Model], path: str, body: BaseModel | None, headers: Mapping[str, str] | None = None
+    ) -> _Model: ...
+
+
+class RequestBook(Protocol):
+    """What waits for people, and what they say of it."""
+
+    async def page(
+        self, *, which: str = "asked", state: str = "held", limit: int = 100, cursor: str = ""
+    ) -> RequestPage:
+        """`which`: `asked`, `mine` or `all`; no `state` is any."""
+        ...
+
+    async def card(self, id: str) -> RequestCard: ...
+
+    async def approve(self, card: RequestCard, reason: str = "", scope: str = "once") -> RequestCard:
+        """Say yes to what this card shows."""
+        ...
+
+    async def deny(self, card: RequestCard, reason: str) -> RequestCard: ...
+
+    async def claim(self, id: str) -> RequestCard: ...
+
+    async def unclaim(self, id: str) -> RequestCard: ...
+
+    async def comment(self, id: str, text: str) -> RequestCard: ...
+
+
 class Requests:
     """The requests of one gateway."""
 
-    def __init__(self, gateway: HttpGateway) -> None:
+    def __init__(self, gateway: Line) -> None:
         self._gateway = gateway
 
     async def page(

@@ -15,10 +15,12 @@ from html import unescape
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from hoop_tui import approval_shots as asking
 from hoop_tui.app import HoopApp, OpenAt
 from hoop_tui.demo import FakeDesk, FakeGateway, FrozenClock, demo_gateway
 from hoop_tui.errors import NotSignedIn
 from hoop_tui.replay.ghostty import GhosttyEmulator
+from hoop_tui.scenery import PATIENCE_SECONDS, Scenery
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.result import ResultScreen
 from hoop_tui.screens.sessions import SessionsScreen
@@ -27,9 +29,7 @@ from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.sign_in import SignIn
 from hoop_tui.themes import CONTRAST, DARK, LIGHT
-from hoop_tui.widgets.preview import Preview
 
-_PATIENCE_SECONDS = 20.0
 _STILL = 3
 _MOMENT = 0.15
 _FONTS = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
@@ -47,43 +47,6 @@ class Shot:
     theme: str = DARK
     no_color: bool = False
     published: bool = False
-
-
-class Scenery:
-    """A running app with a still clock, and words for what a person does in it."""
-
-    def __init__(self, app: HoopApp, pilot: "Pilot[int]", clock: FrozenClock) -> None:
-        self.app, self.pilot, self.clock = app, pilot, clock
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-
-    async def until(self, there: Callable[[], bool]) -> None:
-        """Wait for the screen, not for time. Raises TimeoutError."""
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            while not there():
-                await self.pilot.pause(0.01)
-        await self.pilot.pause()
-
-    async def sessions(self, session: str = "s-77QA4TBN") -> None:
-        """The list, with the cursor on this session and its preview drawn."""
-        await self.until(lambda: isinstance(self.app.screen, SessionsScreen) and bool(self.app.screen.chosen))
-        screen = self.app.screen
-        assert isinstance(screen, SessionsScreen)
-        screen.move_to(session)
-        preview = screen.query_one(Preview)
-        await self.until(lambda: not preview.display or preview.drawn == session)
-
-    async def replay(self, session: str, at_us: int) -> None:
-        """The recording of this session, paused at this moment."""
-        await self.until(lambda: isinstance(self.app.screen, SessionsScreen))
-        self.app.open_replay(session, at_us)
-        await self.until(lambda: isinstance(self.app.screen, ReplayScreen) and self.app.screen.ready)
-
-    async def settled_at(self, position_us: int) -> None:
-        screen = self.app.screen
-        assert isinstance(screen, ReplayScreen)
-        await self.until(lambda: screen.ready and screen.position_us == position_us)
 
 
 @contextmanager
@@ -136,7 +99,7 @@ async def take(shot: Shot) -> str:
 async def _at_rest(app: HoopApp, pilot: "Pilot[int]") -> str:
     """The picture once it has stopped changing: a pane learns its size a moment after it was laid out."""
     picture, still = "", 0
-    async with asyncio.timeout(_PATIENCE_SECONDS):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while still < _STILL:
             await pilot.pause(_MOMENT)
             before, picture = picture, normal(app.export_screenshot(title="hoop-tui"))
@@ -278,6 +241,21 @@ async def export(scenery: Scenery) -> None:
 
 
 SHOTS = (
+    Shot("approvals", asking.approvals, published=True),
+    Shot("approving", asking.approving_great, published=True),
+    Shot("approvals-80", asking.approvals, 80, 24),
+    Shot("approvals-140", asking.approvals, 140, 40),
+    Shot("approvals-light", asking.approvals, theme=LIGHT),
+    Shot("approvals-contrast", asking.approvals, theme=CONTRAST),
+    Shot("approvals-no-color", asking.approvals, no_color=True),
+    Shot("approvals-hidden", asking.approvals_hidden),
+    Shot("approvals-bytes", asking.approvals_bytes),
+    Shot("approvals-why", asking.approvals_why),
+    Shot("approvals-empty", asking.approvals_empty),
+    Shot("approving-second", asking.approving),
+    Shot("approving-80", asking.approving_great, 80, 24),
+    Shot("approving-changed", asking.approving_changed),
+    Shot("denying", asking.denying),
     Shot("sessions", sessions, published=True),
     Shot("replay", denied, published=True),
     Shot("watching", watching, published=True),

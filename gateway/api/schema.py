@@ -18,6 +18,15 @@ from gateway.api.schema_frames import WireFrame as WireFrame
 from gateway.api.schema_frames import pack_frames as pack_frames
 from gateway.api.schema_frames import unpack_frames as unpack_frames
 from gateway.api.schema_requests import IDEMPOTENCY_HEADER as IDEMPOTENCY_HEADER
+from gateway.api.schema_requests import CardPast as CardPast
+from gateway.api.schema_requests import CardQuorum as CardQuorum
+from gateway.api.schema_requests import CardRisk as CardRisk
+from gateway.api.schema_requests import CardRule as CardRule
+from gateway.api.schema_requests import CardWhere as CardWhere
+from gateway.api.schema_requests import CardWho as CardWho
+from gateway.api.schema_requests import CardWhy as CardWhy
+from gateway.api.schema_requests import HiddenCharacter as HiddenCharacter
+from gateway.api.schema_requests import Remarked as Remarked
 from gateway.api.schema_requests import RequestAnswer as RequestAnswer
 from gateway.api.schema_requests import RequestApproval as RequestApproval
 from gateway.api.schema_requests import RequestCard as RequestCard
@@ -26,7 +35,10 @@ from gateway.api.schema_requests import RequestDenial as RequestDenial
 from gateway.api.schema_requests import RequestPage as RequestPage
 from gateway.api.schema_requests import RequestSummary as RequestSummary
 from gateway.api.schema_requests import RequestWish as RequestWish
+from gateway.api.schema_requests import RiskLine as RiskLine
+from gateway.api.schema_requests import SaidYesOrNo as SaidYesOrNo
 from gateway.api.schema_requests import Statement as Statement
+from gateway.api.schema_requests import Tally as Tally
 from gateway.api.schema_reviews import GlassBreaking as GlassBreaking
 from gateway.api.schema_reviews import RequestRevoking as RequestRevoking
 from gateway.api.schema_reviews import ReviewSigning as ReviewSigning

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from gateway.api.schema import RequestCard, RequestSummary
 from hoop_tui.cli.printing import complain, hint, print_json, print_table, tell
-from hoop_tui.cli.request_card import history, place, quoted
 from hoop_tui.cli.review import pages
 from hoop_tui.cli.sessions import with_gateway
 from hoop_tui.cli.spans import seconds_of
 from hoop_tui.client import HttpGateway
+from hoop_tui.request_words import history, place, quoted
 from hoop_tui.requests_client import Requests
 from hoop_tui.safe_text import visible
 from hoop_tui.wording import clock_length

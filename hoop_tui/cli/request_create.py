@@ -11,10 +11,10 @@ from pathlib import Path
 from gateway.api.schema import RequestCard, RequestWish
 from hoop_tui.cli.printing import hint, print_json, tell
 from hoop_tui.cli.request import OUTCOME
-from hoop_tui.cli.request_card import quoted
 from hoop_tui.cli.sessions import with_gateway
 from hoop_tui.cli.spans import seconds_of
 from hoop_tui.client import HttpGateway
+from hoop_tui.request_words import quoted
 from hoop_tui.requests_client import Requests
 from hoop_tui.safe_text import visible
 from hoop_tui.wording import clock_length, in_zone

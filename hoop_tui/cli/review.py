@@ -8,10 +8,11 @@ from pathlib import Path
 
 from gateway.api.schema import RequestCard, RequestPage, RequestSummary
 from hoop_tui.cli.printing import complain, hint, print_json, print_table
-from hoop_tui.cli.request_card import RISKS, place, print_card
+from hoop_tui.cli.request_card import print_card
 from hoop_tui.cli.sessions import with_gateway
 from hoop_tui.client import HttpGateway
 from hoop_tui.errors import ServerSaid
+from hoop_tui.request_words import RISKS, place
 from hoop_tui.requests_client import Requests
 from hoop_tui.safe_text import visible
 from hoop_tui.wording import clock_length

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from gateway.api.schema import FeedEvent, RequestCard, RequestSummary
 from hoop_tui.cli.printing import print_json, tell
-from hoop_tui.cli.request_card import RISKS, place, quoted, where
 from hoop_tui.cli.sessions import with_gateway
 from hoop_tui.client import HttpGateway
 from hoop_tui.errors import GatewayTrouble, NotFound, NotSignedIn, Unreachable
+from hoop_tui.request_words import RISKS, place, quoted, where
 from hoop_tui.requests_client import Requests
 from hoop_tui.safe_text import visible
 

@@ -181,7 +181,7 @@ class SessionsScreen(HoopScreen):
     def redraw(self) -> None:
         hoop = self.hoop
         self._top.tell(hoop.me, hoop.freshness, hoop.clock.now(), hoop.zone, hoop.readonly)
-        self._tabs.tell("sessions", self.page.live if self.page else None, hoop.last_replay_id)
+        self._tabs.tell("sessions", self.page.live if self.page else None, hoop.last_replay_id, hoop.waiting)
         self._draw_heading()
         self._draw_hints()
         self._preview.tell_zone(hoop.zone)

@@ -48,13 +48,20 @@ class TopLine(Line):
 class Tabs(Line):
     """`[F3 Sessions 4]  F4 Replay`: the screen you are on stands in brackets."""
 
-    def tell(self, current: str, live: int | None, replay: str) -> None:
+    def tell(self, current: str, live: int | None, replay: str, waiting: int | None = None) -> None:
         count = "" if live is None else f" {live}"
+        asked = "" if waiting is None else f" {waiting}"
         name = f" {replay}" if replay else ""
-        tabs = (("sessions", f"F3 Sessions{count}"), ("replay", f"F4 Replay{name}"))
+        tabs = (
+            ("approvals", f"F2 Approvals{asked}"),
+            ("sessions", f"F3 Sessions{count}"),
+            ("replay", f"F4 Replay{name}"),
+        )
         parts: list[Content] = [safe(" ")]
         for screen, label in tabs:
             chosen = screen == current
-            parts.append(safe(f"[{label}]" if chosen else f" {label} ", "bold" if chosen else "$text-muted"))
+            calls = screen == "approvals" and bool(waiting)
+            style = "bold $text-warning" if calls else "bold" if chosen else "$text-muted"
+            parts.append(safe(f"[{label}]" if chosen else f" {label} ", style))
             parts.append(safe(" "))
         self.show(joined(*parts))

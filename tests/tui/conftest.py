@@ -40,8 +40,9 @@ from hoop_tui.errors import NotFound, ServerSaid
 from hoop_tui.replay.emulator import Screen
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.replay.player import PlayerState
+from hoop_tui.scenery import Scenery
 from hoop_tui.screens.replay import ReplayScreen
-from hoop_tui.shots import Scenery, text_of
+from hoop_tui.shots import text_of
 from hoop_tui.sign_in import Token
 from hoop_tui.stage import EmulatorMaker
 from hoop_tui.widgets.terminal_view import TerminalView

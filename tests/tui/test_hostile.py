@@ -13,10 +13,10 @@ from gateway.api.schema import FrameKind, Me, RecordingState, SessionState, Sess
 from hoop_tui.app import HoopApp
 from hoop_tui.demo import NOW, FakeGateway, Kept
 from hoop_tui.errors import ServerSaid
+from hoop_tui.scenery import Scenery
 from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
-from hoop_tui.shots import Scenery
 from tests.tui.conftest import OpenedApp
 
 ESC = "\x1b"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hoop_tui.approval_shots import approvals
 from hoop_tui.demo import demo_gateway
 from hoop_tui.keymap import KEYS, Key
 from tests.tui.conftest import OpenedApp
@@ -33,6 +34,13 @@ def asks(key: Key) -> set[str]:
     return ASKS[key.place, key.action.partition("(")[0]]
 
 
+def request_actions(said: list[str]) -> set[str]:
+    """What `FakeRequests` was asked."""
+    return {
+        "see requests" if word.split()[0] in ("page", "card") else "decide about a request" for word in said
+    }
+
+
 def actions(asked: list[str]) -> set[str]:
     return {ACTIONS[question.split()[0]] for question in asked}
 
@@ -40,6 +48,7 @@ def actions(asked: list[str]) -> set[str]:
 IN_LISTS = [
     key for key in KEYS if key.place in ("sessions", "lists", "everywhere") and key.action != "app.leave"
 ]
+IN_APPROVALS = [key for key in KEYS if key.place == "approvals"]
 IN_REPLAYS = [key for key in KEYS if key.place == "replay"]
 
 
@@ -54,6 +63,20 @@ async def test_a_key_of_the_list(open_app: OpenedApp, key: Key) -> None:
         await scenery.press(key.keys.split(",")[0])
         await scenery.pilot.pause()
         assert actions(gateway.asked) - {"see a recording"} <= asks(key)
+
+
+@pytest.mark.parametrize("key", IN_APPROVALS, ids=lambda key: key.shown)
+async def test_a_key_of_the_queue(open_app: OpenedApp, key: Key) -> None:
+    """The list and the card are asked for by themselves."""
+    gateway = demo_gateway()
+    async with open_app(gateway) as scenery:
+        await approvals(scenery)
+        gateway.asked.clear()
+        gateway.requests.said.clear()
+        await scenery.press(key.keys.split(",")[0])
+        await scenery.pilot.pause()
+        asked = actions(gateway.asked) | request_actions(gateway.requests.said)
+        assert asked - {"list requests", "see a request"} <= asks(key)
 
 
 async def test_the_keys_of_the_replay(open_app: OpenedApp) -> None:

@@ -10,6 +10,9 @@ from hoop_tui.app import HoopApp
 from hoop_tui.cli.main import HELP
 from hoop_tui.cli.tree import app as cli
 from hoop_tui.keymap import KEYS, PLACES, Key, Place, bindings, footer, help_sections
+from hoop_tui.screens.approvals import ApprovalsScreen
+from hoop_tui.screens.approve import ApproveDialog
+from hoop_tui.screens.deny import DenyDialog
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.result import ResultScreen
 from hoop_tui.screens.sessions import SessionsScreen
@@ -17,7 +20,9 @@ from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.shots import SHOTS
+from hoop_tui.widgets.choice import Choice
 from hoop_tui.widgets.row_table import RowTable
+from hoop_tui.widgets.scope_choice import ScopeChoice
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "tui.md"
 OWNERS: dict[Place, type] = {
@@ -25,6 +30,10 @@ OWNERS: dict[Place, type] = {
     "lists": RowTable,
     "code": CodeScreen,
     "signin": SignInScreen,
+    "approvals": ApprovalsScreen,
+    "dialog": DenyDialog,
+    "choices": Choice,
+    "scopes": ScopeChoice,
     "sessions": SessionsScreen,
     "replay": ReplayScreen,
     "statements": StatementsScreen,
@@ -60,6 +69,8 @@ def test_no_key_means_two_things_on_a_screen() -> None:
     for places in (
         ("everywhere", "lists", "sessions"),
         ("everywhere", "replay"),
+        ApprovalsScreen.places,
+        ApproveDialog.places,
         StatementsScreen.places,
         ResultScreen.places,
     ):

@@ -10,10 +10,10 @@ from gateway.api.schema import FrameKind, RecordingState, WireFrame
 from hoop_tui.app import OpenAt
 from hoop_tui.demo import demo_gateway
 from hoop_tui.errors import Unreachable
+from hoop_tui.scenery import Scenery
 from hoop_tui.scenes import Scene
 from hoop_tui.screens.export import ExportScreen
 from hoop_tui.screens.replay import ReplayScreen
-from hoop_tui.shots import Scenery
 from hoop_tui.widgets.chapter_pane import ChapterPane
 from hoop_tui.widgets.key_lane import KeyLane
 from hoop_tui.widgets.position_bar import PositionBar

@@ -10,11 +10,11 @@ from gateway.api.schema import FeedEvent, Me, RecordingState, SessionState
 from hoop_tui.demo import NOW, FakeGateway, demo_gateway
 from hoop_tui.errors import NotSignedIn, Unreachable
 from hoop_tui.replay.emulator import EmulatorFailed
+from hoop_tui.scenery import Scenery
 from hoop_tui.scenes import Scene
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.signin import SignInScreen
-from hoop_tui.shots import Scenery
 from hoop_tui.widgets.preview import Preview
 from hoop_tui.widgets.row_table import RowTable
 from tests.tui.conftest import OpenedApp, words

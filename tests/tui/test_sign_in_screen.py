@@ -22,10 +22,10 @@ from hoop_tui.errors import NotFound, NotSignedIn, ServerSaid, Unreachable
 from hoop_tui.login.desk import Desk, HttpDesk
 from hoop_tui.login.qr import inverted, qr_lines
 from hoop_tui.replay.ghostty import GhosttyEmulator
+from hoop_tui.scenery import Scenery
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
-from hoop_tui.shots import Scenery
 from hoop_tui.sign_in import SignIn, Token, keep_sign_in
 from hoop_tui.widgets.qr import Qr
 from tests.tui.conftest import opened, words

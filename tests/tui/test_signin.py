@@ -12,10 +12,11 @@ from hoop_tui.client import GatewayClient
 from hoop_tui.demo import FakeDesk, FrozenClock, demo_gateway
 from hoop_tui.errors import NotSignedIn, Unreachable
 from hoop_tui.replay.ghostty import GhosttyEmulator
+from hoop_tui.scenery import Scenery
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
-from hoop_tui.shots import Scenery, normal
+from hoop_tui.shots import normal
 from hoop_tui.sign_in import SignIn, Token
 from tests.tui.conftest import words
 

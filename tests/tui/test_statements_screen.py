@@ -12,12 +12,12 @@ from hoop_tui.client import FrameBatch
 from hoop_tui.demo import FakeGateway, demo_gateway
 from hoop_tui.demo_statements import Statements, look_into_orders
 from hoop_tui.errors import Unreachable
+from hoop_tui.scenery import Scenery
 from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.result import ResultScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.screens.transcript import TranscriptScreen
-from hoop_tui.shots import Scenery
 from hoop_tui.widgets.preview import Preview
 from tests.tui.conftest import OpenedApp, words
 

@@ -1,0 +1,172 @@
+"""The card of a request as lines of a given width: facts, the whole statement with numbers, and what was said.
+
+Nothing of a statement is left out; long stretches where there is nothing to see are said in words. The pieces are not
+harmless yet: the widget that draws them sees to it.
+"""
+
+import base64
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from gateway.api.schema import RequestCard, Statement
+from hoop_tui.highlight import Colours, colours
+from hoop_tui.request_words import about, facts, history, standing
+from hoop_tui.safe_text import visible
+from hoop_tui.widgets.lines_view import Piece, TextLine
+
+_LABEL = 7
+_BLANKS = re.compile(r"[ \t]{60,}")
+_EMPTY_LINES = 8
+_LONGEST_SIGN = len("<U+10FFFF>")
+_BYTES_A_ROW = 16
+_SIGN = {"+": "bold $text-warning", "-": "bold $text-success"}
+
+
+@dataclass(frozen=True, slots=True)
+class CardLines:
+    """`end` is the first line behind the statement."""
+
+    lines: Sequence[TextLine]
+    end: int
+
+
+def card_lines(card: RequestCard, width: int, *, raw: bool = False) -> CardLines:
+    """All of it. `raw`: the statement as bytes."""
+    lines: list[TextLine] = []
+    for label, value in facts(card):
+        if value:
+            lines += _fact(card, label, value, width)
+    rule = (Piece("─" * width, "$text-muted"),)
+    lines.append(rule)
+    lines += _bytes_of(card.statement) if raw else _statement(card, width)
+    end = len(lines)
+    lines.append(rule)
+    for text in (*about(card.statement), *history(card), *standing(card)):
+        lines += [(Piece(line),) for line in by_words(text, width)]
+    return CardLines(lines, end)
+
+
+def _fact(card: RequestCard, label: str, value: str, width: int) -> Iterator[TextLine]:
+    if label == "RISK" and card.risk.lines:
+        yield from _risk(card, width)
+        return
+    for number, line in enumerate(by_words(value, width - _LABEL)):
+        head = label if number == 0 else ""
+        yield Piece(f"{head:<{_LABEL}}", "bold $text-accent"), Piece(line)
+
+
+def _risk(card: RequestCard, width: int) -> Iterator[TextLine]:
+    row: list[Piece] = [Piece(f"{'RISK':<{_LABEL}}", "bold $text-accent")]
+    used = _LABEL
+    for each in card.risk.lines:
+        room = len(each.sign) + 1 + cell_len(visible(each.text)) + 2
+        if used + room > width and used > _LABEL:
+            yield tuple(row)
+            row, used = [Piece(" " * _LABEL)], _LABEL
+        row += [Piece(f"{each.sign} ", _SIGN[each.sign]), Piece(f"{each.text}  ")]
+        used += room
+    yield tuple(row)
+
+
+def _statement(card: RequestCard, width: int) -> Iterator[TextLine]:
+    text = card.statement.text
+    painted = colours(text, card.where.kind)
+    lines = text.split("\n")
+    digits = len(str(len(lines)))
+    at = number = 0
+    while number < len(lines):
+        empty = number
+        while empty < len(lines) and not lines[empty].strip():
+            empty += 1
+        label = f"{number + 1:>{digits}}  "
+        if empty - number >= _EMPTY_LINES:
+            yield Piece(label, "$text-muted"), _said(f"<{empty - number:,} empty lines>")
+            at += sum(len(line) + 1 for line in lines[number:empty])
+            number = empty
+            continue
+        line = lines[number].removesuffix("\r")
+        for pieces in _wrapped(text, at, at + len(line), width - len(label), painted):
+            yield Piece(label, "$text-muted"), *pieces
+            label = " " * len(label)
+        at += len(lines[number]) + 1
+        number += 1
+
+
+def _wrapped(text: str, first: int, last: int, width: int, painted: Colours) -> Iterator[list[Piece]]:
+    """One line of the statement, in as many of the screen as it takes."""
+    row: list[Piece] = []
+    room = width = max(width, _LONGEST_SIGN)
+    for start, end in _stretches(text, first, last):
+        if _BLANKS.fullmatch(text, start, end):
+            words = f" <{end - start:,} blanks> "
+            if len(words) > room and row:
+                yield row
+                row, room = [], width
+            row.append(_said(words))
+            room -= len(words)
+            continue
+        for piece, style in painted.pieces(text, start, end):
+            for part, cells in _parts(piece.replace("\t", "    "), room, width):
+                if cells > room:
+                    yield row
+                    row, room = [], width
+                row.append(Piece(part, style))
+                room -= cells
+    yield row
+
+
+def _stretches(text: str, first: int, last: int) -> Iterator[tuple[int, int]]:
+    at = first
+    for found in _BLANKS.finditer(text, first, last):
+        yield at, found.start()
+        yield found.span()
+        at = found.end()
+    yield at, last
+
+
+def _parts(piece: str, room: int, width: int) -> Iterator[tuple[str, int]]:
+    """Pieces of a piece with their cells: the first fits the room that is left, the others a whole line."""
+    start = used = 0
+    for at, character in enumerate(piece):
+        cells = 1 if " " <= character <= "~" else cell_len(visible(character)) or _LONGEST_SIGN
+        if used + cells > room:
+            if at > start:
+                yield piece[start:at], used
+            start, used, room = at, 0, width
+        used += cells
+    if piece[start:]:
+        yield piece[start:], used
+
+
+def _said(words: str) -> Piece:
+    return Piece(words, "$text-warning reverse")
+
+
+def _bytes_of(statement: Statement) -> Iterator[TextLine]:
+    data = base64.b64decode(statement.raw) if statement.raw else statement.text.encode()
+    for at in range(0, len(data), _BYTES_A_ROW):
+        row = data[at : at + _BYTES_A_ROW]
+        shown = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in row)
+        yield (
+            Piece(f"{at:08x}  ", "$text-muted"),
+            Piece(f"{row.hex(' '):<{_BYTES_A_ROW * 3}} "),
+            Piece(shown, "$text-accent"),
+        )
+
+
+def by_words(text: str, width: int) -> Iterator[str]:
+    """Lines of at most so many cells, broken between words where that can be."""
+    width = max(width, _LONGEST_SIGN)
+    line, used = "", 0
+    for word in text.split(" "):
+        for part, cells in _parts(word, width, width) if word else (("", 0),):
+            gap = 1 if line else 0
+            if used + gap + cells > width:
+                yield line
+                line, used, gap = "", 0, 0
+            line += " " * gap + part
+            used += gap + cells
+    yield line

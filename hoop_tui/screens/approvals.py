@@ -1,0 +1,360 @@
+"""F2: what waits for people, and the card of the one under the cursor. Deciding happens in boxes of their own.
+
+The list is the gateway's; the cursor stays on its request, whatever comes and goes. Next: `screens/approve.py`.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.content import Content
+from textual.events import Resize
+
+from gateway.api.schema import FeedEvent, RequestCard
+from hoop_tui.clock import Clock
+from hoop_tui.errors import GatewayTrouble, NotFound, NotSignedIn
+from hoop_tui.feed import RECONNECTED
+from hoop_tui.guard import Guard
+from hoop_tui.keymap import bindings
+from hoop_tui.queue import ASKS, FILTER_WORDS, FILTERS, ORDERS, Filter, Order, Queue
+from hoop_tui.request_cells import COLUMNS, request_cells
+from hoop_tui.request_words import RISKS
+from hoop_tui.safe_text import joined, safe
+from hoop_tui.screens.approve import ApproveDialog
+from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.comment import CommentDialog
+from hoop_tui.screens.deny import DenyDialog
+from hoop_tui.screens.why import WhyScreen
+from hoop_tui.widgets.card_view import CardView
+from hoop_tui.widgets.footer_line import FooterLine
+from hoop_tui.widgets.line import Line
+from hoop_tui.widgets.panel import Panel
+from hoop_tui.widgets.row_table import Cells, RowTable
+from hoop_tui.widgets.top_line import Tabs, TopLine
+from hoop_tui.wording import clock_length
+
+_SIDE_BY_SIDE = 140
+_UPDATE_SECONDS = 0.2
+_MOST = 500
+
+
+class ApprovalsScreen(HoopScreen):
+    """Hints make it ask again; keys that decide ask the guard first."""
+
+    places = ("everywhere", "lists", "approvals")
+    BINDINGS = bindings("approvals")
+    CSS_PATH = "approvals.tcss"
+    AUTO_FOCUS = "#rows"
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._top, self._tabs = TopLine(), Tabs()
+        self._panel, self._table = Panel(id="list"), RowTable(COLUMNS, id="rows")
+        self._empty, self._box, self._view = Line(id="empty"), Panel(id="card"), CardView(id="view")
+        self._queue, self._guard = Queue(clock), Guard(clock)
+        self._filter: Filter = "asked"
+        self._order: Order = "time left"
+        self._marked: dict[str, None] = {}
+        self._stale = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self.answered = False
+        """The gateway has said what there is."""
+        self._trouble = ""
+
+    def compose(self) -> ComposeResult:
+        yield self._top
+        yield self._tabs
+        with Container(id="both"):
+            with self._panel:
+                yield self._table
+                yield self._empty
+            with self._box:
+                yield self._view
+        yield FooterLine(*self.places, lines=2)
+
+    def on_mount(self) -> None:
+        self._stale.set()
+        self._keep_current()
+        self._keep_card()
+        self.redraw()
+
+    # What the gateway says.
+
+    @work(group="queue", exclusive=True)
+    async def _keep_current(self) -> None:
+        while True:
+            await self._stale.wait()
+            self._stale.clear()
+            await self._fetch()
+            await asyncio.sleep(_UPDATE_SECONDS)
+
+    async def _fetch(self) -> None:
+        asked = self._filter
+        which, state = ASKS[asked]
+        try:
+            page = await self.hoop.client.requests.page(which=which, state=state, limit=_MOST)
+        except NotSignedIn as trouble:
+            self.hoop.sign_in_again(trouble.sentence)
+        except GatewayTrouble as trouble:
+            self._trouble = trouble.sentence
+            self.redraw()
+        else:
+            self._trouble = ""
+            if asked != self._filter:
+                return
+            self._queue.take(page, self._order)
+            self.answered = True
+            self._show_rows()
+
+    def _show_rows(self) -> None:
+        self._marked = {id: None for id in self._marked if id in self._queue.by_id}
+        self._table.show_rows([each.id for each in self._queue.rows], self._cells)
+        self._wanted.set()
+        self.redraw()
+
+    def _cells(self, id: str) -> Cells:
+        request = self._queue.by_id[id]
+        is_fresh = id in self._queue.fresh and id != self._table.cursor_key
+        return request_cells(request, self._queue.left(request), marked=id in self._marked, fresh=is_fresh)
+
+    @work(group="card", exclusive=True)
+    async def _keep_card(self) -> None:
+        """The card follows the cursor, and what becomes of its request."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            chosen, shown = self._queue.by_id.get(self.chosen), self._view.card
+            if chosen is None:
+                self._show_card(None)
+            elif shown is None or (shown.id, shown.mark) != (chosen.id, chosen.mark):
+                await self._fetch_card(chosen.id)
+
+    async def _fetch_card(self, id: str) -> None:
+        try:
+            card = await self.hoop.client.requests.card(id)
+        except NotSignedIn as trouble:
+            self.hoop.sign_in_again(trouble.sentence)
+        except NotFound:
+            self._stale.set()
+        except GatewayTrouble as trouble:
+            self._trouble = trouble.sentence
+            self.redraw()
+        else:
+            if id == self.chosen:
+                self._show_card(card)
+
+    def _show_card(self, card: RequestCard | None) -> None:
+        self._view.show_card(card)
+        if card is not None:
+            self._guard.showing(card.id, card.mark)
+        self.redraw()
+
+    def hear(self, event: FeedEvent) -> None:
+        if event.topic in ("approval", RECONNECTED):
+            self._stale.set()
+
+    # What is on the screen.
+
+    @property
+    def chosen(self) -> str:
+        return self._table.cursor_key
+
+    @property
+    def card(self) -> RequestCard | None:
+        """Of the request under the cursor; None while it is on its way."""
+        card = self._view.card
+        return card if card is not None and card.id == self.chosen else None
+
+    def move_to(self, id: str) -> None:
+        """Put the cursor on this request, if it is in the list."""
+        self._table.set_cursor(id)
+
+    def on_row_table_moved(self, event: RowTable.Moved) -> None:
+        self._queue.fresh.discard(event.key)
+        card = self.card
+        self._guard.showing(event.key, card.mark if card else "")  # what is decided waits for its card
+        self._wanted.set()
+        self.redraw()
+
+    def on_row_table_chosen(self, _: RowTable.Chosen) -> None:
+        self._view.focus()
+
+    def on_resize(self, event: Resize) -> None:
+        self.set_class(event.size.width >= _SIDE_BY_SIDE, "beside")
+
+    def redraw(self) -> None:
+        hoop = self.hoop
+        self._top.tell(hoop.me, hoop.freshness, hoop.clock.now(), hoop.zone, hoop.readonly)
+        self._tabs.tell("approvals", None, hoop.last_replay_id, hoop.waiting)
+        self._draw_heading()
+        self._draw_card_heading()
+        self._table.refresh()
+
+    def _draw_heading(self) -> None:
+        rows = len(self._queue.rows)
+        more = "+" if self._queue.has_more else ""
+        heading = [safe(FILTER_WORDS[self._filter], "bold"), safe(f" {rows}{more}" if self.answered else "")]
+        if self._marked:
+            heading.append(safe(f"   {len(self._marked)} marked", "bold $text-accent"))
+        self._panel.set_heading(joined(*heading), safe(f"F filter  s sort: {self._order}", "$text-muted"))
+        self._empty.show(self._instead())
+        self._empty.display = not rows or bool(self._trouble)
+        self._table.set_class(not rows, "bare")
+
+    def _instead(self) -> Content:
+        if self._trouble:
+            return safe(self._trouble, "$text-warning")
+        if not self.answered:
+            return safe("Asking the gateway", "$text-muted")
+        if self._filter == "asked":
+            return safe("Nothing waits for you. What is held for you appears here at once.", "$text-muted")
+        return safe("Nothing is here.", "$text-muted")
+
+    def _draw_card_heading(self) -> None:
+        card = self.card
+        self._box.display = bool(self._queue.rows)
+        if card is None:
+            self._box.set_heading(safe(self.chosen or "", "bold"))
+            return
+        parts = [
+            safe(card.id, "bold"),
+            safe(f"  {RISKS.get(card.risk.word, card.risk.word.upper())}", limit=30),
+        ]
+        request = self._queue.by_id.get(card.id)
+        if card.state == "held" and request is not None:
+            waited = clock_length(timedelta(seconds=max(0, _span(card) - self._queue.left(request))))
+            ends = clock_length(timedelta(seconds=self._queue.left(request)))
+            parts.append(safe(f"  held {waited}, denies itself in {ends}"))
+        else:
+            parts.append(safe(f"  {card.state}", "bold"))
+        seen = "" if self._view.has_seen_all or card.state != "held" else "more below: ctrl+d"
+        self._box.set_heading(joined(*parts), safe(seen, "bold $text-warning"))
+
+    # What keys do.
+
+    def action_reload(self) -> None:
+        self._stale.set()
+
+    def action_next_filter(self) -> None:
+        self._filter = FILTERS[(FILTERS.index(self._filter) + 1) % len(FILTERS)]
+        self.answered = False
+        self._stale.set()
+        self.redraw()
+
+    def action_next_order(self) -> None:
+        self._order = ORDERS[(ORDERS.index(self._order) + 1) % len(ORDERS)]
+        self._queue.sort(self._order)
+        self._show_rows()
+
+    def action_scroll_card(self, direction: int) -> None:
+        self._view.half_a_page(direction)
+        self.call_after_refresh(self.redraw)
+
+    def action_toggle_raw(self) -> None:
+        self._view.toggle_raw()
+
+    def action_why(self) -> None:
+        if (card := self.card) is not None:
+            self.hoop.push_screen(WhyScreen(card))
+
+    def action_copy(self) -> None:
+        if self.chosen:
+            self.hoop.copy(self.chosen)
+
+    def action_watch(self) -> None:
+        card = self.card
+        if card is None or not card.where.session:
+            self.hoop.say(safe("There is no session to watch."))
+        else:
+            self.hoop.open_replay(card.where.session)
+
+    def action_mark(self) -> None:
+        if not self.chosen:
+            return
+        if self.chosen in self._marked:
+            del self._marked[self.chosen]
+        else:
+            self._marked[self.chosen] = None
+        self.redraw()
+
+    def action_approve(self) -> None:
+        self._approve()
+
+    def action_window(self) -> None:
+        card = self.card
+        if card is not None and card.rule.scopes == ["once"]:
+            self.hoop.say(safe(f"The rule {card.rule.id} lets nobody grant more than once."), wrong=True)
+        else:
+            self._approve(wider=True)
+
+    def _approve(self, *, wider: bool = False) -> None:
+        card = self.card
+        why = self._readonly() or self._guard.why_not_yes(
+            card, self.hoop.freshness, seen=self._view.has_seen_all
+        )
+        if why or card is None:
+            self.hoop.say(safe(why), wrong=True)
+        else:
+            self.hoop.push_screen(ApproveDialog(card, self._guard, wider=wider))
+
+    def action_deny(self) -> None:
+        card = self.card
+        why = self._readonly() or self._guard.why_not(card, self.hoop.freshness)
+        if why or card is None:
+            self.hoop.say(safe(why), wrong=True)
+        else:
+            self.hoop.push_screen(DenyDialog([card]))
+
+    def action_comment(self) -> None:
+        card = self.card
+        why = self._readonly() or (
+            "" if card and card.state == "held" else "Nobody waits for an answer here."
+        )
+        if why or card is None:
+            self.hoop.say(safe(why), wrong=True)
+        else:
+            self.hoop.push_screen(CommentDialog(card))
+
+    def _readonly(self) -> str:
+        return "This app was opened with --readonly: nothing is decided in it." if self.hoop.readonly else ""
+
+    @work(group="claim", exclusive=True)
+    async def action_claim(self) -> None:
+        card = self.card
+        if card is None or self._readonly():
+            self.hoop.say(safe(self._readonly() or "There is nothing to look at here."), wrong=True)
+            return
+        requests = self.hoop.client.requests
+        mine = self.hoop.me is not None and card.claimed_by == self.hoop.me.person
+        try:
+            now = await (requests.unclaim(card.id) if mine else requests.claim(card.id))
+        except GatewayTrouble as trouble:
+            self.hoop.say(safe(trouble.sentence), wrong=True)
+        else:
+            self.hoop.say(
+                safe(f"{now.id}: {'left to others' if mine else 'others see that you look at it'}.")
+            )
+        self._stale.set()
+
+    @work(group="claim", exclusive=True)
+    async def action_deny_marked(self) -> None:
+        """Cards first: what is refused is what they show now."""
+        if self._readonly() or not self._marked:
+            self.hoop.say(safe(self._readonly() or "Nothing is marked: space marks."), wrong=True)
+            return
+        try:
+            cards = [await self.hoop.client.requests.card(id) for id in self._marked]
+        except GatewayTrouble as trouble:
+            self.hoop.say(safe(trouble.sentence), wrong=True)
+            return
+        held = [card for card in cards if card.state == "held" and not card.may_decide]
+        if held:
+            self.hoop.push_screen(DenyDialog(held))
+        else:
+            self.hoop.say(safe("None of the marked ones can be denied by you."), wrong=True)
+
+
+def _span(card: RequestCard) -> int:
+    return int((card.expires_at - card.opened_at).total_seconds())
