@@ -6,6 +6,7 @@ from hoop_tui.scenery import Scenery
 from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.approve import ApproveDialog
 from hoop_tui.screens.why import WhyScreen
+from hoop_tui.widgets.card_view import CardView
 
 
 async def approvals(scenery: Scenery) -> None:
@@ -44,6 +45,10 @@ async def approvals_why(scenery: Scenery) -> None:
 async def approving_great(scenery: Scenery) -> None:
     """A great risk: nothing happens before the target's name is typed."""
     await approvals(scenery)
+    view = scenery.app.screen.query_one(CardView)
+    while not view.has_seen_all:
+        await scenery.press("ctrl+d")
+        await scenery.pilot.pause()
     await scenery.press("a")
     await scenery.until(lambda: isinstance(scenery.app.screen, ApproveDialog))
 

@@ -189,7 +189,6 @@ def card(
     session: str = "s-91XKD0PM",
 ) -> RequestCard:
     """One request, as a gateway would show it."""
-    data = text.encode("utf-8", "surrogateescape")
     granted = sum(each.granted for each in decisions)
     return RequestCard(
         id=id,
@@ -209,33 +208,42 @@ def card(
         ),
         where=CardWhere(target=target, kind=kind, labels={"env": env}, login="app_rw", session=session),
         why=why or CardWhy(),
-        rule=CardRule(
-            id="ddl-needs-a-dba" if verb == "drop" else "changes-are-looked-at",
-            message=f"{verb.upper()} on {target} needs a DBA",
-            revision="27baed94ad31",
-            asked=["dba-oncall"],
-            needed=needed,
-            missing=[CardQuorum(groups=["dba-oncall"], missing=needed - granted)],
-            scopes=["once", "shape 15m 3"],
-        ),
+        rule=_rule(verb, target, needed, granted),
         risk=CardRisk(word=risk, lines=[RiskLine.model_validate({"sign": s, "text": t}) for s, t in lines]),
         past=CardPast(
             shape=Tally(approved=3, last_by="carol@example.com", last_at=moment - timedelta(days=12)),
             person=Tally(approved=41, denied=1),
         ),
         facts={"tables": ["payments_old"]} if verb == "drop" else {},
-        statement=Statement(
-            text=text,
-            size=len(data),
-            characters=len(text),
-            lines=text.count("\n") + 1,
-            sha256=sha256(data).hexdigest(),
-            version=1,
-            hidden=list(hidden),
-            hidden_count=len(hidden),
-        ),
+        statement=_statement(text, hidden),
         decisions=list(decisions),
         remarks=list(remarks),
         claimed_by=claimed_by,
         may_decide=may_decide,
+    )
+
+
+def _rule(verb: str, target: str, needed: int, granted: int) -> CardRule:
+    return CardRule(
+        id="ddl-needs-a-dba" if verb == "drop" else "changes-are-looked-at",
+        message=f"{verb.upper()} on {target} needs a DBA",
+        revision="27baed94ad31",
+        asked=["dba-oncall"],
+        needed=needed,
+        missing=[CardQuorum(groups=["dba-oncall"], missing=needed - granted)],
+        scopes=["once", "shape 15m 3"],
+    )
+
+
+def _statement(text: str, hidden: Sequence[HiddenCharacter]) -> Statement:
+    data = text.encode("utf-8", "surrogateescape")
+    return Statement(
+        text=text,
+        size=len(data),
+        characters=len(text),
+        lines=text.count("\n") + 1,
+        sha256=sha256(data).hexdigest(),
+        version=1,
+        hidden=list(hidden),
+        hidden_count=len(hidden),
     )

@@ -37,7 +37,9 @@ Commands:
   people lock          Lock somebody out: everything of them ends now.
   people unlock        Let somebody sign in again.
   play                 Open a recording, at a moment.
+  request break-glass  Let your own request through in an emergency.
   request cancel       Take back what you have asked for.
+  request create       Ask before you do it.
   request ls           List what you have asked for.
   request reply        Answer those who decide.
   request show         Show the card of a request.
@@ -47,7 +49,9 @@ Commands:
   review comment       Say or ask something: the person is told.
   review deny          Say no, and why.
   review ls            List what you may decide now.
+  review revoke        End what was approved.
   review show          Show the card of a request, and the whole statement.
+  review sign          Sign the review of a broken glass.
   review unclaim       Leave it to others again.
   review watch         Print what comes, and what becomes of it.
   sessions ls          List sessions, newest first.

@@ -35,10 +35,9 @@ def asks(key: Key) -> set[str]:
 
 
 def request_actions(said: list[str]) -> set[str]:
-    """What `FakeRequests` was asked."""
-    return {
-        "see requests" if word.split()[0] in ("page", "card") else "decide about a request" for word in said
-    }
+    """What `FakeRequests` was asked, as the table calls it."""
+    known = {"page": "list requests", "card": "see a request"}
+    return {known.get(word.split()[0], "decide about a request") for word in said}
 
 
 def actions(asked: list[str]) -> set[str]:

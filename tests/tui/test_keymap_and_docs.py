@@ -134,7 +134,7 @@ def test_pictures_in_the_documentation_exist() -> None:
 
 def test_the_first_help_names_every_command_and_option() -> None:
     listed = re.findall(
-        r"^  (\w+(?: \w+)?)  +[A-Z]", HELP.split("Commands:")[1].split("Options:")[0], re.MULTILINE
+        r"^  (\w+(?: [\w-]+)?)  +[A-Z]", HELP.split("Commands:")[1].split("Options:")[0], re.MULTILINE
     )
     tree = []
     for name in cli:
