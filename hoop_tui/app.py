@@ -172,7 +172,9 @@ class HoopApp(App[int]):
             self._write(desktop_notice(fresh, waiting, os.environ))
             what = "1 request waits" if fresh == 1 else f"{fresh} requests wait"
             self.say(safe(f"{what} for you: F2"))
-        self._redraw()
+        for screen in self.screen_stack:  # those below a box are seen, too
+            if isinstance(screen, HoopScreen) and screen.is_mounted:
+                screen.redraw()
 
     def _write(self, sequence: str) -> None:
         if self._driver is not None and sequence and not self.is_headless:

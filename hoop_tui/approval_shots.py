@@ -71,7 +71,7 @@ async def approving_changed(scenery: Scenery) -> None:
     gateway.hint("approval", "K4T-9XA2")
     dialog = scenery.app.screen
     assert isinstance(dialog, ApproveDialog)
-    await scenery.until(lambda: dialog.is_over)
+    await scenery.until(lambda: dialog.is_over and scenery.app.waiting == 3)
 
 
 async def denying(scenery: Scenery) -> None:

@@ -4,6 +4,8 @@ Nobody needs a rule to come in: what they may do there is judged as they do it. 
 nothing is asked and nothing is written. Next in the reading path: `gateway/session/gate.py`.
 """
 
+from dataclasses import replace
+
 from gateway.core.accounts import default_account
 from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session, Target
@@ -14,7 +16,7 @@ from gateway.session.gate import Gate, Permit
 CONNECT = "connect"
 
 
-def arrival(session: Session, *, waits: bool = True) -> Operation:
+def arrival(session: Session) -> Operation:
     """What is asked of people who decide who comes in."""
     other = session.login != default_account(session.target, session.principal)
     login = f" as {session.login}" if other and session.login else ""
@@ -31,7 +33,7 @@ def place(target: Target) -> str:
 async def arrive(gate: Gate, notice: Notice, *, waits: bool = True) -> Permit | None:
     """Return when the session may go on; with what people let it in by, if they were asked. Raises `Denied` or
     `Fault`."""
-    operation = arrival(gate.session, waits=waits)
+    operation = replace(arrival(gate.session), details={"waits": waits})
     verdict = gate.foresee(operation)
     if isinstance(verdict, Allow) and not verdict.alerts and not verdict.observed:
         return None

@@ -15,6 +15,8 @@ from sqlalchemy import Connection, CursorResult, Dialect, Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.sql import Executable
 
+from gateway.core.errors import Fault
+
 T = TypeVar("T")
 
 
@@ -93,7 +95,11 @@ class ThreadEngine:
     async def visit(self, work: Callable[[Connection], T]) -> T:
         """What `work` returns, given a connection of its own that it has for as long as it takes. Who is cancelled
         meanwhile does not stop it."""
-        return await _done(self._thread.submit(_visited, self.sync_engine, work))
+        try:
+            visiting = self._thread.submit(_visited, self.sync_engine, work)
+        except RuntimeError as problem:  # it takes nothing any more
+            raise Fault("the ledger is closed") from problem
+        return await _done(visiting)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[ThreadConnection]:

@@ -66,6 +66,7 @@ def test_the_defaults(load: Load) -> None:
         "keep_result": 1 << 20,
         "each_statement": False,
         "masked_notice": True,
+        "hold": "wait",
         "psql": True,
     }
 

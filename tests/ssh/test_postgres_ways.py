@@ -280,6 +280,7 @@ async def let_in(way: Way) -> None:
 
 @pytest.mark.usefixtures("caged")
 async def test_coming_in_is_asked_for_once_for_psql_inside_and_through_a_tunnel(way: Way) -> None:
+    way.house.judges_coming_in = True
     way.house.decide = lambda operation, session: (
         Hold("access", "access needs sre", frozenset({"sre"}))
         if operation.verb == "connect"

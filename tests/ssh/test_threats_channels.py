@@ -137,7 +137,7 @@ async def test_an_approval_is_for_one_channel(house: House, target: FakeTarget) 
         for granted in (True, False):
             running = asyncio.create_task(client.run("reboot", stdin=asyncssh.DEVNULL))
             (request,) = await until(lambda: house.ledger.approvals(state="held"))
-            await house.approvals.settle(request.id, BOB, granted, request.sha256, "")
+            await house.approvals.settle(request.id, BOB, granted, request.sha256, "go on")
             statuses.append((await running).exit_status)
     assert statuses == [0, 126]
     assert target.commands == ["reboot"]
@@ -158,7 +158,7 @@ async def test_one_channel_held_and_another_opened_meanwhile(house: House, targe
         assert target.commands == ["id"]
         no_more(house)
         assert (await client.run("id", stdin=asyncssh.DEVNULL)).exit_status == 126
-        await house.approvals.settle(request.id, BOB, False, request.sha256, "")
+        await house.approvals.settle(request.id, BOB, False, request.sha256, "no")
         assert (await running).exit_status == 126
     assert target.commands == ["id"]
 
