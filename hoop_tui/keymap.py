@@ -143,7 +143,7 @@ KEYS: tuple[Key, ...] = (
     Key("dialog", "down", "↓", "earlier(-1)", "the one after it"),
     Key("dialog", "f1", "F1", "app.help", "show the keys", "Help"),
     Key("dialog", "escape", "Esc", "back", "decide nothing", "Cancel"),
-    Key("choices", "enter,space", "enter", "choose", "do what it says", "Choose"),
+    Key("choices", "enter", "enter", "choose", "do what it says", "Choose"),
     Key("scopes", "left,h", "←", "move(-1)", "less", "Scope"),
     Key("scopes", "right,l", "→", "move(1)", "more", "Scope"),
     Key("sessions", "slash", "/", "filter", "filter: user:alice target:web state:live", "Filter", True),

@@ -41,14 +41,15 @@ class Choice(Line, can_focus=True):
         self._words = words or self._words
         self._draw()
 
-    def _draw(self) -> None:
-        self.show(_drawn(self._words, bool(self.why_not), self.has_focus))
+    def _draw(self, focused: bool | None = None) -> None:
+        is_focused = self.has_focus if focused is None else focused
+        self.show(_drawn(self._words, bool(self.why_not), is_focused))
 
     def on_focus(self) -> None:
-        self._draw()
+        self._draw(True)
 
     def on_blur(self) -> None:
-        self._draw()
+        self._draw(False)  # it is told before it is so
 
     def action_choose(self) -> None:
         self.post_message(self.Chosen(self))

@@ -95,6 +95,22 @@ async def test_a_yes_takes_two_keys_and_says_what_was_shown(open_app: OpenedApp)
         assert "K4T-9XA2 is approved." in said(scenery)
 
 
+async def test_one_button_is_pointed_at_and_a_blank_presses_none(open_app: OpenedApp) -> None:
+    gateway = demo_gateway()
+    async with open_app(gateway) as scenery:
+        await approvals_at(scenery, "K4T-9XA2")
+        await dialog(scenery)
+        for at in ("Cancel  Esc", "Deny..", "Approve 2 of 2"):
+            shown = words(scenery.app)
+            assert shown.count("> [") == 1
+            assert f"> [ {at} ]" in shown
+            await scenery.press("space")
+            assert isinstance(scenery.app.screen, ApproveDialog)
+            await scenery.press("tab")
+            await scenery.pilot.pause()
+        assert decided(gateway) == []
+
+
 async def test_a_great_risk_takes_the_name_of_the_target(open_app: OpenedApp) -> None:
     gateway = demo_gateway()
     async with open_app(gateway) as scenery:
