@@ -19,7 +19,8 @@ from tests.contracts.postgres_server import MISSING, binaries
 from tests.e2e.crowd import HELD
 from tests.e2e.crowd_town import Town, a_town
 
-RELEASES, WARM_UPS = 100, 5
+RELEASES, WARM_UPS = 20, 5
+"""One person asks, of whom a gateway takes thirty requests a minute."""
 APPROVED = "hoop: approved "
 
 
