@@ -17,8 +17,8 @@ from tests.e2e.served import Served
 from tests.postgres.servers import DatabaseServer, password_of
 from tests.ssh.sshd import Sshd
 
-ASKERS = ("alice", "anna", "amir", "agnes", "axel")
-"""Each may have a hundred requests that wait."""
+ASKERS = ("alice", *(f"asker-{number}" for number in range(1, 60)))
+"""Each may ask thirty times a minute, and a crowd asks some hundred times."""
 APPROVERS = ("bob", "carol", "dan", "erin")
 STRANGER = "oscar"
 KINDS = ("one", "two", "both", "soon", "why", "later")
