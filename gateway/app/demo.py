@@ -114,6 +114,7 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
         config = load_config(file)
         house = await House.open(config, hints=demo_config.lines(directory), demo=True)
         try:
+            house.consoles.warm()
             api = f"http://127.0.0.1:{house.ports['api']}"
             identity = demo_config.write_access(made, ssh_port=house.ports["ssh"], api=api)
             if seeded:
