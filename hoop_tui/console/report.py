@@ -1,4 +1,4 @@
-"""What the gateway's log should know of a console that fails: it goes the way that its connections are handed over."""
+"""What the gateway's log should know of a console that fails. It goes the way that connections are handed over."""
 
 import os
 import socket

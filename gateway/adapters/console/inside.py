@@ -97,6 +97,8 @@ class ConsoleInside:
         if self._open.total() >= self._limits.all:
             return f"{self._limits.all} consoles are open on this gateway - try again later"
         if self._open[session.principal.id] >= self._limits.each:
+            if self._limits.each == 1:
+                return "1 console of yours is open - leave it first"
             return f"{self._limits.each} consoles of yours are open - leave one of them first"
         return ""
 

@@ -39,7 +39,8 @@ def restrict(
     reads: Iterable[str], runs: Iterable[str], writes: Iterable[str], lists: Iterable[str] = ()
 ) -> None:
     """Allow reading these files and what lies below these directories, running these programs, writing these files,
-    learning what is in these directories; and nothing else from now on, for good. What does not exist is left out. Raises `OSError`."""
+    learning what is in these directories; and nothing else from now on, for good. What does not exist is left out.
+    Raises `OSError`."""
     version = abi()
     handled = (1 << _RIGHTS_BY_ABI.get(version, 16)) - 1
     attributes = _ATTRIBUTES.pack(handled, _NETWORK, _SCOPES)
