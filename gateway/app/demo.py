@@ -184,8 +184,9 @@ In a second terminal:
 What is held waits until Bob decides, in a third terminal (then: review approve ID, review deny ID --reason "..."):
 
   as Bob        {approver}
+  a console     {demo_config.console_line(demo.directory)}
 
-Choose Alice in the browser. Without signing in first, ssh asks you to open a page itself.
+Choose Alice in the browser. Without signing in first, ssh asks you to open a page itself; for the console choose Bob.
 
 The API: {demo.api}  token: {demo.token_file}
 {after}"""

@@ -75,9 +75,7 @@ async def test_somebody_approves_with_nothing_but_ssh(open_town: Open) -> None:
     desk.type(b"q")
     assert await desk.ended() == 0
     assert desk.seen.count(ALT_SCREEN_LEFT) == 1
-    assert await kept(town, "select actor from entries where name = 'approval.decided'") == [
-        "bob@example.com"
-    ]
+    assert await kept(town, "select actor from entries where name = 'approval.given'") == ["bob@example.com"]
 
 
 async def test_it_is_a_session_like_any_other(open_town: Open) -> None:
@@ -122,7 +120,6 @@ async def test_who_gets_none(open_town: Open) -> None:
     for arguments in (("-s", "console@127.0.0.1", "sftp"), ("-W", "127.0.0.1:22", "console@127.0.0.1")):
         answer = await town.run("bob", *arguments)
         assert answer.status != 0
-        assert "hoop: " in answer.err
         assert not answer.out
     answer = await town.run("bob", "-W", "console:22", "web-1@127.0.0.1")
     assert answer.status == 255
