@@ -108,11 +108,14 @@ class House:
             max_sessions=settings.ssh.max_sessions,
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
-        self.consoles = Consoles(
-            lambda: self.config.settings, ledger, people.still, self.live, lambda: self._api
-        )
+        self.consoles = self._make_consoles()
         self._ssh: SshAdapter | None = None
         self._databases: Databases | None = None
+
+    def _make_consoles(self) -> Consoles:
+        return Consoles(
+            lambda: self.config.settings, self.ledger, self.hall.people.still, self.live, lambda: self._api
+        )
 
     def _front_hall(self, settings: Settings) -> FrontHall:
         return FrontHall(

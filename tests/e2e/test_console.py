@@ -111,13 +111,15 @@ async def test_who_gets_none(open_town: Open) -> None:
     assert await desk.ended() == 126
     assert b"hoop: a console is for staff: approver, auditor, operator, admin\r\n" in desk.seen
     needs = "hoop: a console needs a terminal - use: ssh -t console@GATEWAY\n"
-    for arguments in (("-T", "console@127.0.0.1"), ("console@127.0.0.1", "id")):
+    plain: tuple[tuple[str, ...], ...] = (("-T", "console@127.0.0.1"), ("console@127.0.0.1", "id"))
+    for arguments in plain:
         answer = await town.run("bob", *arguments)
         assert (answer.status, answer.out, answer.err) == (126, "", needs)
     answer = await town.run("bob", "-tt", "console@127.0.0.1", "id")
     assert answer.status == 126
     assert answer.err.strip() == "hoop: a console takes no command - use: ssh -t console@GATEWAY"
-    for arguments in (("-s", "console@127.0.0.1", "sftp"), ("-W", "127.0.0.1:22", "console@127.0.0.1")):
+    ways = (("-s", "console@127.0.0.1", "sftp"), ("-W", "127.0.0.1:22", "console@127.0.0.1"))
+    for arguments in ways:
         answer = await town.run("bob", *arguments)
         assert answer.status != 0
         assert not answer.out
