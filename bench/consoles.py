@@ -28,7 +28,6 @@ ABREAST = 4
 KEYS = 8
 PATIENCE = 60.0
 _CONFIG = f"[console]\nmax_sessions = {PEOPLE}\nmax_per_person = {PEOPLE}\n"
-_HELP, _OPENED, _CLOSED = b"?", b"show the keys", b"Sessions"
 
 
 class Seat(Onlooker):
@@ -78,13 +77,11 @@ async def measure(people: int = PEOPLE) -> dict[str, float]:
         waits = await asyncio.gather(*(_type(seat) for seat in seats))
         memory = [memory_kb(pid) / 1024 for pid in town.consoles()]
         assert len(memory) == people, f"{len(memory)} of {people} consoles are left: {town.served.log[-3:]}"
-    keys = [each * 1000 for letters, _ in waits for each in letters]
-    screens = [each * 1000 for _, opened in waits for each in opened]
+    keys = [each * 1000 for several in waits for each in several]
     return {
         "console_mb": round(statistics.mean(memory), 1),
         "console_key_ms_p50": round(statistics.median(keys), 1),
         "console_key_ms_p95": round(statistics.quantiles(keys, n=20)[-1], 1),
-        "console_screen_ms_p50": round(statistics.median(screens), 1),
         "console_open_ms_p50": round(statistics.median(first) * 1000, 1),
     }
 
@@ -128,19 +125,16 @@ async def _look_at_a_recording(seat: Seat) -> None:
     await seat.key(b"G", b"the last of it")
 
 
-async def _type(seat: Seat) -> tuple[list[float], list[float]]:
-    """Letters into a box, as for a filter or a reason; and a screen that opens: the most there is to paint."""
-    letters, screens = [], []
-    for key, painted in ((_HELP, _OPENED), (_HELP, _CLOSED)) * 2:
-        await asyncio.sleep(random.uniform(1, 4))  # people do not type in step
-        screens.append(await seat.key(key, painted))
-    await seat.key(b"/", b"user:alice target")
+async def _type(seat: Seat) -> list[float]:
+    """Letters into a box, as for a filter or a reason."""
+    waits: list[float] = []
+    await seat.key(b"/", b"target:web-1 state")
     typed = b""
     for letter in random.sample(b"abcdefghijklmnop", KEYS):
-        await asyncio.sleep(random.uniform(1, 4))
+        await asyncio.sleep(random.uniform(1, 4))  # people do not type in step
         typed += bytes([letter])
-        letters.append(await seat.key(bytes([letter]), b"m" + typed if len(typed) == 1 else typed))
-    return letters, screens
+        waits.append(await seat.key(bytes([letter]), b"m" + typed if len(typed) == 1 else typed))
+    return waits
 
 
 if __name__ == "__main__":
