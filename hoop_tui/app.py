@@ -25,6 +25,7 @@ from hoop_tui.replay.worker import WorkerEmulator
 from hoop_tui.safe_text import joined, safe, visible
 from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.base import HoopScreen, RecordingScreen
+from hoop_tui.screens.export import ExportScreen
 from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
@@ -262,7 +263,10 @@ class HoopApp(App[int]):
         for screen in self.screen_stack:
             if isinstance(screen, HoopScreen):
                 screen.hear(event)
-        self._redraw()
+        if (
+            event.topic != "recording"
+        ):  # a console that draws grows a recording: drawing for that would never end
+            self._redraw()
 
     def _every_second(self) -> None:
         self._redraw()
@@ -298,6 +302,10 @@ class HoopApp(App[int]):
     def show_statements(self, session: str, at_us: int | None) -> None:
         """The recording that was opened is one of a database session."""
         self.switch_screen(StatementsScreen(session, at_us))
+
+    def open_export(self, session: str) -> None:
+        """Ask as what to save this recording."""
+        self.push_screen(ExportScreen(session))
 
     def remember(self, session: str, at_us: int) -> None:
         """Where F4 goes next."""

@@ -105,13 +105,15 @@ class GatewayClient(Protocol):
 class HttpGateway:
     """`GatewayClient` over HTTP. Redirects are not followed, so the token goes to one host only."""
 
-    def __init__(self, url: str, token: Token) -> None:
+    def __init__(self, url: str, token: Token, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        """`transport`: another way to the gateway than the network."""
         self.url = base_url(url)
         self._http = httpx2.AsyncClient(
             base_url=self.url,
             headers={"Authorization": f"Bearer {token.expose()}", "User-Agent": "hoop-tui"},
             timeout=httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             follow_redirects=False,
+            transport=transport,
         )
         self.requests: RequestBook = Requests(self)
 

@@ -10,11 +10,13 @@ from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.api.rights import Action, may
-from gateway.api.services import Services
+from gateway.api.services import ApiServices, Identify, Services
 from gateway.core.errors import Fault, Refused
 from gateway.core.people import Peer, Principal
 
 _bearer = HTTPBearer(auto_error=False, description="An API token, made with `hoop-gateway token create`.")
+IDENTIFY = "hoop.identify"
+"""Where a connection that is not the network's says who comes over it: no header reaches this."""
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
@@ -24,11 +26,16 @@ def peer_of(request: Request) -> Peer:
     return Peer(address, port, request.headers.get("user-agent", "")[:128])
 
 
+def _identify(request: Request, services: ApiServices) -> Identify:
+    own: Identify | None = request.scope.get(IDENTIFY)
+    return own or services.identify
+
+
 async def _any_caller(request: Request, services: Services, credentials: _Credentials) -> Principal:
     if credentials is None or not credentials.credentials:
         raise HTTPException(401, "an API token is needed", {"WWW-Authenticate": "Bearer"})
     try:
-        return await services.identify(credentials.credentials, peer_of(request))
+        return await _identify(request, services)(credentials.credentials, peer_of(request))
     except Refused as refused:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         raise HTTPException(401, refused.sentence, challenge) from refused
@@ -53,7 +60,7 @@ async def still_welcome(request: Request, services: Services) -> bool:
     credentials = await _bearer(request)
     try:
         return credentials is not None and bool(
-            await services.identify(credentials.credentials, peer_of(request))
+            await _identify(request, services)(credentials.credentials, peer_of(request))
         )
     except (Refused, Fault):
         return False

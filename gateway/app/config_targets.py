@@ -24,6 +24,11 @@ def check_targets(settings: Settings) -> Iterator[Finding]:
     for index, target in enumerate(settings.target):
         if target.name in names:
             yield ("target", index, "name"), f'there are two targets with the name "{target.name}"'
+        if settings.console.enabled and target.name == settings.console.name:
+            yield (
+                ("target", index, "name"),
+                f'"{target.name}" is the console: give the target another name, or the console (name in [console])',
+            )
         names.add(target.name)
         own = (
             (*_ssh(target), *_way_there(target, settings.target))

@@ -128,6 +128,9 @@ class _Psql:
     """psql inside the gateway, loaded when somebody wants it."""
 
     name = "psql"
+    kind = "ssh"
+    types_lines = True
+    undo = b""
 
     def __init__(self, databases: Databases) -> None:
         self._databases = databases
@@ -138,8 +141,8 @@ class _Psql:
 
         return PsqlInside(self._databases.made().adapter.converse)
 
-    def why_not(self, target: Target) -> str:
-        return self._inside.why_not(target)
+    async def why_not(self, session: Session, target: Target, asked: Asked) -> str:
+        return await self._inside.why_not(session, target, asked)
 
     def start(
         self, session: Session, target: Target, asked: Asked, spawn: Spawn

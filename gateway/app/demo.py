@@ -114,6 +114,7 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
         config = load_config(file)
         house = await House.open(config, hints=demo_config.lines(directory), demo=True)
         try:
+            house.consoles.warm()
             api = f"http://127.0.0.1:{house.ports['api']}"
             identity = demo_config.write_access(made, ssh_port=house.ports["ssh"], api=api)
             if seeded:
@@ -183,8 +184,9 @@ In a second terminal:
 What is held waits until Bob decides, in a third terminal (then: review approve ID, review deny ID --reason "..."):
 
   as Bob        {approver}
+  a console     {demo_config.console_line(demo.directory)}
 
-Choose Alice in the browser. Without signing in first, ssh asks you to open a page itself.
+Choose Alice in the browser. Without signing in first, ssh asks you to open a page itself; for the console choose Bob.
 
 The API: {demo.api}  token: {demo.token_file}
 {after}"""

@@ -137,7 +137,10 @@ Host web-1
     User web-1
 Host appdb
     User appdb
-Host web-1 appdb
+Host console
+    User console
+    RequestTTY force
+Host web-1 appdb console
     HostName 127.0.0.1
     Port {port}
     UserKnownHostsFile {known_hosts}
@@ -287,6 +290,11 @@ def approver_lines(directory: Path) -> tuple[str, str]:
     """What is held, and how Bob sees what he is asked."""
     ssh = f"ssh -F {shlex.quote(str(directory / 'ssh_config'))} web-1"
     return f"{ssh} rm log/app.log", f"sh {shlex.quote(str(directory / 'bob'))} review ls"
+
+
+def console_line(directory: Path) -> str:
+    """The app, over ssh alone, for whoever of the staff is chosen in the browser."""
+    return f"ssh -F {shlex.quote(str(directory / 'ssh_config'))} console"
 
 
 def database_lines(directory: Path) -> tuple[str, str, str, str, str]:

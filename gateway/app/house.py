@@ -6,16 +6,19 @@ Next in the reading path: `hoop_tui/client.py`, the other end of the API.
 
 import asyncio
 import logging
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway import __version__
+from gateway.adapters.console.inside import KIND as CONSOLE
 from gateway.adapters.ssh.adapter import SshAdapter
 from gateway.api.app import ApiServices, build_api, build_health
 from gateway.api.health import Check
 from gateway.app import wiring
 from gateway.app.clock import SystemClock
 from gateway.app.config_file import LoadedConfig, load_config
+from gateway.app.console import Consoles, by_roles
 from gateway.app.credentials import Credentials, password_of_store
 from gateway.app.databases import Databases
 from gateway.app.drafts import Drafts
@@ -44,6 +47,8 @@ from gateway.session.organs import Organs
 from gateway.store.ledger import SqlLedger
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from gateway.bus.postgres import PostgresBus
     from gateway.session.database.parser import Parsers
 
@@ -91,7 +96,7 @@ class House:
             self.hall.people.directory,
             clock_problem=self.timekeeper.problem,
         )
-        organs = Organs(ledger, self.bus, self.approvals, self.policy.judge, StreamMasker)
+        organs = Organs(ledger, self.bus, self.approvals, by_roles(self.policy.judge), StreamMasker)
         people = self.hall.people
         rooms = Rooms(ledger, self.blobs, self.bus, self.clock, people, self.targets, people)
         self._lease = settings.gateway.lease
@@ -103,8 +108,14 @@ class House:
             max_sessions=settings.ssh.max_sessions,
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
+        self.consoles = self._make_consoles()
         self._ssh: SshAdapter | None = None
         self._databases: Databases | None = None
+
+    def _make_consoles(self) -> Consoles:
+        return Consoles(
+            lambda: self.config.settings, self.ledger, self.hall.people.still, self.live, lambda: self._api
+        )
 
     def _front_hall(self, settings: Settings) -> FrontHall:
         return FrontHall(
@@ -152,7 +163,7 @@ class House:
             if listening.api is not None:
                 door = listen(listening.api.host, listening.api.port, "the API")
                 self._public_url = public_url(self.config.settings, int(door.getsockname()[1]))
-                web = WebDoor(build_api(self._services()), door, self.config.settings.tls, listening.proxies)
+                web = WebDoor(self._api, door, self.config.settings.tls, listening.proxies)
                 doors.append(("api", web))
             if listening.admin is not None:
                 door = listen(listening.admin.host, listening.admin.port, "health checks")
@@ -201,12 +212,16 @@ class House:
             self.credentials.secrets,
             self.targets.find,
             databases.inspected,
-            databases.inside,
+            {**databases.inside, CONSOLE: self.consoles.inside},
             host_signer=self.hall.host_signer,
             target_signer=self.hall.target_signer,
             key_signer=self.credentials.signer,
             codes=self.hall.codes(self._public_url) if self._public_url else None,
         )
+
+    @cached_property
+    def _api(self) -> "FastAPI":
+        return build_api(self._services())
 
     def _services(self) -> ApiServices:
         return ApiServices(
@@ -255,6 +270,7 @@ class House:
             log.info("ending %d open sessions", ended)
         if self._ssh is not None:
             await self._ssh.stop(DRAIN_SECONDS)
+        self.consoles.close()
         if self._databases is not None:
             await self._databases.close(DRAIN_SECONDS)
         for door in reversed(self._web):

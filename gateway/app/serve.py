@@ -40,6 +40,7 @@ async def _serve(path: Path, config: LoadedConfig) -> int:
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     house = await House.open(config)
+    house.consoles.warm()
     settle_in()
     try:
         doors = ", ".join(f"{name} on port {port}" for name, port in sorted(house.ports.items()))

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, Strict, ValidationInfo, model_valida
 
 from gateway.adapters.ssh.door.settings import CIPHERS_FOR_PEOPLE
 from gateway.app.settings_kinds import (
+    MACHINE_NAME,
     Cipher,
     Duration,
     FilePath,
@@ -105,6 +106,16 @@ class SshTable(Table):
     banner: Annotated[tuple[Line, ...], Strict(False), Field(max_length=20)] = ()
 
 
+class ConsoleTable(Table):
+    """`[console]`: the app over ssh, for staff who have nothing else."""
+
+    enabled: bool = True
+    name: Annotated[str, Field(pattern=MACHINE_NAME)] = "console"
+    max_sessions: Annotated[int, Field(ge=1, le=1000)] = 40
+    max_per_person: Annotated[int, Field(ge=1, le=1000)] = 4
+    idle: Annotated[Duration, from_to("1s", "7d")] = timedelta(minutes=30)
+
+
 class PolicyTable(Table):
     """`[policy]`: where rules are, besides those in the main file."""
 
@@ -121,6 +132,7 @@ class Settings(Table):
     store: StoreTable
     ssh: SshTable
     postgres: PostgresTable = PostgresTable()
+    console: ConsoleTable = ConsoleTable()
     login: LoginTable = LoginTable()
     issuer: Annotated[tuple[IssuerTable, ...], Strict(False)] = ()
     roles: RolesTable = RolesTable()

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.adapters.console.inside import KIND as CONSOLE
 from gateway.adapters.postgres.greeting.door import PostgresDoor
 from gateway.adapters.ssh.door.settings import SshDoor
 from gateway.app.settings import Settings
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
 
 
 def targets(settings: Settings) -> list[Target]:
-    """The inventory. Pinned host keys come from the file and from what an operator trusted by command."""
+    """The inventory, and the console. Pinned host keys come from the file and from what an operator trusted by
+    command."""
     trusted = settings.known_hosts
-    return [_target(table, trusted) for table in settings.target]
+    listed = [_target(table, trusted) for table in settings.target]
+    if settings.console.enabled and settings.listen.ssh is not None:
+        listed.append(Target(settings.console.name, CONSOLE, "", 0))
+    return listed
 
 
 def _target(table: AnyTarget, trusted: Path) -> Target:
@@ -140,5 +145,5 @@ def postgres_door(settings: Settings, names: tuple[str, ...]) -> PostgresDoor:
 
 def needs_restart(old: Settings, new: Settings) -> bool:
     """Something changed that a reload does not touch."""
-    tables = ("gateway", "listen", "tls", "store", "ssh", "postgres", "secrets", "vault")
+    tables = ("gateway", "listen", "tls", "store", "ssh", "postgres", "console", "secrets", "vault")
     return any(getattr(old, table) != getattr(new, table) for table in tables)

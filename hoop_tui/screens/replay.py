@@ -15,7 +15,6 @@ from hoop_tui.playback import Command, NoTerminal, Picture, Playback
 from hoop_tui.replay.emulator import EmulatorFailed
 from hoop_tui.safe_text import safe
 from hoop_tui.screens.base import RecordingScreen
-from hoop_tui.screens.export import ExportScreen
 from hoop_tui.stage import Stage
 from hoop_tui.widgets.chapter_pane import ChapterPane
 from hoop_tui.widgets.footer_line import FooterLine
@@ -224,7 +223,7 @@ class ReplayScreen(RecordingScreen):
 
     def action_export(self) -> None:
         if self.playback and self.playback.session:
-            self.app.push_screen(ExportScreen(self.playback.session.id))
+            self.hoop.open_export(self.playback.session.id)
 
     def action_reload(self) -> None:
         self.hoop.open_replay(self._session, self.position_us)

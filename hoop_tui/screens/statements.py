@@ -22,7 +22,6 @@ from hoop_tui.replay.statement_search import Found, StatementSearch
 from hoop_tui.replay.statements import StatementIndex
 from hoop_tui.safe_text import joined, safe, visible
 from hoop_tui.screens.base import RecordingScreen
-from hoop_tui.screens.export import ExportScreen
 from hoop_tui.screens.result import ResultScreen
 from hoop_tui.screens.transcript import TranscriptScreen
 from hoop_tui.statement_cells import COLUMNS, statement_cells
@@ -234,7 +233,7 @@ class StatementsScreen(RecordingScreen):
 
     def action_export(self) -> None:
         if self._summary is not None:
-            self.app.push_screen(ExportScreen(self._summary.id))
+            self.hoop.open_export(self._summary.id)
 
     def action_show_transcript(self) -> None:
         if self._summary is not None:

@@ -183,6 +183,12 @@ SPOILED = [
     ),
     (
         '"db-*"',
+        '"console"',
+        'hoop.toml:39: target.name: "console" is the console: give the target another name, or the console'
+        " (name in [console])",
+    ),
+    (
+        '"db-*"',
         '"db%1"',
         'hoop.toml:39: target.name: may have up to 128 letters, digits and . _ -, and a "*" where it is a pattern',
     ),

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
 
 CASES = [
-    *(f"S-{number}" for number in range(1, 31)),
+    *(f"S-{number}" for number in range(1, 32)),
     *(f"F-{number}" for number in range(1, 19)),
     *(f"R-{number}" for number in range(1, 21)),
     *(f"I-{number}" for number in range(1, 19)),

@@ -21,9 +21,15 @@ class Inside(Protocol):
     """A program for one kind of target."""
 
     name: str
+    kind: str
+    """Of its sessions."""
+    types_lines: bool
+    """What is typed in it are lines, which are read and noted."""
+    undo: bytes
+    """What makes the terminal usable again where it was ended before it could do that itself."""
 
-    def why_not(self, target: Target) -> str:
-        """Why it is not offered for this target; empty where it is."""
+    async def why_not(self, session: Session, target: Target, asked: Asked) -> str:
+        """Why it is not offered for this target, or to them; empty where it is."""
         ...
 
     def start(

@@ -8,6 +8,7 @@ and written down. It knows when things happen; bytes are relay.py's business. Ne
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -29,6 +30,7 @@ from gateway.adapters.ssh.target.credential import on_behalf_of
 from gateway.adapters.ssh.target.far_side import FarSide
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Denied, Fault, Refused, Unreachable
+from gateway.core.frame import FrameKind
 from gateway.core.operation import Operation
 from gateway.core.people import Peer, Principal, Target
 from gateway.core.plain import sentence
@@ -98,7 +100,7 @@ class SshSession:
                 login.account,
                 self._visitor.peer,
                 self._asked.about,
-                kind=KIND,
+                kind=self._kind(login.target),
             )
         except (Refused, Fault) as problem:
             log.info("%s may not enter %s: %s", self._visitor.principal.id, login, problem.sentence)
@@ -120,6 +122,11 @@ class SshSession:
                     self._person.leave_with(how.status)
                 if how in (ending.BY_STAFF, ending.FAULT):
                     await self._person.part()
+
+    def _kind(self, name: str) -> str:
+        target = self._find(name)
+        program = self._programs.get(target.kind) if target is not None else None
+        return program.kind if program is not None else KIND
 
     async def _converse(self, gate: Gate) -> Ending:
         try:
@@ -170,7 +177,7 @@ class SshSession:
             return ending.BLOCKED
         if asked.verb == "subsystem":
             return await self._no_subsystem(gate)
-        if why := program.why_not(target):
+        if why := await program.why_not(gate.session, target, asked):
             await self._say(gate, why)
             return ending.BLOCKED
         if asked.verb == "shell" and asked.terminal is not None:
@@ -179,7 +186,17 @@ class SshSession:
         permit = await self._admitted(gate, operation(program, asked))
         interrupt.cancel()
         async with program.start(gate.session, target, asked, self._spawn) as running:
-            return await self._relay(gate, permit, running, judged=False)
+            try:
+                return await self._relay(gate, permit, running, program)
+            finally:
+                if program.undo and running.status is None:
+                    self._undo(gate, program.undo)
+
+    def _undo(self, gate: Gate, data: bytes) -> None:
+        """So that what follows can be read; it is shown also where it can not be recorded any more."""
+        with suppress(Fault):
+            gate.record_at_once([(FrameKind.OUTPUT, data)])
+        self._person.show(Stream.OUT, data)
 
     async def _narrowed(self, gate: Gate) -> Asked:
         """What was asked, as far as the target takes it at all. Raises `Denied`."""
@@ -226,14 +243,23 @@ class SshSession:
         async with agents, started as target:
             return await self._relay(gate, permit, target)
 
-    async def _relay(self, gate: Gate, permit: Permit, target: FarSide, *, judged: bool = True) -> Ending:
+    async def _relay(
+        self, gate: Gate, permit: Permit, target: FarSide, program: Inside | None = None
+    ) -> Ending:
         target.obey(gate.inflow)
-        if self._asked.terminal is not None:
+        if self._asked.terminal is not None and (program is None or program.types_lines):
             shell = ShellRelay(
-                gate, permit, self._person, target, self._asked.terminal, self._questions, judged=judged
+                gate,
+                permit,
+                self._person,
+                target,
+                self._asked.terminal,
+                self._questions,
+                judged=program is None,
             )
             return await shell.run(terminal=True)
-        return await Relay(gate, permit, self._person, target).run(terminal=False)
+        relay = Relay(gate, permit, self._person, target)
+        return await relay.run(terminal=self._asked.terminal is not None)
 
     async def _transfer(self, gate: Gate, command: FileCommand) -> Ending:
         admit = partial(self._admitted, gate)

@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from gateway.adapters.postgres.cage.caged import Caged, Order, run_caged
+from gateway.adapters.postgres.cage.caged import Order, run_caged
 from gateway.adapters.postgres.cage.program import Program, find_psql
 from gateway.adapters.postgres.cage.psql import arguments, environment
 from gateway.adapters.ssh.asked import Terminal
+from gateway.adapters.ssh.running import Running
 from tests.postgres.servers import DatabaseServer
 
 SECONDS = 15.0
@@ -58,7 +59,7 @@ class Inside:
             ended = await self.ended(caged)
             return Ended(shown + ended.text, ended.status, ended.signal)
 
-    async def until(self, caged: Caged, *prompts: str) -> str:
+    async def until(self, caged: Running, *prompts: str) -> str:
         """What it writes until one of these comes last."""
         text = ""
         try:
@@ -81,7 +82,7 @@ class Inside:
     @asynccontextmanager
     async def started(
         self, command: str = "", terminal: Terminal | None = None, more: Sequence[str] = ()
-    ) -> AsyncIterator[Caged]:
+    ) -> AsyncIterator[Running]:
         order = Order(
             self.program,
             [*arguments(command), *more],
@@ -96,7 +97,7 @@ class Inside:
             await asyncio.gather(*self._carrying, return_exceptions=True)
             self._carrying.clear()
 
-    async def ended(self, caged: Caged) -> Ended:
+    async def ended(self, caged: Running) -> Ended:
         pieces: list[bytes] = []
         try:
             async with asyncio.timeout(SECONDS):

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.adapters.postgres.cage import landlock, launch, seccomp
-from gateway.adapters.postgres.cage.caged import Caged, Order, run_caged
-from gateway.adapters.postgres.cage.pipes import WAITING_MOST
+from gateway.adapters.postgres.cage.caged import Order, run_caged
 from gateway.adapters.postgres.cage.program import Program, examine, find_psql
 from gateway.adapters.ssh.asked import Break, Resize, Signal, Terminal
+from gateway.adapters.ssh.pipes import WAITING_MOST
+from gateway.adapters.ssh.running import Running
 from gateway.core.errors import Unreachable
 from gateway.core.shown import Stream
 from gateway.session.valve import Valve
@@ -24,16 +25,16 @@ from tests.postgres.cage.inside import SCREEN, SECONDS, Inside
 pytestmark = [pytest.mark.needs("postgres", "psql"), pytest.mark.interop]
 
 
-def pid_of(caged: Caged) -> int:
+def pid_of(caged: Running) -> int:
     assert caged._process is not None
     return caged._process.pid
 
 
-def proc(caged: Caged, name: str) -> str:
+def proc(caged: Running, name: str) -> str:
     return Path(f"/proc/{pid_of(caged)}/{name}").read_text()
 
 
-def status(caged: Caged) -> dict[str, str]:
+def status(caged: Running) -> dict[str, str]:
     return {
         key: value.strip()
         for key, _, value in (line.partition(":") for line in proc(caged, "status").splitlines())

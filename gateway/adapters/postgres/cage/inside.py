@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gateway.adapters.postgres.cage.caged import Caged, Order, run_caged
+from gateway.adapters.postgres.cage.caged import Order, run_caged
 from gateway.adapters.postgres.cage.program import Program, find_psql
 from gateway.adapters.postgres.cage.psql import arguments, environment
 from gateway.adapters.postgres.end import End, SocketEnd
 from gateway.adapters.ssh.asked import Asked
 from gateway.adapters.ssh.inside import Spawn
+from gateway.adapters.ssh.running import Running
 from gateway.core.errors import Unreachable
 from gateway.core.people import Principal, Session, Target
 
@@ -28,12 +29,15 @@ class PsqlInside:
     """One for the gateway. `converse` is `PostgresAdapter.converse`."""
 
     name = "psql"
+    kind = "ssh"
+    types_lines = True
+    undo = b""
 
     def __init__(self, converse: Converse, find: Callable[[], Program | None] = find_psql) -> None:
         self._converse = converse
         self._find = find
 
-    def why_not(self, target: Target) -> str:
+    async def why_not(self, session: Session, target: Target, asked: Asked) -> str:
         if target.options.get("psql", True) is True:
             return ""
         return f"psql is not offered here for {target.name} - use: {_tunnel(target)}"
@@ -41,7 +45,7 @@ class PsqlInside:
     @asynccontextmanager
     async def start(
         self, session: Session, target: Target, asked: Asked, spawn: Spawn
-    ) -> AsyncIterator[Caged]:
+    ) -> AsyncIterator[Running]:
         if len(asked.text.encode("utf-8", "surrogateescape")) > COMMAND_MOST:
             raise Unreachable(
                 f"the command is too long for psql - pipe it in: ssh {target.name}@GATEWAY < FILE"

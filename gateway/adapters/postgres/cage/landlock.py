@@ -35,9 +35,12 @@ def abi() -> int:
     return max(int(_libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))), 0)
 
 
-def restrict(reads: Iterable[str], runs: Iterable[str], writes: Iterable[str]) -> None:
-    """Allow reading these files and what lies below these directories, running these programs, writing these files;
-    and nothing else from now on, for good. What does not exist is left out. Raises `OSError`."""
+def restrict(
+    reads: Iterable[str], runs: Iterable[str], writes: Iterable[str], lists: Iterable[str] = ()
+) -> None:
+    """Allow reading these files and what lies below these directories, running these programs, writing these files,
+    learning what is in these directories; and nothing else from now on, for good. What does not exist is left out.
+    Raises `OSError`."""
     version = abi()
     handled = (1 << _RIGHTS_BY_ABI.get(version, 16)) - 1
     attributes = _ATTRIBUTES.pack(handled, _NETWORK, _SCOPES)
@@ -46,7 +49,8 @@ def restrict(reads: Iterable[str], runs: Iterable[str], writes: Iterable[str]) -
         _libc.syscall(_CREATE_RULESET, attributes[:size], ctypes.c_size_t(size), ctypes.c_uint32(0))
     )
     try:
-        for paths, rights in ((reads, READ | LIST), (runs, READ | EXECUTE), (writes, READ | WRITE)):
+        allowed = (reads, READ | LIST), (runs, READ | EXECUTE), (writes, READ | WRITE), (lists, LIST)
+        for paths, rights in allowed:
             for path in paths:
                 _allow(ruleset, path, rights & handled)
         _checked(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

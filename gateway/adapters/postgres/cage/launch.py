@@ -61,14 +61,14 @@ def shut_cage(order: Mapping[str, Any]) -> int:
         raise OSError(0, "the kernel has no landlock")
     if os.isatty(0):
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-    _be_the_first_to_go()
+    be_the_first_to_go()
     os.nice(NICE)
     for kind, most in _LIMITS.items():
         resource.setrlimit(kind, (most, most))
     os.umask(0o777)
     os.chdir("/")
     if os.geteuid() == 0:
-        _become_nobody()
+        become_nobody()
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_CAP_AMBIENT, _CLEAR_ALL, 0, 0, 0)
     libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
@@ -80,7 +80,7 @@ def _in_words(problem: Exception) -> str:
     return (problem.strerror or "" if isinstance(problem, OSError) else str(problem)).lower() or "unknown"
 
 
-def _be_the_first_to_go() -> None:
+def be_the_first_to_go() -> None:
     """Where memory runs out, this goes before the gateway."""
     try:
         with open("/proc/self/oom_score_adj", "w") as score:  # noqa: PTH123 - every import costs the person time
@@ -89,7 +89,8 @@ def _be_the_first_to_go() -> None:
         pass  # there is no such thing here
 
 
-def _become_nobody() -> None:
+def become_nobody() -> None:
+    """For a process that root has started."""
     nobody = pwd.getpwnam(NOBODY)
     os.setgroups([])
     os.setresgid(nobody.pw_gid, nobody.pw_gid, nobody.pw_gid)

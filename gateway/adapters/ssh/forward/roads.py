@@ -139,7 +139,7 @@ class Roads:
     def _inspected(self, target: Target, place: TcpPlace) -> tuple[InspectedChannel, Any]:
         inspected = self._around.inspected.get(target.kind)
         if inspected is None:
-            _refuse(f"{target.name} can not be reached through ssh")
+            _refuse(f"{target.name} can not be reached through ssh - try: ssh -t {target.name}@GATEWAY")
         if place.port not in (inspected.port, target.port):
             _refuse(f"{target.name} is on port {inspected.port} here")
         window = window_for(self._load)

@@ -1,0 +1,152 @@
+"""A gateway that people reach by ssh alone, and terminals to open its console from."""
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncssh
+
+from hoop_tui.replay.ghostty import GhosttyEmulator
+from tests.e2e.served import BIN, PATIENCE, Answer, Served, run
+from tests.ssh.sshd import Sshd, descendants
+from tests.ssh.terminal import Terminal
+
+PEOPLE = """
+[[person]]
+name = "bob@example.com"
+keys = ["{bob}"]
+groups = ["dba"]
+roles = ["person", "approver", "operator"]
+
+[[person]]
+name = "dave@example.com"
+keys = ["{dave}"]
+groups = ["dev"]
+
+[[rule]]
+id = "looked-at"
+match = {{ command = "touch *" }}
+do = "hold"
+ask = {{ group = "dba", ttl = "5m" }}
+"""
+COLS, ROWS = 110, 32
+
+
+class Desk(Terminal):
+    """A terminal that is looked at as people do."""
+
+    @property
+    def screen(self) -> str:
+        """What it shows."""
+        emulator = GhosttyEmulator()
+        emulator.resize(COLS, ROWS)
+        emulator.feed(self.seen)
+        emulator.settle()
+        return "\n".join(row.text for row in emulator.screen().rows)
+
+    async def shows(self, *words: str, patience: float = PATIENCE) -> None:
+        """Wait until all of these are there at once."""
+        deadline = time.monotonic() + patience
+        while not all(word in (shown := self.screen) for word in words):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{words} not in:\n{shown}")
+            await asyncio.sleep(0.05)
+
+    async def press(self, keys: bytes, *words: str) -> None:
+        """Until it shows these words: what has just changed must be looked at first."""
+        for _ in range(10):
+            self.type(keys)
+            try:
+                await self.shows(*words, patience=1.5)
+            except AssertionError:
+                continue
+            return
+        await self.shows(*words)
+
+
+@dataclass
+class Town:
+    """The gateway, and whoever sits in front of it."""
+
+    served: Served
+    desks: list[Desk] = field(default_factory=list)
+
+    @classmethod
+    async def build(cls, directory: Path, sshd: Sshd, more: str = "") -> "Town":
+        served = Served(directory, sshd)
+        keys = {}
+        for name in ("bob", "dave"):
+            key = asyncssh.generate_private_key("ssh-ed25519")
+            path = directory / f"{name}_key"
+            path.touch(0o600)
+            path.write_bytes(key.export_private_key())
+            keys[name] = key.export_public_key().decode().strip()
+        served.write(more=PEOPLE.format(**keys) + more)
+        return cls(served)
+
+    async def close(self) -> None:
+        for desk in self.desks:
+            await desk.close()
+        if self.served.process is not None and self.served.process.returncode is None:
+            await self.served.stop()
+
+    def ssh(self, person: str, *arguments: str) -> list[str]:
+        mine, theirs = str(self.served.directory / "alice_key"), str(self.served.directory / f"{person}_key")
+        return [
+            theirs if each == mine else each for each in self.served.ssh("-o", "BatchMode=yes", *arguments)
+        ]
+
+    async def run(self, person: str, *arguments: str) -> Answer:
+        return await run(*self.ssh(person, *arguments))
+
+    async def end(self, person: str, session: str) -> Answer:
+        """`hoop-tui sessions end`, with a token of theirs."""
+        made = await self.served.gateway(
+            "token", "create", "--person", person, "--config", str(self.served.config)
+        )
+        os.environ["HOOP_TOKEN"] = made.out.split()[-1]
+        try:
+            gateway = f"http://127.0.0.1:{self.served.ports['api']}"
+            return await run(
+                BIN / "hoop-tui", "sessions", "end", session, "--reason", "go home", "--gateway", gateway
+            )
+        finally:
+            del os.environ["HOOP_TOKEN"]
+
+    async def console(self, person: str, *, target: str = "console") -> Desk:
+        """A desk where somebody has asked for a console, whatever they were answered."""
+        desk = Desk(COLS, ROWS)
+        self.desks.append(desk)
+        await desk.start(["env", "TERM=xterm-256color", *self.ssh(person, "-tt", f"{target}@127.0.0.1")])
+        return desk
+
+    @property
+    def zygote(self) -> int:
+        """The process that consoles are forked from."""
+        assert self.served.process is not None
+        (found,) = [
+            each for each in descendants(self.served.process.pid) if "console.zygote" in command_of(each)
+        ][:1]
+        return found
+
+    def consoles(self) -> list[int]:
+        """The processes of those that are open."""
+        return children(self.zygote)
+
+
+def children(pid: int) -> list[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(each) for each in text.split()]
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def is_alive(pid: int) -> bool:
+    return os.path.exists(f"/proc/{pid}")  # noqa: PTH110 - a process, and no file
