@@ -23,6 +23,7 @@ from gateway.app.front_hall import FrontHall, hosts, public_url
 from gateway.app.home import Home
 from gateway.app.inventory import Targets
 from gateway.app.machine_list import MachineList
+from gateway.app.notices import Notices
 from gateway.app.settings import Settings
 from gateway.app.shelf import PolicyShelf
 from gateway.app.timekeeper import Timekeeper
@@ -103,6 +104,7 @@ class House:
             max_sessions=settings.ssh.max_sessions,
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
+        self.notices = Notices(ledger, self.bus, self.clock, self.credentials.secrets, home.id)
         self._ssh: SshAdapter | None = None
         self._databases: Databases | None = None
 
@@ -171,6 +173,7 @@ class House:
             self.bus.start()
         await self.hall.open()
         self._heartbeat.start()
+        await self.notices.start(self.config)
         databases = self._databases = self._make_databases()
         await databases.open()
         if listening.postgres is not None:
@@ -245,6 +248,7 @@ class House:
             "ledger": self.ledger.check,
             "recordings": self.blobs.check,
             "clock": self.timekeeper.check,
+            "notices": self.notices.say,
         }
 
     async def stop(self) -> None:
@@ -260,6 +264,7 @@ class House:
         for door in reversed(self._web):
             await door.stop()
         await self._heartbeat.stop()
+        await self.notices.stop()
         await self.timekeeper.stop()
         if not isinstance(self.bus, InProcessBus):
             await self.bus.stop()
@@ -287,6 +292,7 @@ class House:
             log.warning("listeners, store and ssh settings take effect at the next start")
         self.config = fresh
         await self.hall.reload(fresh.settings)
+        await self.notices.reload(fresh)
         log.info("configuration reloaded")
         await self._reloaded(True, fresh.sha256, "")
         return True
