@@ -68,7 +68,9 @@ COMMANDS = (
     Command(("ca", "show"), "Print what others need to trust an authority.", "gateway.cli.authority:show"),
     Command(("ca", "rotate"), "Make a new key for an authority.", "gateway.cli.authority:rotate"),
     Command(("ca", "retire"), "Trust an older key no longer.", "gateway.cli.authority:retire"),
-    Command(("notify", "test"), "Send a receiver a notice, and say its answer.", "gateway.cli.notify:try_out"),
+    Command(
+        ("notify", "test"), "Send a receiver a notice, and say its answer.", "gateway.cli.notify:try_out"
+    ),
     Command(("recording", "export"), "Write a recording in another format.", "gateway.cli.recordings:export"),
     Command(("recording", "verify"), "Check that a recording is whole.", "gateway.cli.recordings:verify"),
     Command(("version",), "Print the version.", "gateway.cli.serve:version"),

@@ -78,14 +78,19 @@ class Mail:
             port=server.port,
             local_hostname=_domain(server.sender),
             use_tls=server.tls == "tls",
-            start_tls=server.tls == "starttls",
+            start_tls=False,
             tls_context=_trust(server) if server.tls != "none" else None,
             timeout=server.timeout,
-            username=server.user or None,
-            password=password,
         )
         try:
             await client.connect()
+            await client.ehlo()
+            if server.tls == "starttls":
+                if not client.supports_extension("starttls"):
+                    raise NotTaken("it offers no STARTTLS, and nothing is sent in the clear")
+                await client.starttls(tls_context=_trust(server))
+            if server.user:
+                await client.login(server.user, password or "")
             _, answer = await client.send_message(mail, sender=server.sender, recipients=list(server.to))
             return plain(answer, 200)
         finally:
@@ -135,5 +140,5 @@ def _unreachable(problem: BaseException) -> str:
             return "its certificate is not one we trust; ca_file can name its authority"
         cause = cause.__cause__ or cause.__context__
     if isinstance(problem, aiosmtplib.SMTPNotSupported):
-        return "it offers no STARTTLS, or no way to sign in that we know"
+        return "it offers no way to sign in that we know"
     return "the mail server can not be reached, or is none"

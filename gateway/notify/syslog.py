@@ -5,6 +5,7 @@ its side, or has kept the connection for a moment without a complaint.
 """
 
 import asyncio
+import contextlib
 import re
 import ssl
 from dataclasses import dataclass
@@ -123,3 +124,6 @@ async def _stream(server: SyslogServer, data: bytes) -> None:
             pass  # it keeps connections open, and has not complained
     finally:
         writer.close()
+        with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
+            async with asyncio.timeout(_CLOSING):
+                await writer.wait_closed()
