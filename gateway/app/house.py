@@ -86,11 +86,7 @@ class House:
         self._web: list[WebDoor] = []
         self._public_url = ""
         self.approvals = Approvals(
-            ledger,
-            self.bus,
-            self.clock,
-            self.hall.people.directory,
-            clock_problem=self.timekeeper.problem,
+            ledger, self.bus, self.clock, self.hall.people.directory, clock_problem=self.timekeeper.problem
         )
         organs = Organs(ledger, self.bus, self.approvals, self.policy.judge, StreamMasker)
         people = self.hall.people
