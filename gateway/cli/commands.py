@@ -68,6 +68,7 @@ COMMANDS = (
     Command(("ca", "show"), "Print what others need to trust an authority.", "gateway.cli.authority:show"),
     Command(("ca", "rotate"), "Make a new key for an authority.", "gateway.cli.authority:rotate"),
     Command(("ca", "retire"), "Trust an older key no longer.", "gateway.cli.authority:retire"),
+    Command(("notify", "ls"), "List who is told, and what waits for them.", "gateway.cli.notify:ls"),
     Command(
         ("notify", "test"), "Send a receiver a notice, and say its answer.", "gateway.cli.notify:try_out"
     ),

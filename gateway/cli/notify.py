@@ -1,13 +1,43 @@
-"""`notify test`."""
+"""`notify ls` and `notify test`."""
 
 from typing import TYPE_CHECKING
 
+from gateway.cli.books import opened
 from gateway.cli.exits import NotFound
-from gateway.cli.options import DEFAULT_CONFIG, ConfigPath, load
-from gateway.cli.talk import complain, data
+from gateway.cli.options import DEFAULT_CONFIG, ConfigPath, Listing, load
+from gateway.cli.talk import complain, data, rows
 
 if TYPE_CHECKING:
     from gateway.app.settings import Settings
+    from gateway.core.notices import Waiting
+
+
+def ls(*, config: ConfigPath = DEFAULT_CONFIG, output: Listing = "table") -> int:
+    """List who is told, and what waits for them.
+
+    GIVEN UP counts the notices of the last three days that a receiver has not taken.
+    """
+    import asyncio
+
+    settings = load(config).settings
+    found = asyncio.run(_counted(settings))
+    listed = [
+        {
+            "name": name,
+            "kind": table.kind,
+            "send": list(table.send),
+            "waiting": found.waiting.get(name, 0),
+            "given_up": found.failed.get(name, 0),
+        }
+        for name, table in settings.notify.items()
+    ]
+    rows(output, ("NAME", "KIND", "SEND", "WAITING", "GIVEN UP"), listed)
+    return 0
+
+
+async def _counted(settings: "Settings") -> "Waiting":
+    async with opened(settings) as ledger:
+        return await ledger.notices_waiting()
 
 
 def try_out(name: str, /, *, config: ConfigPath = DEFAULT_CONFIG) -> int:

@@ -84,6 +84,9 @@ async def test_killed_while_it_sends_it_sends_again(served: Served) -> None:
         asking = await ask(served)
         await server.comes(1, PATIENCE)  # the receiver has it, and says nothing
         assert await notices(served) == "ok: 1 wait, 0 given up in three days"
+        listed = await served.gateway("notify", "ls", "--config", str(served.config), "-o", "json")
+        (row,) = json.loads(listed.out)
+        assert (row["name"], row["kind"], row["waiting"], row["given_up"]) == ("hook", "webhook", 1, 0)
         await served.stop(signal.SIGKILL)
         await asyncio.wait_for(asking.wait(), PATIENCE)
         server.answers = [plainly()]
