@@ -47,7 +47,7 @@ def messenger(
     ledger: SqlLedger, clock: JumpyClock, server: Http, owner: str = "home", **more: Any
 ) -> Messenger:
     hook = Webhook(Poster(fetch(server.url), more.pop("timeout", 5)), [fetch(SECRET)], clock)
-    known = {"lease": 30.0, "give_up": timedelta(hours=1), "round": 0.05}
+    known: dict[str, Any] = {"lease": 30.0, "give_up": timedelta(hours=1), "round": 0.05}
     return Messenger("oncall", hook, ledger, clock, owner=owner, **(known | more))
 
 

@@ -64,7 +64,7 @@ async def test_a_machine_without_a_syslog() -> None:
         port = free.getsockname()[1]
     for transport in ("udp", "tcp", "tls"):
         with pytest.raises(NotTaken, match="can not be reached"):
-            await to(port, transport).send(notice())  # type: ignore[arg-type]
+            await to(port, transport).send(notice())
 
 
 async def test_frames_over_tcp_whatever_is_in_them() -> None:
