@@ -12,8 +12,8 @@ from gateway.api.problems import documented
 from gateway.api.schema import Health
 from gateway.core.errors import HoopError
 
-Check = Callable[[], Awaitable[None]]
-"""Raises one of the six errors when its organ would not work now."""
+Check = Callable[[], Awaitable[str | None]]
+"""Raises one of the six errors when its organ would not work now. May return what is to be said of one that does."""
 
 SECONDS_PER_CHECK = 5.0
 OK = "ok"
@@ -34,21 +34,22 @@ async def readyz(request: Request, verbose: Annotated[str | None, Query(max_leng
     checks: Mapping[str, Check] = request.app.state.checks
     answers = await asyncio.gather(*(_answer(name, check) for name, check in checks.items()))
     found = dict(zip(checks, answers, strict=True))
-    ready = all(answer == OK for answer in answers)
-    if verbose is None or verbose.lower() in ("0", "false", "no"):
-        found = {name: answer for name, answer in found.items() if answer != OK}
-    return JSONResponse(Health(ready=ready, checks=found).model_dump(), 200 if ready else 503)
+    ready = all(works for works, _ in answers)
+    brief = verbose is None or verbose.lower() in ("0", "false", "no")
+    shown = {name: text for name, (works, text) in found.items() if not (brief and works)}
+    return JSONResponse(Health(ready=ready, checks=shown).model_dump(), 200 if ready else 503)
 
 
-async def _answer(name: str, check: Check) -> str:
+async def _answer(name: str, check: Check) -> tuple[bool, str]:
+    """Whether it works, and what is said of it."""
     try:
         async with asyncio.timeout(SECONDS_PER_CHECK):
-            await check()
+            more = await check()
     except HoopError as problem:
-        return problem.sentence
+        return False, problem.sentence
     except TimeoutError:
-        return f"no answer within {SECONDS_PER_CHECK:g} seconds"
+        return False, f"no answer within {SECONDS_PER_CHECK:g} seconds"
     except Exception:  # whatever is wrong with an organ means "not ready"
         log.exception("the health check of %s crashed", name)
-        return "its check crashed; the log says more"
-    return OK
+        return False, "its check crashed; the log says more"
+    return True, f"{OK}: {more}" if more else OK

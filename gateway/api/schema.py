@@ -373,7 +373,7 @@ class FeedEvent(_Model):
 
 
 class Health(_Model):
-    """`/readyz`: every organ by name, `ok` or a sentence."""
+    """`/readyz`: every organ by name, `ok`, `ok:` and what is to be said of it, or a sentence."""
 
     ready: bool
     checks: dict[str, str]

@@ -7,6 +7,7 @@ setting and a sentence.
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from gateway.app.config_notify import check_notify
 from gateway.app.config_problems import Path
 from gateway.app.config_secrets import check_secrets
 from gateway.app.config_sign_in import check_sign_in
@@ -25,6 +26,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     yield from check_sign_in(settings)
     yield from check_secrets(settings)
     yield from check_targets(settings)
+    yield from check_notify(settings)
 
 
 def _doors(settings: Settings) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from gateway.app.config_problems import Path, Problem, did_you_mean
 from gateway.app.settings import Settings
 
 _PREFIX = "HOOP_"
-_LISTS = ("person", "target", "policy")
+_LISTS = ("person", "target", "policy", "notify")
 
 
 def scalar_settings() -> dict[str, Path]:

@@ -28,6 +28,7 @@ from gateway.app.config_problems import (
 )
 from gateway.app.config_problems import Path as KeyPath
 from gateway.app.settings import Settings
+from gateway.app.settings_notify import NOTIFY_KINDS
 from gateway.app.settings_people import Person
 from gateway.app.settings_targets import KINDS
 from gateway.core.errors import Misconfigured
@@ -252,21 +253,28 @@ def _parsed(name: str, text: str) -> dict[str, Any]:
         raise ConfigurationProblems([Problem(name, line_of_error(text, problem), "", sentence)]) from None
 
 
+_KINDS_OF: Mapping[str, Mapping[str, type[BaseModel]]] = {"target": KINDS, "notify": NOTIFY_KINDS}
+_CALLED = {"target": "targets", "notify": "receivers"}
+
+
 def _unknown(path: KeyPath) -> str:
     """What is wrong with a key that is no setting."""
     key = str(path[-1])
-    others = [kind for kind, table in KINDS.items() if key in table.model_fields and kind not in path]
-    if path[0] == "target" and others:
-        return f"only targets of kind {' and '.join(others)} have it"
+    kinds = _KINDS_OF.get(str(path[0]), {})
+    others = [kind for kind, table in kinds.items() if key in table.model_fields and kind not in path[2:]]
+    if others:
+        return f"only {_CALLED[str(path[0])]} of kind {' and '.join(others)} have it"
     return "there is no such setting" + did_you_mean(key, _known_keys(path[:-1]))
 
 
 def _known_keys(path: KeyPath) -> list[str]:
     """The keys that may stand in the table at `path`."""
     model: type[BaseModel] | None = Settings
-    for part in path:
-        if part in KINDS and path[0] == "target":
-            model = KINDS[str(part)]
+    for place, part in enumerate(path):
+        if place == 2 and path[0] in _KINDS_OF:
+            model = _KINDS_OF[str(path[0])].get(str(part), model)
+        elif place == 1 and path[0] in _KINDS_OF:
+            continue
         elif isinstance(part, str) and model is not None:
             field = model.model_fields.get(part)
             model = table_model(field.annotation) if field else None

@@ -94,6 +94,9 @@ def look_at_secrets(settings: Settings) -> Iterator[Finding]:
         yield from _reference(path, reference)
     if settings.postgres.certificate is not None and settings.postgres.key is not None:
         yield from _pair("postgres", settings.postgres.certificate, settings.postgres.key)
+    for name, receiver in settings.notify.items():
+        if receiver.ca_file is not None:
+            yield from _authority(("notify", name, "ca_file"), receiver.ca_file)
     for index, target in enumerate(settings.target):
         yield from _beside_target(("target", index), target)
 

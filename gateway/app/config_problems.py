@@ -73,8 +73,9 @@ _PATTERNS = {
     "ssh.banner": "a line may have up to 79 printable ASCII characters",
 }
 _LISTS = ("person", "target")
-_OF_KINDS = ("target",)
-"""Lists with tables of several kinds."""
+_NAMED = (*_LISTS, "notify")
+_OF_KINDS = ("target", "notify")
+"""Lists, and tables by name, with tables of several kinds."""
 _WORD = "may have up to 64 letters, digits and . _ @ -"
 
 
@@ -144,7 +145,7 @@ def without_bad_parts(
 ) -> tuple[dict[str, Any], dict[str, list[int]]]:
     """`raw` without unknown keys and without the people and targets that have problems, and for each list the
     places of those that are left: what remains may have further problems worth telling in the same breath."""
-    bad_entries = {path[:2] for path in map(_own_path, findings) if path[0] in _LISTS and len(path) > 1}
+    bad_entries = {path[:2] for path in map(_own_path, findings) if path[0] in _NAMED and len(path) > 1}
     unknown = {tuple(finding["loc"]) for finding in findings if finding["type"] == "extra_forbidden"}
     rest: dict[str, Any] = {}
     for key, value in raw.items():
@@ -156,6 +157,8 @@ def without_bad_parts(
         if isinstance(entries, list):
             kept[key] = [place for place in range(len(entries)) if (key, place) not in bad_entries]
             rest[key] = [entries[place] for place in kept[key]]
+    if isinstance(named := rest.get("notify"), dict):
+        rest["notify"] = {name: table for name, table in named.items() if ("notify", name) not in bad_entries}
     return rest, kept
 
 

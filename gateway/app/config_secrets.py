@@ -1,6 +1,6 @@
 """What only shows when the settings about credentials are seen together: places that nothing says how to reach."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
@@ -40,6 +40,9 @@ def _references(path: Path, value: object) -> Iterator[tuple[Path, SecretReferen
     elif isinstance(value, tuple):
         for index, entry in enumerate(value):
             yield from _references((*path, index), entry)
+    elif isinstance(value, Mapping):
+        for key, entry in value.items():
+            yield from _references((*path, str(key)), entry)
 
 
 def _accounts(target: TargetTable) -> Iterator[str]:

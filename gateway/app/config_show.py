@@ -28,6 +28,9 @@ def as_toml(loaded: LoadedConfig, *, origins: bool = False) -> str:
         elif isinstance(value, tuple):
             for place, entry in enumerate(value):
                 lines += ["", f"[[{name}]]", *_table(loaded, (name, place), entry, origins)]
+        elif isinstance(value, Mapping):
+            for own, entry in value.items():
+                lines += ["", f"[{name}.{own}]", *_table(loaded, (name, own), entry, origins)]
     return "\n".join(lines)
 
 

@@ -26,6 +26,7 @@ from gateway.app.front_hall import FrontHall, hosts, public_url
 from gateway.app.home import Home
 from gateway.app.inventory import Targets
 from gateway.app.machine_list import MachineList
+from gateway.app.notices import Notices
 from gateway.app.settings import Settings
 from gateway.app.shelf import PolicyShelf
 from gateway.app.timekeeper import Timekeeper
@@ -90,11 +91,7 @@ class House:
         self._web: list[WebDoor] = []
         self._public_url = ""
         self.approvals = Approvals(
-            ledger,
-            self.bus,
-            self.clock,
-            self.hall.people.directory,
-            clock_problem=self.timekeeper.problem,
+            ledger, self.bus, self.clock, self.hall.people.directory, clock_problem=self.timekeeper.problem
         )
         organs = Organs(ledger, self.bus, self.approvals, by_roles(self.policy.judge), StreamMasker)
         people = self.hall.people
@@ -109,6 +106,7 @@ class House:
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
         self.consoles = self._make_consoles()
+        self.notices = Notices(ledger, self.bus, self.clock, self.credentials.secrets, home.id)
         self._ssh: SshAdapter | None = None
         self._databases: Databases | None = None
 
@@ -182,6 +180,7 @@ class House:
             self.bus.start()
         await self.hall.open()
         self._heartbeat.start()
+        await self.notices.start(self.config)
         databases = self._databases = self._make_databases()
         await databases.open()
         if listening.postgres is not None:
@@ -260,6 +259,7 @@ class House:
             "ledger": self.ledger.check,
             "recordings": self.blobs.check,
             "clock": self.timekeeper.check,
+            "notices": self.notices.say,
         }
 
     async def stop(self) -> None:
@@ -276,6 +276,7 @@ class House:
         for door in reversed(self._web):
             await door.stop()
         await self._heartbeat.stop()
+        await self.notices.stop()
         await self.timekeeper.stop()
         if not isinstance(self.bus, InProcessBus):
             await self.bus.stop()
@@ -303,6 +304,7 @@ class House:
             log.warning("listeners, store and ssh settings take effect at the next start")
         self.config = fresh
         await self.hall.reload(fresh.settings)
+        await self.notices.reload(fresh)
         log.info("configuration reloaded")
         await self._reloaded(True, fresh.sha256, "")
         return True

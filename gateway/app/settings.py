@@ -32,6 +32,7 @@ from gateway.app.settings_kinds import (
     each_once,
     from_to,
 )
+from gateway.app.settings_notify import NotifyTables
 from gateway.app.settings_people import IssuerTable, LoginTable, MachineTable, Person, RolesTable
 from gateway.app.settings_postgres import PostgresTable
 from gateway.app.settings_secrets import SecretsTable, VaultTable
@@ -142,6 +143,7 @@ class Settings(Table):
     policy: PolicyTable = PolicyTable()
     secrets: SecretsTable = SecretsTable()
     vault: VaultTable | None = None
+    notify: NotifyTables = Field(default_factory=dict)
 
     @property
     def known_hosts(self) -> Path:

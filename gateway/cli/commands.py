@@ -68,6 +68,10 @@ COMMANDS = (
     Command(("ca", "show"), "Print what others need to trust an authority.", "gateway.cli.authority:show"),
     Command(("ca", "rotate"), "Make a new key for an authority.", "gateway.cli.authority:rotate"),
     Command(("ca", "retire"), "Trust an older key no longer.", "gateway.cli.authority:retire"),
+    Command(("notify", "ls"), "List who is told, and what waits for them.", "gateway.cli.notify:ls"),
+    Command(
+        ("notify", "test"), "Send a receiver a notice, and say its answer.", "gateway.cli.notify:try_out"
+    ),
     Command(("recording", "export"), "Write a recording in another format.", "gateway.cli.recordings:export"),
     Command(("recording", "verify"), "Check that a recording is whole.", "gateway.cli.recordings:verify"),
     Command(("version",), "Print the version.", "gateway.cli.serve:version"),
@@ -81,6 +85,7 @@ GROUPS = {
     "person": "People, and what they sign in with.",
     "machine": "Service accounts, CI jobs and agents.",
     "ca": "The authorities that sign SSH certificates.",
+    "notify": "Whoever is told outside of the gateway.",
     "recording": "Recordings of sessions.",
 }
 

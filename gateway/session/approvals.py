@@ -105,7 +105,7 @@ class Approvals:
                     settled = await self._until_settled(approval, until_us, hints, notice)
                     return await self._released(settled, hold) if settled.state == "approved" else settled
                 except BaseException:
-                    await asyncio.shield(self._close(approval.id, "withdrawn"))
+                    await asyncio.shield(self._close(approval.id, "withdrawn", asking.left_event(approval)))
                     raise
 
     async def _asked_for_later(

@@ -10,6 +10,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
+from gateway.core.approval_events import ApprovalClosed
 from gateway.core.events import OperationHeld
 from gateway.core.ids import new_request_id
 from gateway.core.operation import Operation
@@ -131,6 +132,17 @@ def held_event(approval: Approval) -> OperationHeld:
         risk=approval.risk,
         kind=approval.kind,
         answers=dict(approval.answers),
+    )
+
+
+def left_event(approval: Approval) -> ApprovalClosed:
+    """Nobody waits for it any more."""
+    return ApprovalClosed(
+        session=approval.session,
+        actor=approval.requester,
+        request=approval.id,
+        state="withdrawn",
+        why="nobody waits for it any more",
     )
 
 

@@ -1,7 +1,8 @@
 """The Ledger on a database: the port's promises, each kept by one of the modules around this one.
 
 Reads go to `Reader`, every write goes through the one queue of `Writer`; what is said in SQL is in `entries.py`,
-`approvals.py`, `remarks.py`, `grants.py`, `reading.py`, `history.py`, `policies.py`, `recovery.py` and `register.py`.
+`approvals.py`, `remarks.py`, `grants.py`, `reading.py`, `history.py`, `policies.py`, `outbox.py`, `recovery.py` and
+`register.py`.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -20,6 +21,7 @@ from gateway.store.entries import NewEntry
 from gateway.store.reader import Reader
 from gateway.store.schema import bring_to_head
 from gateway.store.sql_history import SqlHistory
+from gateway.store.sql_outbox import SqlOutbox
 from gateway.store.sql_policies import SqlPolicies
 from gateway.store.sql_register import SqlRegister
 from gateway.store.sql_requests import SqlRequests
@@ -33,7 +35,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SqlLedger(SqlRegister, SqlRequests, SqlPolicies, SqlHistory):
+class SqlLedger(SqlRegister, SqlRequests, SqlPolicies, SqlHistory, SqlOutbox):
     """`core.ports.Ledger` on SQLite or PostgreSQL. `open` it, and `close` it once."""
 
     def __init__(

@@ -36,6 +36,8 @@ class HeadRecord(_Table, table=True):
     seq: int = Field(sa_type=BIG)
     people: int = Field(sa_type=BIG, sa_column_kwargs={"server_default": "0"})
     """How often anything has changed about who may come in."""
+    noticed: int | None = Field(sa_type=BIG, nullable=True)
+    """The number of the last entry that was looked at for notices. None: none ever was."""
 
 
 class EntryRecord(_Table, table=True):
@@ -302,6 +304,31 @@ class PolicyRecord(_Table, table=True):
     loaded_at: datetime = Field(sa_type=UtcTime)
 
 
+class OutboxRecord(_Table, table=True):
+    """A notice for one receiver: `waiting`, `sent` or `failed`. What is finished stays a while, so that it is not
+    posted again."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_state_receiver_due_at", "state", "receiver", "due_at"),
+        Index("ix_outbox_state_receiver_thread", "state", "receiver", "thread", "entry"),
+    )
+
+    receiver: str = Field(primary_key=True, sa_type=ExactText)
+    notice: str = Field(primary_key=True, sa_type=ExactText)
+    entry: int = Field(sa_type=BIG)
+    thread: str = Field(sa_type=ExactText)
+    body: Any = Field(sa_type=ExactJson, nullable=False)
+    state: str = Field(sa_type=ExactText)
+    attempts: int
+    posted_at: datetime = Field(sa_type=UtcTime)
+    due_at: datetime = Field(sa_type=UtcTime)
+    claim: str = Field(sa_type=ExactText)
+    claimed_until: datetime | None = Field(sa_type=UtcTime, nullable=True)
+    done_at: datetime | None = Field(sa_type=UtcTime, nullable=True)
+    problem: str = Field(sa_type=ExactText)
+
+
 HEAD = METADATA.tables["head"]
 ENTRIES = METADATA.tables["entries"]
 SESSIONS = METADATA.tables["sessions"]
@@ -318,3 +345,4 @@ LOCKS = METADATA.tables["locks"]
 CERTIFICATES = METADATA.tables["certificates"]
 PASSWORDS = METADATA.tables["passwords"]
 POLICIES = METADATA.tables["policies"]
+OUTBOX = METADATA.tables["outbox"]

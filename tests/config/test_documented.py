@@ -14,6 +14,7 @@ from gateway.app.config_file import LoadedConfig
 from gateway.app.config_show import toml_value
 from gateway.app.settings import Settings
 from gateway.app.settings_kinds import Role
+from gateway.app.settings_notify import NOTIFY_KINDS, NotifyTable
 from gateway.app.settings_targets import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -35,8 +36,9 @@ def tables() -> dict[str, type[BaseModel]]:
     found = {
         f"[[{name}]]" if name in lists else f"[{name}]": model
         for name, field in Settings.model_fields.items()
-        if name != "target" and (model := table_model(field.annotation)) is not None
+        if name not in ("target", "notify") and (model := table_model(field.annotation)) is not None
     }
+    found["[notify.NAME]"] = NotifyTable
     return {**found, **{f"[[target]] of kind {kind}": model for kind, model in KINDS.items()}}
 
 
@@ -56,6 +58,15 @@ def test_every_setting_and_its_default() -> None:
                     name,
                     key,
                 )
+
+
+def test_every_setting_of_a_receiver() -> None:
+    for kind, model in NOTIFY_KINDS.items():
+        documented = rows(f"[notify.NAME] of kind {kind}")
+        own = {key: field for key, field in model.model_fields.items() if key not in NotifyTable.model_fields}
+        assert list(documented) == list(own), kind
+        for key, field in own.items():
+            assert documented[key] == default("notify", key, field.get_default()), (kind, key)
 
 
 def default(table: str, key: str, value: object) -> str:

@@ -86,7 +86,7 @@ def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
         for table in reversed(METADATA.sorted_tables):
             if table is not HEAD:
                 connection.execute(f"DELETE FROM {schema}.{table.name}")
-        connection.execute(f"UPDATE {schema}.head SET seq = 0, people = 0")
+        connection.execute(f"UPDATE {schema}.head SET seq = 0, people = 0, noticed = NULL")
     return url
 
 
