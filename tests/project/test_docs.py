@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 
 from gateway import __version__
-from gateway.core import approval_events, findings, notices, policy_revisions  # noqa: F401  # they register
+from gateway.core import (  # noqa: F401 - their events register themselves
+    approval_events,
+    findings,
+    impact_events,
+    notices,
+    policy_revisions,
+)
 from gateway.core.events import REGISTRY, Event
 
 ROOT = Path(__file__).resolve().parents[2]
