@@ -10,6 +10,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
+from gateway.core.attachments import Attachment
 from gateway.core.events import OperationHeld
 from gateway.core.ids import new_request_id
 from gateway.core.operation import Operation
@@ -17,6 +18,7 @@ from gateway.core.people import Session
 from gateway.core.ports import Approval
 from gateway.core.sql import SqlFacts
 from gateway.core.verdict import Hold
+from gateway.masking.text import TextMasker
 from gateway.session import words
 
 MOST_NAMES = 50
@@ -57,7 +59,16 @@ def request(
         facts={**facts(session, operation), **({"author": "another has to run it"} if hold.author else {})},
         answers=answers,
         break_glass=hold.break_glass,
+        attachments=_masked(operation, hold),
     )
+
+
+def _masked(operation: Operation, hold: Hold) -> tuple[Attachment, ...]:
+    """What its files hold that its requester would see masked, nobody sees here."""
+    if not operation.attachments:
+        return ()
+    masker = TextMasker(hold.masks)
+    return tuple(replace(each, text=masker.mask_text(each.text)[0]) for each in operation.attachments)
 
 
 def as_asked(hold: Hold, operation: Operation) -> Hold:
@@ -131,7 +142,14 @@ def held_event(approval: Approval) -> OperationHeld:
         risk=approval.risk,
         kind=approval.kind,
         answers=dict(approval.answers),
+        attachments=[_about(each) for each in approval.attachments],
     )
+
+
+def _about(each: Attachment) -> dict[str, Any]:
+    """Which file it was: what is in it stays with the request."""
+    said = {"name": each.name, "path": each.path, "size": each.size, "sha256": each.sha256, "why": each.why}
+    return {name: value for name, value in said.items() if value}
 
 
 def _sql(known: SqlFacts) -> dict[str, Any]:
