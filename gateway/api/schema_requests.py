@@ -191,8 +191,9 @@ class Statement(_Model):
 
 class CardAttachment(_Model):
     """A file that the statement runs, as it was when it was looked into. `name`: as the statement has it; `path`:
-    what that is on the target. `contents`: all of it; None where it is not shown, and `why` says why. `inside`: the file
-    that runs it. The `sha256` is that of the file; what would be masked for whoever asks is masked in `contents`."""
+    what that is on the target. `contents`: all of it; None where it is not shown, and `why` says why. `inside`: the
+    file that runs it. The `sha256` is that of the file; what would be masked for whoever asks is masked in
+    `contents`."""
 
     name: str
     path: str = ""

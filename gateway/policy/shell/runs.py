@@ -12,11 +12,11 @@ from functools import lru_cache
 
 from gateway.core.attachments import PROGRAM, SHELL
 from gateway.policy.shell import habits
-from gateway.policy.shell.behind import EXEC, INPUT, VERSION, base_name, likely_places
+from gateway.policy.shell.behind import EXEC, INPUT, VERSION, base_name, likely_places, look_behind
 from gateway.policy.shell.documents import without_document
 from gateway.policy.shell.facts import ANY, Command, Word
 from gateway.policy.shell.grammar import LONGEST as GRAMMAR_LONGEST
-from gateway.policy.shell.reader import read_shell
+from gateway.policy.shell.reader import DEEPEST, Reading, read_shell
 from gateway.policy.shell_words import take_apart
 
 NAME_NOT_KNOWN = "not looked inside: its name is not known before it runs"
@@ -61,7 +61,9 @@ _ELSEWHERE = frozenset(
     ["ssh", "docker", "podman", "kubectl", "chroot", "nsenter", "unshare", "machinectl", "proot", "sshpass"]
 )
 _OPEN = re.compile(r"[$`*?\[~]")
-_MOVES = frozenset(("cd", "pushd", "popd", "chdir"))
+MOVES = frozenset(("cd", "pushd", "popd", "chdir"))
+_ASIDE = re.compile(r"\b(cd|pushd|popd|chdir)\b[^;&|\n]*(\||&(?!&))|(?<!\|)\|\s*(cd|pushd|popd|chdir)\b")
+"""A `cd` after which nobody stands elsewhere, or only where it failed: in a pipe, in the background, before `||`."""
 _MOVED = re.compile(r"(-C|--chdir|-D|--directory)(=.*)?|-execdir", re.DOTALL)
 
 
@@ -83,29 +85,49 @@ class Run:
 def files_run(line: str, directory: str | None) -> tuple[Run, ...]:
     """Each file once. `directory`: where the line starts, absolute or `""` for the home directory of the account;
     None: not known. Never raises."""
+    return tuple(_files(line, directory, 0))[:MOST]
+
+
+def _files(line: str, directory: str | None, depth: int) -> dict[Run, None]:
     if len(line) > GRAMMAR_LONGEST:
         return _of_long(line, directory)
     reading = read_shell(line)
-    own = reading.own if reading.is_flat else ()
-    found: dict[Run, None] = {}
     elsewhere = not _ELSEWHERE.isdisjoint(reading.facts.programs)
-    moves = any(base_name(command.argv[0]) in _MOVES for command in reading.facts.commands)
+    if reading.is_straight and not _ASIDE.search(line) and depth < DEEPEST:
+        return _in_turn(reading, directory, depth, elsewhere=elsewhere)
+    commands = reading.facts.commands
+    where = None if any(map(_moves, commands)) else directory
+    found: dict[Run, None] = {}
+    for command in commands:
+        found.update(_of(command, where, elsewhere=elsewhere))
+    return {**found, **_fed(commands, reading.facts.reads, where, elsewhere=elsewhere)}
+
+
+def _in_turn(reading: Reading, directory: str | None, depth: int, *, elsewhere: bool) -> dict[Run, None]:
+    """Of commands that run one after another: where each of them stands is known."""
+    found: dict[Run, None] = {}
     where = directory
-    for command in own:
-        if base_name(command.argv[0]) in _MOVES:
+    is_read = False
+    for command in reading.own:
+        if _moves(command):
             where = _moved(command, where)
-        else:
-            found.update(_of(command, where, elsewhere=elsewhere))
-    where = None if moves else directory
-    for command in reading.facts.commands:
-        if command not in own:
-            found.update(_of(command, where, elsewhere=elsewhere))
-    for word, reader in _fed(reading.facts.commands, reading.facts.reads):
-        found[_run(word, reader, where if not elsewhere else None, by_path=False)] = None
-    return tuple(found)[:MOST]
+            continue
+        found.update(_of(command, where, elsewhere=elsewhere))
+        if command.is_fed and _takes_input(command) and not is_read:
+            is_read = True
+            found.update(_fed(reading.own, reading.facts.reads, where, elsewhere=elsewhere))
+        if not elsewhere:
+            for text, sure in look_behind(command, substitutes_file=False).texts:
+                if sure:
+                    found.update(_files(text, where, depth + 1))
+    return found
 
 
-def _of_long(text: str, directory: str | None) -> tuple[Run, ...]:
+def _moves(command: Command) -> bool:
+    return base_name(command.argv[0]) in MOVES
+
+
+def _of_long(text: str, directory: str | None) -> dict[Run, None]:
     """Of a script that is too long for the grammar: as the simpler reader sees it, which follows nobody anywhere."""
     found: dict[Run, None] = {}
     commands = [
@@ -113,11 +135,11 @@ def _of_long(text: str, directory: str | None) -> tuple[Run, ...]:
         for simple in take_apart(without_document(text)).commands
         if simple.words
     ]
-    moves = any(base_name(command.argv[0]) in _MOVES for command in commands)
+    moves = any(map(_moves, commands))
     elsewhere = any(not _ELSEWHERE.isdisjoint(map(base_name, command.argv[:1])) for command in commands)
     for command in commands:
         found.update(_of(command, None if moves else directory, elsewhere=elsewhere))
-    return tuple(found)[:MOST]
+    return found
 
 
 def _of(command: Command, directory: str | None, *, elsewhere: bool) -> dict[Run, None]:
@@ -246,19 +268,21 @@ def _after_option(option: "re.Pattern[str]", words: Sequence[Word]) -> Iterator[
             yield Word(text[2:], word.shape[2:])
 
 
-def _fed(commands: Sequence[Command], reads: Sequence[str]) -> Iterator[tuple[Word, str]]:
+def _fed(
+    commands: Sequence[Command], reads: Sequence[str], directory: str | None, *, elsewhere: bool
+) -> dict[Run, None]:
     """`mysql < x.sql`, `sh < x.sh`, `cat x.sh | sh`: files whose contents go to something that runs what it gets."""
     readers = [reader for command in commands if command.is_fed and (reader := _takes_input(command))]
     if not readers:
-        return
-    reader = SHELL if SHELL in readers else PROGRAM
-    for shape in reads:
-        yield Word(shape if ANY not in shape else shape.replace(ANY, "~", 1), shape), reader
+        return {}
+    words = [Word(shape.replace(ANY, "~", 1), shape) for shape in reads]
     for command in commands:
         if base_name(command.argv[0]) == "cat":
-            for word in command.words[1:]:
-                if not word.text.startswith("-"):
-                    yield word, reader
+            words += [word for word in command.words[1:] if not word.text.startswith("-")]
+    reader = SHELL if SHELL in readers else PROGRAM
+    if elsewhere:
+        return {Run(_shown(word.text), reader=reader, why=ELSEWHERE): None for word in words}
+    return {_run(word, reader, directory, by_path=False): None for word in words}
 
 
 def _takes_input(command: Command) -> str:
