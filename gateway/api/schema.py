@@ -18,6 +18,7 @@ from gateway.api.schema_frames import WireFrame as WireFrame
 from gateway.api.schema_frames import pack_frames as pack_frames
 from gateway.api.schema_frames import unpack_frames as unpack_frames
 from gateway.api.schema_requests import IDEMPOTENCY_HEADER as IDEMPOTENCY_HEADER
+from gateway.api.schema_requests import CardAttachment as CardAttachment
 from gateway.api.schema_requests import CardPast as CardPast
 from gateway.api.schema_requests import CardQuorum as CardQuorum
 from gateway.api.schema_requests import CardRisk as CardRisk
