@@ -53,7 +53,7 @@ _FILE_OPTIONS = {
     "ansible-playbook": re.compile(r"(?!)"),
 }
 """Options that name a file of commands."""
-_VALUED = {"python": "WXQ", "perl": "", "ruby": "rICEF", "node": "r", "nodejs": "r", "php": "cdz"}
+_VALUED = {"python": "WXQ", "perl": "I", "ruby": "rICEF", "node": "r", "nodejs": "r", "php": "cdz"}
 """Short options of interpreters that take the next word."""
 _NO_FILE = {"python": "m", "perl": "", "php": "r"}
 """Short options after which no file follows."""
