@@ -107,6 +107,7 @@ def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
     """What was known when it was held."""
     principal, peer, target = session.principal, session.peer, session.target
     known, rows = operation.details.get("sql"), operation.details.get("rows")
+    directory = operation.details.get("directory")
     return {
         "person": principal.name,
         "groups": sorted(principal.groups),
@@ -120,6 +121,7 @@ def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
         "resources": list(dict.fromkeys(operation.resources))[:MOST_NAMES],
         **(_sql(known) if isinstance(known, SqlFacts) else {}),
         **({"rows": rows} if isinstance(rows, int) else {}),
+        **({"directory": directory} if isinstance(directory, str) else {}),
         **_to_look_into(operation),
     }
 

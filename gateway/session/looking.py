@@ -6,14 +6,15 @@ way of `Reader`, is an adapter's; which files a line names is read in `policy/sh
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway.core.attachments import PROGRAM, SHELL, UNREAD, Attachment, changed
 from gateway.core.operation import Operation
+from gateway.core.people import Target
 from gateway.core.verdict import Deny, Hold, Verdict
 from gateway.policy.shell.runs import MOST, Run, files_run
-from gateway.session.gate import Gate
 
 SHOWN_MOST = 256 << 10
 """Bytes of all files of one command that people are shown."""
@@ -46,12 +47,18 @@ class Reader(Protocol):
         ...
 
 
-async def looked_into(gate: Gate, operation: Operation, directory: str | None, reader: Reader) -> Operation:
+Foresee = Callable[[Operation], Verdict]
+"""What the rules would say of an operation, asking nobody."""
+
+
+async def looked_into(
+    target: Target, foresee: Foresee, operation: Operation, directory: str | None, reader: Reader
+) -> Operation:
     """The operation with what is in its files, where that could matter to a rule or to people. `directory` is where
     its command begins: absolute, `""` for where sessions begin, None where nobody knows."""
-    if not gate.session.target.options.get(OFF, True) or not (runs := files_run(operation.text, directory)):
+    if not target.options.get(OFF, True) or not (runs := files_run(operation.text, directory)):
         return operation
-    if not could_matter(gate.foresee(operation), gate.foresee(_suspected(operation))):
+    if not could_matter(foresee(operation), foresee(_suspected(operation))):
         return operation
     return await attached(operation, runs, directory, reader)
 

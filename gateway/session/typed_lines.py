@@ -235,7 +235,7 @@ class TypedLines:
     async def _may_run(self, reading: Reading) -> bool:
         """Ask the gate. False: it was denied, and is taken back."""
         directory = self._watch.directory
-        operation = await self._ends.looked_into(_operation(reading), directory)
+        operation = await self._ends.looked_into(_operation(reading, directory), directory)
         self._told = False
         try:
             await self._admitted(operation, directory)
@@ -317,13 +317,14 @@ class TypedLines:
         return Denied(sentence, state=state, rule="")
 
 
-def _operation(reading: Reading) -> Operation:
+def _operation(reading: Reading, directory: str | None) -> Operation:
     details = {
         "command": reading.text,
         "confidence": reading.confidence,
         "witnesses": list(reading.witnesses),
         "prompt": reading.prompt,
         "source": "screen",
+        **({"directory": directory} if directory is not None else {}),
     }
     return Operation("typed", reading.text, frozenset({Effect.RUN}), details=MappingProxyType(details))
 

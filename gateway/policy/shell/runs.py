@@ -62,7 +62,7 @@ _ELSEWHERE = frozenset(
 )
 _OPEN = re.compile(r"[$`*?\[~]")
 MOVES = frozenset(("cd", "pushd", "popd", "chdir"))
-_ASIDE = re.compile(r"\b(cd|pushd|popd|chdir)\b[^;&|\n]*(\||&(?!&))|(?<!\|)\|\s*(cd|pushd|popd|chdir)\b")
+ASIDE = re.compile(r"\b(cd|pushd|popd|chdir)\b[^;&|\n]*(\||&(?!&))|(?<!\|)\|\s*(cd|pushd|popd|chdir)\b")
 """A `cd` after which nobody stands elsewhere, or only where it failed: in a pipe, in the background, before `||`."""
 _MOVED = re.compile(r"(-C|--chdir|-D|--directory)(=.*)?|-execdir", re.DOTALL)
 
@@ -93,10 +93,10 @@ def _files(line: str, directory: str | None, depth: int) -> dict[Run, None]:
         return _of_long(line, directory)
     reading = read_shell(line)
     elsewhere = not _ELSEWHERE.isdisjoint(reading.facts.programs)
-    if reading.is_straight and not _ASIDE.search(line) and depth < DEEPEST:
+    if reading.is_straight and not ASIDE.search(line) and depth < DEEPEST:
         return _in_turn(reading, directory, depth, elsewhere=elsewhere)
     commands = reading.facts.commands
-    where = None if any(map(_moves, commands)) else directory
+    where = None if any(map(moves, commands)) else directory
     found: dict[Run, None] = {}
     for command in commands:
         found.update(_of(command, where, elsewhere=elsewhere))
@@ -109,8 +109,8 @@ def _in_turn(reading: Reading, directory: str | None, depth: int, *, elsewhere: 
     where = directory
     is_read = False
     for command in reading.own:
-        if _moves(command):
-            where = _moved(command, where)
+        if moves(command):
+            where = moved(command, where)
             continue
         found.update(_of(command, where, elsewhere=elsewhere))
         if command.is_fed and _takes_input(command) and not is_read:
@@ -123,7 +123,8 @@ def _in_turn(reading: Reading, directory: str | None, depth: int, *, elsewhere: 
     return found
 
 
-def _moves(command: Command) -> bool:
+def moves(command: Command) -> bool:
+    """It goes to another directory."""
     return base_name(command.argv[0]) in MOVES
 
 
@@ -135,10 +136,10 @@ def _of_long(text: str, directory: str | None) -> dict[Run, None]:
         for simple in take_apart(without_document(text)).commands
         if simple.words
     ]
-    moves = any(map(_moves, commands))
+    where = None if any(map(moves, commands)) else directory
     elsewhere = any(not _ELSEWHERE.isdisjoint(map(base_name, command.argv[:1])) for command in commands)
     for command in commands:
-        found.update(_of(command, None if moves else directory, elsewhere=elsewhere))
+        found.update(_of(command, where, elsewhere=elsewhere))
     return found
 
 
@@ -171,7 +172,7 @@ def _shown(name: str) -> str:
     return name[:_NAME_MOST]
 
 
-def _moved(command: Command, directory: str | None) -> str | None:
+def moved(command: Command, directory: str | None) -> str | None:
     """Where a shell stands after it."""
     words = command.words[1:]
     if base_name(command.argv[0]) not in ("cd", "chdir") or len(words) > 1:

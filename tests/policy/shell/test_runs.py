@@ -10,7 +10,7 @@ from gateway.core.attachments import PROGRAM, SHELL
 from gateway.policy.shell.runs import DIRECTORY_NOT_KNOWN, ELSEWHERE, MOST, NAME_NOT_KNOWN, files_run
 
 NAMES = st.text(
-    st.characters(min_codepoint=1, max_codepoint=0x2FFF, blacklist_categories=("Cs",)),
+    st.characters(min_codepoint=1, max_codepoint=0x2FFF, exclude_categories=["Cs"]),
     min_size=1,
     max_size=30,
 )

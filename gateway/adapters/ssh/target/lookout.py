@@ -16,7 +16,7 @@ from gateway.core.errors import Unreachable
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.session.gate import Gate
-from gateway.session.looking import looked_into, why_changed
+from gateway.session.looking import Foresee, looked_into, why_changed
 
 RULE = "look-inside"
 """Stands where the name of a rule does when what was looked into is the reason."""
@@ -54,7 +54,8 @@ class Lookout:
 
     async def looked_into(self, operation: Operation, directory: str | None = HOME) -> Operation:
         """With what is in the files that it runs, where that could matter. Raises `Unreachable` and `Fault`."""
-        return await looked_into(self._gate, operation, directory, self._files)
+        gate = self._gate
+        return await looked_into(gate.session.target, gate.foresee, operation, directory, self._files)
 
     async def why_changed(
         self, operation: Operation, directory: str | None = HOME, since: str = "approved"
@@ -72,3 +73,24 @@ class Lookout:
 
     async def _connection(self) -> TargetConnection:
         return (await self.reach()).connection
+
+
+async def looked_into_before(
+    dialler: Dialler, session: Session, foresee: Foresee, operation: Operation
+) -> Operation:
+    """The same for what is only written down to be run later, in a session that never begins. Raises
+    `Unreachable`."""
+    async with AsyncExitStack() as ways:
+        reached: list[Reached] = []
+
+        async def connection() -> TargetConnection:
+            if not reached:
+                way = dialler.reach(session.target, session.login, on_behalf_of(session).strip())
+                reached.append(await ways.enter_async_context(way))
+            return reached[0].connection
+
+        files = TargetFiles(connection)
+        try:
+            return await looked_into(session.target, foresee, operation, HOME, files)
+        finally:
+            files.stop()
