@@ -79,7 +79,7 @@ async def attached(
             run = replace(run, why=NO_TIME)
         one = await _one(run, inside, room, reader)
         found[run.name, run.path] = one
-        room -= len(one.text)
+        room -= one.size if one.text else 0
         if one.is_script and depth < DEEPEST:
             inner = files_run(one.text, directory)
             waiting += [(each, run.name, depth + 1) for each in reversed(inner)]
