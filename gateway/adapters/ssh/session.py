@@ -1,8 +1,8 @@
 """The conversation of one session channel, from what was asked to how it ended.
 
-Enter the Lobby, greet, admit, dial, relay: in this order, so that nothing reaches a target before it is admitted
-and written down. It knows when things happen; bytes are relay.py's business. Next in the reading path:
-`gateway/app/house.py`.
+Enter the Lobby, greet, admit, dial, relay: in this order, so that nothing of a person's reaches a target before it is
+admitted and written down. Only the gateway itself may look there before, into files that would be run. It knows when
+things happen; bytes are relay.py's business. Next in the reading path: `gateway/app/house.py`.
 """
 
 import asyncio
