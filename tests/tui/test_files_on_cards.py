@@ -14,7 +14,7 @@ def card() -> RequestCard:
         text="rm -rf /srv\n\x1b[2J", size=15, characters=15, lines=2, sha256=DIGEST, version=1
     )
     files = [
-        CardAttachment(name="x.sh", path="/root/x.sh", size=15, sha256=DIGEST, contents=contents),
+        CardAttachment(name="x.sh", path="/srv/x.sh", size=15, sha256=DIGEST, contents=contents),
         CardAttachment(name="y.sh", inside="x.sh", why="not looked inside: it is a pipe"),
     ]
     some = next(iter(demo_requests(lambda: datetime.now(UTC)).cards.values()))
@@ -29,7 +29,7 @@ def texts(raw: bool = False) -> tuple[list[str], int]:
 def test_every_file_is_there_before_the_end_of_what_has_to_be_seen() -> None:
     lines, end = texts()
     for wanted in (
-        "FILE x.sh (/root/x.sh):",
+        "FILE x.sh (/srv/x.sh):",
         "1  rm -rf /srv",
         "FILE y.sh, which x.sh runs: not looked inside: ",
     ):
