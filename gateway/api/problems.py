@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 
 from gateway.api.schema import Problem
 from gateway.core.errors import Fault
@@ -47,6 +48,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StarletteHTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(Fault, _fault)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _crash)
 
 
@@ -68,6 +70,11 @@ def _validation(request: Request, error: Exception) -> Response:
 def _fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, Fault)
     return problem(503, error.sentence, {"Retry-After": "5"})
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    """Nobody reads this: who asked has hung up before all was said. It is no mistake of the gateway."""
+    return problem(400, _SENTENCES[400])
 
 
 def _crash(request: Request, error: Exception) -> Response:

@@ -21,6 +21,7 @@ FORBIDDEN, EXPIRED, CHANGED = 4, 6, 8
 OVER = {"approved": CHANGED, "denied": CHANGED, "expired": EXPIRED, "withdrawn": CHANGED}
 """The exit codes of whoever comes too late."""
 _TITLES = ("ID", "LEFT", "RISK", "WHO", "WHERE", "WHAT", "STATE")
+_NOTHING = {"asked": "nothing waits for you", "all": "nothing waits", "reviews": "no review is open"}
 _SHA = re.compile(r"[0-9a-f]{12,64}")
 _CAREFULLY = ("high", "critical")
 
@@ -32,6 +33,8 @@ def list_requests(
         found, last = await pages(Requests(client), which, state, limit)
         if output == "table":
             print_table(_TITLES, [_row(each) for each in found])
+            if not found:
+                hint(_NOTHING.get(which, "there is nothing"))
             if last.cursor:
                 hint(f"there are more: --limit {limit * 2}")
             if last.open_reviews and which != "reviews":

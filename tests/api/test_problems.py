@@ -1,11 +1,14 @@
 """Whatever goes wrong is problem+json with one plain sentence, and tells nothing of our insides."""
 
 import ast
+import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx2
+import pytest
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -222,3 +225,21 @@ async def test_every_answer_says_that_it_is_not_to_be_kept(
         assert response.status_code == 200
         assert response.headers["cache-control"] == "no-store"
         assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_who_hangs_up_in_the_middle_is_no_mistake_of_the_gateway(
+    line: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        place = line.base_url
+        _reader, writer = await asyncio.open_connection(place.host, place.port)
+        head = f"POST /v1/requests/7QF-2KM4/claim HTTP/1.1\r\nHost: {place.host}\r\n"
+        head += "Authorization: Bearer token-of-alba\r\n"
+        writer.write(f'{head}Content-Type: application/json\r\nContent-Length: 500\r\n\r\n{{"ver'.encode())
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        writer.close()
+        await writer.wait_closed()
+        await asyncio.sleep(0.3)
+        assert (await line.get("/nowhere")).status_code == 404
+    assert [record.getMessage() for record in caplog.records] == []

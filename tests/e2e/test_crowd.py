@@ -44,7 +44,7 @@ async def a_crowd(
         book = await crowd_book.read(town, 3 * many)
         tell(crowd, book, took)
         states = crowd_book.compare(town, crowd.fates, book)
-        recordings = await crowd_book.recordings(town)
+        recordings = await crowd_book.recordings(town, book)
         print(f"ran: {len(town.executed())}; recordings: {dict(recordings)}")
     assert len(crowd.fates) == many, "it was told to stop before the end"
     return states
