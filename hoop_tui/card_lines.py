@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from gateway.api.schema import RequestCard, Statement
+from gateway.api.schema import CardAttachment, RequestCard, Statement
 from hoop_tui.highlight import Colours, colours
-from hoop_tui.request_words import about, facts, history, standing
+from hoop_tui.request_words import about, about_file, facts, file_heading, history, standing
 from hoop_tui.safe_text import visible
 from hoop_tui.widgets.lines_view import Piece, TextLine
 
@@ -41,7 +41,9 @@ def card_lines(card: RequestCard, width: int, *, raw: bool = False) -> CardLines
             lines += _fact(card, label, value, width)
     rule = (Piece("─" * width, "$text-muted"),)
     lines.append(rule)
-    lines += _bytes_of(card.statement) if raw else _statement(card, width)
+    lines += _bytes_of(card.statement) if raw else _statement(card.statement.text, card.where.kind, width)
+    for each in card.attachments:
+        lines += _attachment(each, card.where.kind, width, raw=raw)
     end = len(lines)
     lines.append(rule)
     for text in (*about(card.statement), *history(card), *standing(card)):
@@ -71,9 +73,20 @@ def _risk(card: RequestCard, width: int) -> Iterator[TextLine]:
     yield tuple(row)
 
 
-def _statement(card: RequestCard, width: int) -> Iterator[TextLine]:
-    text = card.statement.text
-    painted = colours(text, card.where.kind)
+def _attachment(each: CardAttachment, kind: str, width: int, *, raw: bool) -> Iterator[TextLine]:
+    """One file that the statement runs: all of it, or why not."""
+    yield (Piece("─" * width, "$text-muted"),)
+    for line in by_words(file_heading(each), width):
+        yield (Piece(line, "bold $text-accent" if each.contents else "bold $text-warning"),)
+    if each.contents is not None:
+        yield from _bytes_of(each.contents) if raw else _statement(each.contents.text, kind, width)
+        for text in about_file(each.contents):
+            for line in by_words(text, width):
+                yield (Piece(line),)
+
+
+def _statement(text: str, kind: str, width: int) -> Iterator[TextLine]:
+    painted = colours(text, kind)
     lines = text.split("\n")
     digits = len(str(len(lines)))
     at = number = 0

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from gateway.api.schema import RequestCard, RequestSummary, Statement
+from gateway.api.schema import CardAttachment, RequestCard, RequestSummary, Statement
 from hoop_tui.safe_text import visible
 from hoop_tui.wording import clock_length, full_time
 
@@ -101,6 +101,23 @@ def statement_lines(statement: Statement) -> Iterator[str]:
 
 def _said(blanks: "re.Match[str]") -> str:
     return f" <{len(blanks[0]):,} blanks> "
+
+
+def file_heading(each: CardAttachment) -> str:
+    """Which file that the statement runs it is, or why it is not shown."""
+    where = f" ({each.path})" if each.path and each.path != each.name else ""
+    inside = f", which {each.inside} runs" if each.inside else ""
+    if each.contents is None:
+        digest = f"  sha256 {each.sha256}" if each.sha256 else ""
+        return f"FILE {each.name}{where}{inside}: {each.why}{digest}"
+    return f"FILE {each.name}{where}{inside}:"
+
+
+def about_file(contents: Statement) -> Iterator[str]:
+    """Of its contents, without what a statement has besides."""
+    *said, digest = about(contents)
+    yield from said
+    yield digest.partition("  ")[0]
 
 
 def about(statement: Statement) -> Iterator[str]:

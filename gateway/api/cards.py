@@ -12,6 +12,7 @@ from typing import Any
 from gateway.api import hidden
 from gateway.api.schema_requests import (
     BlankStretch,
+    CardAttachment,
     CardEscalation,
     CardPast,
     CardQuorum,
@@ -34,6 +35,7 @@ from gateway.api.schema_requests import (
 from gateway.api.schema_reviews import CardGlass, CardReview, CardRevoked, ReviewWord
 from gateway.core import quorum, scopes
 from gateway.core.approval import ACCESS, Approval
+from gateway.core.attachments import Attachment
 from gateway.core.request_lists import Past
 from gateway.core.reviews import OK
 from gateway.session.request_lists import LIST_TEXT
@@ -137,7 +139,7 @@ def card(
     glass: CardGlass | None = None,
 ) -> RequestCard:
     """Everything. `past`: what was found of earlier ones; `since`: when the person signed in."""
-    statement = _statement(approval)
+    statement = _statement(approval.text, approval.sha256, approval.version)
     return RequestCard(
         id=approval.id,
         state=word(approval, now),
@@ -158,6 +160,7 @@ def card(
         past=past,
         facts={name: fact for name, fact in approval.facts.items() if name not in _SHOWN_ELSEWHERE},
         statement=statement,
+        attachments=[_attachment(each, approval.version) for each in approval.attachments],
         decisions=_decisions(approval),
         scope=approval.granted_scope,
         claimed_by=_claimed_by(approval),
@@ -287,8 +290,18 @@ def _remarks(approval: Approval) -> list[Remarked]:
     ]
 
 
-def _statement(approval: Approval) -> Statement:
-    text = approval.text
+def _attachment(each: Attachment, version: int) -> CardAttachment:
+    shown = None if each.why else _statement(each.text, each.sha256, version)
+    named = {name: getattr(each, name) for name in ("path", "sha256", "why", "inside")}
+    return CardAttachment(
+        name=_whole(each.name),
+        size=each.size,
+        contents=shown,
+        **{name: _whole(value) for name, value in named.items()},
+    )
+
+
+def _statement(text: str, sha256: str, version: int) -> Statement:
     data = text.encode("utf-8", "surrogateescape")
     whole = _whole(text)
     odd, odd_count = hidden.hidden(text)
@@ -299,8 +312,8 @@ def _statement(approval: Approval) -> Statement:
         size=len(data),
         characters=len(text),
         lines=text.count("\n") + 1,
-        sha256=approval.sha256,
-        version=approval.version,
+        sha256=sha256,
+        version=version,
         hidden=[HiddenCharacter(**each._asdict()) for each in odd],
         hidden_count=odd_count,
         blanks=[BlankStretch(**each._asdict()) for each in gaps],

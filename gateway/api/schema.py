@@ -23,6 +23,7 @@ from gateway.api.schema_impact import ImpactTable as ImpactTable
 from gateway.api.schema_impact import ImpactText as ImpactText
 from gateway.api.schema_impact import RequestImpact as RequestImpact
 from gateway.api.schema_requests import IDEMPOTENCY_HEADER as IDEMPOTENCY_HEADER
+from gateway.api.schema_requests import CardAttachment as CardAttachment
 from gateway.api.schema_requests import CardPast as CardPast
 from gateway.api.schema_requests import CardQuorum as CardQuorum
 from gateway.api.schema_requests import CardRisk as CardRisk

@@ -172,7 +172,8 @@ class BlankStretch(_Model):
 
 class Statement(_Model):
     """All of it. Bytes that are no UTF-8 are U+FFFD in `text`, and named among the hidden; `raw` is all bytes then,
-    as base64. `sha256` is of the bytes, of which there are `size`. Of what is hidden the first are named, and all are
+    as base64. `sha256` is of the bytes, of which there are `size`; of a statement with attachments, of these too. Of
+    what is hidden the first are named, and all are
     counted."""
 
     text: str
@@ -186,6 +187,21 @@ class Statement(_Model):
     hidden_count: int = 0
     blanks: list[BlankStretch] = []
     blanks_count: int = 0
+
+
+class CardAttachment(_Model):
+    """A file that the statement runs, as it was when it was looked into. `name`: as the statement has it; `path`:
+    what that is on the target. `contents`: all of it; None where it is not shown, and `why` says why. `inside`: the
+    file that runs it. The `sha256` is that of the file; what would be masked for whoever asks is masked in
+    `contents`."""
+
+    name: str
+    path: str = ""
+    size: int = 0
+    sha256: str = ""
+    why: str = ""
+    inside: str = ""
+    contents: Statement | None = None
 
 
 class SaidYesOrNo(_Model):
@@ -234,6 +250,7 @@ class RequestCard(_Model):
     past: CardPast
     facts: dict[str, Any] = {}
     statement: Statement
+    attachments: list[CardAttachment] = []
     decisions: list[SaidYesOrNo] = []
     scope: str = ""
     claimed_by: str = ""

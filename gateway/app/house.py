@@ -36,7 +36,8 @@ from gateway.blobs.local import LocalBlobs
 from gateway.bus.inprocess import InProcessBus
 from gateway.core.errors import Misconfigured
 from gateway.core.events import ConfigReloaded, GatewayStarted, GatewayStopped
-from gateway.core.people import Peer, Principal
+from gateway.core.operation import Operation
+from gateway.core.people import Peer, Principal, Session
 from gateway.core.ports import Hint
 from gateway.core.secret import Secret
 from gateway.masking.stream import StreamMasker
@@ -46,6 +47,7 @@ from gateway.session.heartbeat import LOST, Heartbeat
 from gateway.session.impacts import Impacts, Surroundings
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import BearerToken, Lobby, Rooms
+from gateway.session.looking import Foresee
 from gateway.session.organs import Organs
 from gateway.store.ledger import SqlLedger
 
@@ -234,7 +236,8 @@ class House:
             live=self.live,
             approvals=self.approvals,
             beforehand=Beforehand(
-                self.approvals, self.policy.judge, self.targets.find, Drafts(self._parsers), self.clock
+                *(self.approvals, self.policy.judge, self.targets.find, Drafts(self._parsers), self.clock),
+                self._look_before,
             ),
             impacts=self._impacts(),
             everybody=self.hall.people.directory.everybody,
@@ -259,7 +262,11 @@ class House:
             *(self.ledger, self.clock, self.policy.judge, self.targets.find, directory.find),
             Remade(self._parsers),
         )
-        return Impacts(around, impact_sources(self._all_databases))
+        return Impacts(around, impact_sources(self._all_databases, lambda: self._ssh))
+
+    async def _look_before(self, session: Session, foresee: Foresee, operation: Operation) -> Operation:
+        """Where there is no SSH door, nothing can be run over SSH either."""
+        return operation if self._ssh is None else await self._ssh.look_before(session, foresee, operation)
 
     def _parsers(self) -> "Parsers":
         return self._all_databases().made().parsers

@@ -8,18 +8,39 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.app.databases import POSTGRES, Databases
-from gateway.core.errors import Refused
+from gateway.app.drafts import SSH
+from gateway.core.errors import Refused, Unreachable
 from gateway.core.impact import Impact, ImpactQuestion, ImpactSource
 from gateway.core.operation import Operation
 from gateway.core.ports import Approval
 
 if TYPE_CHECKING:
+    from gateway.adapters.ssh.adapter import SshAdapter
     from gateway.session.database.parser import Parsers
 
 
-def impact_sources(databases: Callable[[], Databases]) -> Mapping[str, ImpactSource]:
+def impact_sources(
+    databases: Callable[[], Databases], ssh: "Callable[[], SshAdapter | None]"
+) -> Mapping[str, ImpactSource]:
     """By the kind of target."""
-    return {POSTGRES: _OfDatabases(databases)}
+    return {POSTGRES: _OfDatabases(databases), SSH: _OfMachines(ssh)}
+
+
+class _OfMachines:
+    """Through the SSH door, where there is one."""
+
+    def __init__(self, ssh: "Callable[[], SshAdapter | None]") -> None:
+        self._ssh = ssh
+
+    def can(self, question: ImpactQuestion) -> str | None:
+        adapter = self._ssh()
+        return "this gateway has no way to it" if adapter is None else adapter.impact.can(question)
+
+    async def measure(self, question: ImpactQuestion, *, dry_run: bool) -> Impact:
+        adapter = self._ssh()
+        if adapter is None:
+            raise Unreachable("this gateway has no way to it")
+        return await adapter.impact.measure(question, dry_run=dry_run)
 
 
 class _OfDatabases:
@@ -46,7 +67,7 @@ class Remade:
 
         if kind != POSTGRES:
             past = over_ssh(approval.verb, approval.text)
-            return _known(past.operation, past.why_not)
+            return replace(_known(past.operation, past.why_not), attachments=approval.attachments)
         from gateway.adapters.postgres.impact.recorded import recorded
 
         kept = recorded(approval)

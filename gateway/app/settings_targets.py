@@ -75,6 +75,7 @@ class SshTarget(TargetTable):
     commands: Annotated[tuple[CommandPattern, ...], Strict(False)] = ()
     agent_forwarding: bool = False
     environment: Annotated[tuple[VariableNames, ...], Strict(False)] = ()
+    look_inside: bool = True
     keep_files: Size = 0
     keep_forwards: Size = 16 << 20
 

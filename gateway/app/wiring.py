@@ -58,6 +58,7 @@ def _ssh(table: SshTarget, trusted: Path) -> dict[str, Any]:
         "commands": table.commands,
         "agent_forwarding": table.agent_forwarding,
         "environment": table.environment,
+        "look_inside": table.look_inside,
         "keep_files": table.keep_files,
         "keep_forwards": table.keep_forwards,
     }

@@ -47,6 +47,9 @@ class LineWatch:
         self._gave_up = False
         self._attention = 0
         self._tail = b""
+        self._host: str | None = None
+        self.directory: str | None = None
+        """Where the shell says that it stands; None where it has not, or where another machine's shell has."""
 
     # What happens.
 
@@ -307,8 +310,14 @@ class LineWatch:
         zone = zones.read(content)
         if isinstance(zone, PromptEnds):
             self._zone = locate.here(self._screen)
+        elif isinstance(zone, zones.StandsIn):
+            self._stands_in(zone)
         elif isinstance(zone, LineTaken):
             if self._sent and not self._sent[0][0].early:
                 self._taken()
             if zone.text:
                 self._found.append(zone)
+
+    def _stands_in(self, place: zones.StandsIn) -> None:
+        self._host = place.host if self._host is None else self._host
+        self.directory = place.directory if place.host == self._host and "\0" not in place.directory else None

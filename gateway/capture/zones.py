@@ -1,7 +1,8 @@
 """What a shell says of itself in escape sequences that terminals ignore: where its prompt ends, and what it runs.
 
-Understood are the marks of shell integrations (OSC 133, and `E` of OSC 633) and our own report, made by the snippet
-in docs/typed-commands.md. Whatever runs on the target can write them too, so they are a witness like the others.
+Understood are the marks of shell integrations (OSC 133, and `E` of OSC 633), where the shell stands (OSC 7), and our
+own report, made by the snippet in docs/typed-commands.md. Whatever runs on the target can write them too, so they are
+a witness like the others.
 """
 
 import base64
@@ -33,7 +34,15 @@ class LineTaken:
     text: str = ""
 
 
-Zone = PromptEnds | LineTaken
+@dataclass(frozen=True, slots=True)
+class StandsIn:
+    """The shell says which directory it is in, on which machine; empty where that is no path."""
+
+    directory: str
+    host: str = ""
+
+
+Zone = PromptEnds | LineTaken | StandsIn
 
 
 def read(content: str) -> Zone | None:
@@ -44,6 +53,8 @@ def read(content: str) -> Zone | None:
     mark, _, details = rest.partition(";")
     if kind == "633" and mark == "E":
         return _reported(_ESCAPED.sub(_unescaped, details.split(";")[0]))
+    if kind == "7":
+        return _place(rest)
     if kind in ("133", "633") and mark == "B":
         return PromptEnds()
     if kind in ("133", "633") and mark == "C":
@@ -68,6 +79,15 @@ def _decoded(text: str) -> str:
 
 def _unescaped(match: re.Match[str]) -> str:
     return chr(int(match[1], 16)) if match[1] else "\\"
+
+
+def _place(url: str) -> StandsIn | None:
+    """`file://HOST/DIRECTORY`, as most shells on most systems can be set up to say."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    if scheme not in ("file", "kitty-shell-cwd") or not slash or len(path) > MOST:
+        return None
+    return StandsIn(slash + (unquote(path, errors="surrogateescape") if scheme == "file" else path), host)
 
 
 def _command_line(details: str) -> str:

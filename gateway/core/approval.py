@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from gateway.core.attachments import Attachment
 from gateway.core.events import Event
 from gateway.core.request_lists import Past, Wanted
 from gateway.core.reviews import OpenReviews, Review, Revocation, Signature
@@ -72,6 +73,8 @@ class Approval:
     """Somebody has: it is approved by no decision, and this is what has become of it since."""
     revoked: Revocation | None = None
     """It covers nothing any more."""
+    attachments: tuple[Attachment, ...] = ()
+    """Files that the text runs, as they were when it was asked for: `sha256` covers them. Left out of lists."""
 
 
 @dataclass(frozen=True, slots=True)

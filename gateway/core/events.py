@@ -204,6 +204,8 @@ class OperationHeld(Event):
     """`operation`; or what was asked for before there was a session: `text` or `access`."""
     answers: dict[str, str] = field(default_factory=dict)
     """What the person has given with it of `reason` and `ticket`."""
+    attachments: list[dict[str, Any]] = field(default_factory=list)
+    """Files that it runs and that people are shown: name, path, size and sha256 of each, or why it is not shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ This module does not know any protocol. Next in the reading path: `gateway/core/
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
+
+from gateway.core.attachments import Attachment, digest
 
 
 class Effect(StrEnum):
@@ -33,8 +34,11 @@ class Operation:
     effects: frozenset[Effect] = frozenset({Effect.UNKNOWN})
     resources: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    attachments: tuple[Attachment, ...] = ()
+    """Files that it runs, looked into."""
 
     @property
     def sha256(self) -> str:
-        """The digest a decision is bound to. Undecodable bytes survive as surrogates and are hashed as such."""
-        return sha256(self.text.encode("utf-8", "surrogateescape")).hexdigest()
+        """The digest a decision is bound to: of the text, and of the attachments where there are any. Undecodable
+        bytes survive as surrogates and are hashed as such."""
+        return digest(self.text, self.attachments)

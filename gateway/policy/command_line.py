@@ -5,7 +5,10 @@ The reading itself is in `gateway/policy/shell`, which is loaded with the first 
 
 from functools import lru_cache
 
-from gateway.policy.shell.facts import CommandLine
+from gateway.policy.shell.facts import CommandLine, ShellFacts
+
+SCRIPTS_KEPT = 32
+NOT_READ = CommandLine((), (), False, False, ShellFacts(certain=False), "it is too long", (), ())
 
 
 @lru_cache(maxsize=512)
@@ -14,3 +17,11 @@ def read(line: str) -> CommandLine:
     from gateway.policy.shell.forms import understand
 
     return understand(line)
+
+
+@lru_cache(maxsize=SCRIPTS_KEPT)
+def read_script(text: str) -> CommandLine:
+    """What a script of many lines would run, as far as that can be told. One that is too long says nothing."""
+    from gateway.policy.shell.reader import LONGEST
+
+    return NOT_READ if len(text) > LONGEST else read(text)

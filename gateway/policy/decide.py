@@ -17,7 +17,7 @@ from gateway.policy.docket import ABOUT_SESSION, docket
 from gateway.policy.estimates import NOT_KNOWN, has_rows, rows_of
 from gateway.policy.hearing import Hearing
 from gateway.policy.holding import hold_for
-from gateway.policy.lines import what_is_unclear
+from gateway.policy.lines import stands_inside, what_is_unclear
 from gateway.policy.paths import is_resolved
 from gateway.policy.predicates import FIELDS
 from gateway.policy.rules import Policy, Rule
@@ -142,6 +142,11 @@ def _doubt(rule: Rule, operation: Operation) -> str:
         return facts.why if rule.match_fields & ABOUT_STATEMENT or "statement" in about else ""
     if not scope.ABOUT_LINES.isdisjoint(rule.match_fields | about) and (why := what_is_unclear(operation)):
         return why
+    for condition in rule.match if operation.attachments else ():
+        if condition.field in scope.ABOUT_LINES and (
+            name := stands_inside(operation, condition.field, condition.values)
+        ):
+            return f"{name} runs something like that"
     if "path" in rule.match_fields and not is_resolved(operation):
         return "the target does not say what this path really is"
     return ""

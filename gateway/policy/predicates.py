@@ -12,7 +12,7 @@ from gateway.core.operation import Effect, Operation
 from gateway.core.people import Session
 from gateway.policy import column_use, command_line, destinations, estimates, paths, statements, times
 from gateway.policy.glob import matches
-from gateway.policy.lines import command_of, was_seen
+from gateway.policy.lines import command_of, stands_inside, was_seen
 from gateway.policy.rules import Condition
 from gateway.policy.scope import called
 
@@ -115,8 +115,9 @@ def time(question: Question) -> bool:
 
 def command(question: Question) -> bool:
     """The command line of an exec, of a transfer by scp -O, rsync or git, or of a line typed in a shell. Restricting:
-    any form that it might be meant in, and any line that can not be read with certainty. Allowing: every single
-    command of a line that holds nothing else; what was typed is never certain enough for that."""
+    any form that it might be meant in, what stands in a shell script that it runs, and any line that can not be read
+    with certainty. Allowing: every single command of a line that holds nothing else; what was typed is never certain
+    enough for that."""
     text = command_of(question.operation)
     if text is None:
         return False
@@ -124,7 +125,8 @@ def command(question: Question) -> bool:
     line = command_line.read(text)
     if question.restricts:
         doubtful = not line.certain or (is_typed and not was_seen(question.operation))
-        return doubtful or line.may_be(question.condition.values)
+        values = question.condition.values
+        return doubtful or line.may_be(values) or bool(stands_inside(question.operation, "command", values))
     if is_typed or not line.plain:
         return False
     return bool(line.commands) and all(question.any_fits(command) for command in line.commands)
@@ -140,7 +142,10 @@ def argv(question: Question) -> bool:
     line = command_line.read(text)
     if question.restricts:
         doubtful = not line.certain or (is_typed and not was_seen(question.operation))
-        return doubtful or line.may_have_word(question.condition.values)
+        values = question.condition.values
+        return (
+            doubtful or line.may_have_word(values) or bool(stands_inside(question.operation, "argv", values))
+        )
     return not is_typed and line.plain and line.each_has_word(question.condition.values)
 
 

@@ -12,12 +12,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from gateway.core.attachments import UNREAD
 from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.sql import SqlFacts
 from gateway.policy import command_line
 from gateway.policy.estimates import NOT_KNOWN, has_rows, rows_of
-from gateway.policy.lines import command_of, was_seen
+from gateway.policy.lines import command_of, scripts_of, was_seen
 from gateway.policy.sql.found import EVERYTHING
 from gateway.policy.statements import every_verb, statement_of
 from gateway.policy.wrong import did_you_mean
@@ -69,7 +70,7 @@ class Asked:
         line = command_line.read(self.line)
         if not (line.certain if self.restricts else line.plain and line.commands):
             raise Doubt("this command line can not be read with certainty")
-        return line.forms if self.restricts else line.commands
+        return (*line.forms, *self._inside("forms")) if self.restricts else line.commands
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -78,7 +79,13 @@ class Asked:
         known = line.certain and line.words_are_known
         if not (known if self.restricts else line.plain and line.commands):
             raise Doubt("not every word of this command line can be known")
-        return line.words
+        return (*line.words, *(self._inside("words") if self.restricts else ()))
+
+    def _inside(self, what: str) -> tuple[str, ...]:
+        """Of the scripts that it runs."""
+        if UNREAD in self.operation.attachments:
+            raise Doubt("nobody has looked into it")
+        return tuple(each for script in scripts_of(self.operation) for each in getattr(script, what))
 
     @property
     def line(self) -> str:

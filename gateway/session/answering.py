@@ -37,6 +37,9 @@ class Dialogue:
 
     say: Callable[[str], Awaitable[None]]
     answer: Callable[[AbstractSet[str]], Awaitable[Mapping[str, str]]]
+    changed: Callable[[], Awaitable[str]] | None = None
+    """What of the operation is not as people were shown it: one clause, or nothing. Asked once it is approved, before
+    it is let go."""
 
     async def __call__(self, text: str) -> None:
         await self.say(text)
@@ -58,3 +61,10 @@ async def given(notice: object, required: AbstractSet[str]) -> dict[str, str]:
     said = await notice.answers(required)
     texts = {name: said[name].strip() for name in sorted(required) if name in said}
     return {name: text for name, text in texts.items() if 0 < len(text) <= MOST_LETTERS}
+
+
+async def why_changed(notice: object) -> str:
+    """Why what was approved may not be let go after all: one clause, or nothing."""
+    if not isinstance(notice, Dialogue) or notice.changed is None:
+        return ""
+    return await notice.changed()

@@ -20,7 +20,7 @@ from gateway.core.ports import Approval, Bus, Clock, Grant, Hint, Ledger
 from gateway.core.request_lists import Place
 from gateway.core.verdict import Hold
 from gateway.session import asking, words
-from gateway.session.answering import given
+from gateway.session.answering import given, why_changed
 from gateway.session.covering import Covering, Stay
 from gateway.session.flood import MOST_A_MINUTE, MOST_WAITING, Flood
 from gateway.session.glass import BreakGlass
@@ -103,7 +103,7 @@ class Approvals:
                     if not self._who.why_not_break(approval, session.principal):
                         await notice(words.in_an_emergency(approval))
                     settled = await self._until_settled(approval, until_us, hints, notice)
-                    return await self._released(settled, hold) if settled.state == "approved" else settled
+                    return await self._released(settled, hold, notice)
                 except BaseException:
                     await asyncio.shield(self._close(approval.id, "withdrawn", asking.left_event(approval)))
                     raise
@@ -152,9 +152,13 @@ class Approvals:
         if problem := self._clock_problem():
             raise Refused(f"nothing can be held or approved here for now: {problem}")
 
-    async def _released(self, approval: Approval, hold: Hold) -> Approval:
-        """Whoever granted it may have lost what they did so with."""
+    async def _released(self, approval: Approval, hold: Hold, notice: Notice) -> Approval:
+        """Whoever granted it may have lost what they did so with, and what it is about may have changed."""
+        if approval.state != "approved":
+            return approval
         released = await self._covering.still(approval, hold)
+        if released.state == "approved" and (why := await why_changed(notice)):
+            released = await self._covering.void(released, why)
         if released.state != "approved":
             await self._changed(approval.id)
         elif not self._clock_problem():  # else this one passes, and nothing beyond it

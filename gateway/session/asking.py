@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.core.approval_events import ApprovalClosed
+from gateway.core.attachments import Attachment
 from gateway.core.events import OperationHeld
 from gateway.core.ids import new_request_id
 from gateway.core.operation import Operation
@@ -18,6 +19,7 @@ from gateway.core.people import Session
 from gateway.core.ports import Approval
 from gateway.core.sql import SqlFacts
 from gateway.core.verdict import Hold
+from gateway.masking.text import TextMasker
 from gateway.session import words
 
 MOST_KEPT = 20_000
@@ -60,7 +62,16 @@ def request(
         facts={**facts(session, operation), **({"author": "another has to run it"} if hold.author else {})},
         answers=answers,
         break_glass=hold.break_glass,
+        attachments=_masked(operation, hold),
     )
+
+
+def _masked(operation: Operation, hold: Hold) -> tuple[Attachment, ...]:
+    """What its files hold that its requester would see masked, nobody sees here."""
+    if not operation.attachments:
+        return ()
+    masker = TextMasker(hold.masks)
+    return tuple(replace(each, text=masker.mask_text(each.text)[0]) for each in operation.attachments)
 
 
 def as_asked(hold: Hold, operation: Operation) -> Hold:
@@ -97,6 +108,7 @@ def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
     """What was known when it was held."""
     principal, peer, target = session.principal, session.peer, session.target
     known, rows = operation.details.get("sql"), operation.details.get("rows")
+    directory = operation.details.get("directory")
     return {
         "person": principal.name,
         "groups": sorted(principal.groups),
@@ -110,6 +122,7 @@ def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
         "resources": list(dict.fromkeys(operation.resources))[:MOST_NAMES],
         **(_sql(known) if isinstance(known, SqlFacts) else {}),
         **({"rows": rows} if isinstance(rows, int) else {}),
+        **({"directory": directory} if isinstance(directory, str) else {}),
         **_to_look_into(operation),
     }
 
@@ -135,6 +148,7 @@ def held_event(approval: Approval) -> OperationHeld:
         risk=approval.risk,
         kind=approval.kind,
         answers=dict(approval.answers),
+        attachments=[_about(each) for each in approval.attachments],
     )
 
 
@@ -147,6 +161,12 @@ def left_event(approval: Approval) -> ApprovalClosed:
         state="withdrawn",
         why="nobody waits for it any more",
     )
+def _about(each: Attachment) -> dict[str, Any]:
+    """Which file it was: what is in it stays with the request."""
+    said = {"name": each.name, "path": each.path, "size": each.size, "sha256": each.sha256, "why": each.why}
+    return {name: value for name, value in said.items() if value}
+
+
 def _to_look_into(operation: Operation) -> dict[str, Any]:
     """What it takes to look into a statement later: what is bound to it, and what its session began with."""
     bound, began = operation.details.get("values"), operation.details.get("began")

@@ -11,7 +11,7 @@ from datetime import timedelta
 from gateway.core import scopes
 from gateway.core.accounts import account_for
 from gateway.core.approval import ACCESS, TEXT
-from gateway.core.errors import Fault, Refused
+from gateway.core.errors import Fault, Refused, Unreachable
 from gateway.core.operation import Operation
 from gateway.core.people import Peer, Principal, Session, Target
 from gateway.core.plain import plain
@@ -21,11 +21,16 @@ from gateway.core.verdict import Deny, Hold, Verdict
 from gateway.session import asking, words
 from gateway.session.approvals import Approvals
 from gateway.session.arrival import arrival
+from gateway.session.looking import Foresee
 from gateway.session.objections import Objection
 from gateway.session.organs import Judge
 
 Draft = Callable[[Target, str], Awaitable[Operation]]
 """What a text would be on a target, as its adapter reads it. Raises `Refused` where it is not one operation."""
+
+Look = Callable[[Session, Foresee, Operation], Awaitable[Operation]]
+"""What is in the files that it runs: `looking.py`. Raises `Unreachable`."""
+SSH = "ssh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,14 @@ class Beforehand:
         find: Callable[[str], Target | None],
         draft: Draft,
         clock: Clock,
+        look: Look | None = None,
     ) -> None:
         self._approvals = approvals
         self._judge = judge
         self._find = find
         self._draft = draft
         self._clock = clock
+        self._look = look
 
     async def ask(self, who: Principal, peer: Peer, wish: Wish) -> Approval:
         """The request, which is in the ledger; or the one that asks for the same and waits. Raises `Objection` and
@@ -103,9 +110,21 @@ class Beforehand:
         except Refused as problem:
             raise Objection("scope", problem.sentence) from problem
         verdict = _verdict(judge, operation, session)
+        if self._look is not None and session.target.kind == SSH:
+            operation = await self._looked_into(self._look, operation, judge, session)
+            verdict = _verdict(judge, operation, session)
         if isinstance(verdict, Hold):
             return operation, verdict
         raise Objection("scope", f"no rule holds this on {session.target.name} for you: just run it")
+
+    async def _looked_into(
+        self, look: Look, operation: Operation, judge: Judge, session: Session
+    ) -> Operation:
+        """With the files that it runs, as they will be looked at when it is run."""
+        try:
+            return await look(session, lambda each: judge.decide(each, session), operation)
+        except Unreachable as problem:
+            raise Objection("scope", problem.sentence) from problem
 
     def _access(self, session: Session, judge: Judge, wish: Wish) -> tuple[Operation, Hold, Scope]:
         """Coming in, or what one rule holds, for a time; coming in also just once."""

@@ -118,8 +118,10 @@ class Covering:
     async def still(self, approval: Approval, hold: Hold) -> Approval:
         """What was approved, denied after all if whoever granted it may not do so any more."""
         why = self._who.still(approval, hold)
-        if not why:
-            return approval
+        return await self.void(approval, why) if why else approval
+
+    async def void(self, approval: Approval, why: str) -> Approval:
+        """What was approved, denied after all before it was let through."""
         voided = ApprovalVoided(session=approval.session, request=approval.id, why=why)
         await self._ledger.void_approval(approval.id, why, voided)
         return await self._ledger.approval(approval.id) or approval

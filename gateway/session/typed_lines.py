@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 from types import MappingProxyType
 from typing import Protocol
 
@@ -74,6 +75,14 @@ class Ends(Protocol):
 
     async def waiting(self) -> bytes:
         """Take what the person has typed meanwhile."""
+        ...
+
+    async def looked_into(self, operation: Operation, directory: str | None) -> Operation:
+        """With the files that the line runs, from this directory; None: nobody knows which it is."""
+        ...
+
+    async def why_changed(self, operation: Operation, directory: str | None) -> str:
+        """What of these files is not as it was: one clause, or nothing."""
         ...
 
 
@@ -225,10 +234,11 @@ class TypedLines:
 
     async def _may_run(self, reading: Reading) -> bool:
         """Ask the gate. False: it was denied, and is taken back."""
-        operation = _operation(reading)
+        directory = self._watch.directory
+        operation = await self._ends.looked_into(_operation(reading, directory), directory)
         self._told = False
         try:
-            await self._admitted(operation)
+            await self._admitted(operation, directory)
             again = self._watch.at_enter() if self._told else reading
             if again is None or again.text != reading.text:
                 raise await self._stopped(operation, "blocked", f"blocked - {CHANGED}")
@@ -243,11 +253,12 @@ class TypedLines:
             return False
         return True
 
-    async def _admitted(self, operation: Operation) -> None:
+    async def _admitted(self, operation: Operation, directory: str | None) -> None:
         """Raises `Denied`, also where the person withdraws what is held."""
         interrupted = self._ends.interrupted
         interrupted.clear()
-        admit = asyncio.create_task(self._gate.admit(operation, Dialogue(self._tell, self._answers)))
+        changed = partial(self._ends.why_changed, operation, directory)
+        admit = asyncio.create_task(self._gate.admit(operation, Dialogue(self._tell, self._answers, changed)))
         interrupt = asyncio.create_task(interrupted.wait())
         try:
             await asyncio.wait((admit, interrupt), return_when=asyncio.FIRST_COMPLETED)
@@ -306,13 +317,14 @@ class TypedLines:
         return Denied(sentence, state=state, rule="")
 
 
-def _operation(reading: Reading) -> Operation:
+def _operation(reading: Reading, directory: str | None) -> Operation:
     details = {
         "command": reading.text,
         "confidence": reading.confidence,
         "witnesses": list(reading.witnesses),
         "prompt": reading.prompt,
         "source": "screen",
+        **({"directory": directory} if directory is not None else {}),
     }
     return Operation("typed", reading.text, frozenset({Effect.RUN}), details=MappingProxyType(details))
 

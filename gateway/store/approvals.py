@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
-from gateway.core import quorum, scopes
+from gateway.core import attachments, quorum, scopes
 from gateway.core.approval_events import ApprovalClosed
 from gateway.core.events import ApprovalGiven, Event
 from gateway.core.ports import Approval, Decision, Remark
@@ -132,6 +132,7 @@ def _row(approval: Approval) -> dict[str, Any]:
     glass = approval.break_glass
     kept["break_glass"] = glass and [sorted(glass.groups), glass.review.total_seconds()]
     kept["revoked"] = None
+    kept["attachments"] = [each.as_kept() for each in approval.attachments] or None
     return {**kept, "state": "held"}
 
 
@@ -184,6 +185,7 @@ def _approval(row: Row[Any]) -> Approval:
         kept["break_glass"] = Glass(frozenset(groups), timedelta(seconds=seconds))
     if (revoked := kept["revoked"]) is not None:
         kept["revoked"] = Revocation(**{**revoked, "at": datetime.fromisoformat(revoked["at"])})
+    kept["attachments"] = tuple(map(attachments.kept, kept["attachments"] or ()))
     return Approval(**kept)
 
 

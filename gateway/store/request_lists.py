@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Select, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, and_, func, literal, or_, select, union_all
 
 from gateway.core.approval import OPERATION, Approval
 from gateway.core.request_lists import COMPARED, DECIDED, Past, Wanted
@@ -80,9 +80,9 @@ def _asks(groups: AbstractSet[str]) -> ColumnElement[bool]:
 def _columns(text_limit: int | None) -> Select[Any]:
     if text_limit is None:
         return select(APPROVALS)
-    others = [column for column in APPROVALS.c if column.name != "text"]
+    others = [column for column in APPROVALS.c if column.name not in ("text", "attachments")]
     beginning = func.substr(APPROVALS.c.text, 1, text_limit, type_=_CutText())
-    return select(*others, beginning.label("text"))
+    return select(*others, beginning.label("text"), literal(None).label("attachments"))
 
 
 def alike(connection: Connection, requesters: AbstractSet[str]) -> dict[tuple[str, str], int]:

@@ -126,6 +126,7 @@ class ApprovalRecord(_Table, table=True):
     granted_scope: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
     break_glass: Any = Field(sa_type=ExactJson, nullable=True)
     revoked: Any = Field(sa_type=ExactJson, nullable=True)
+    attachments: Any = Field(sa_type=ExactJson, nullable=True)
 
 
 class AskRecord(_Table, table=True):

@@ -2,7 +2,16 @@
 
 from gateway.api.schema import RequestCard
 from hoop_tui.cli.printing import print_facts
-from hoop_tui.request_words import about, facts, headline, history, standing, statement_lines
+from hoop_tui.request_words import (
+    about,
+    about_file,
+    facts,
+    file_heading,
+    headline,
+    history,
+    standing,
+    statement_lines,
+)
 from hoop_tui.safe_text import visible
 
 
@@ -13,6 +22,12 @@ def print_card(card: RequestCard) -> None:
     print("-" * 79)
     for line in statement_lines(card.statement):
         print(line)
+    for each in card.attachments:
+        print("-" * 79)
+        print(visible(file_heading(each)))
+        if each.contents is not None:
+            for line in (*statement_lines(each.contents), *map(visible, about_file(each.contents))):
+                print(line)
     print("-" * 79)
     for line in (*about(card.statement), *history(card), *standing(card)):
         print(visible(line))

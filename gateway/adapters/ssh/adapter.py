@@ -34,6 +34,7 @@ from gateway.adapters.ssh.door.turns import Turns
 from gateway.adapters.ssh.forward.requests import ForwardingConnection
 from gateway.adapters.ssh.forward.roads import Inspected, Surroundings
 from gateway.adapters.ssh.greeter import Greeter
+from gateway.adapters.ssh.impact.source import SshImpact
 from gateway.adapters.ssh.inside import Inside
 from gateway.adapters.ssh.jump.account import account_reader
 from gateway.adapters.ssh.jump.channel import Carried
@@ -41,11 +42,14 @@ from gateway.adapters.ssh.login_name import LoginName
 from gateway.adapters.ssh.person import PersonSide
 from gateway.adapters.ssh.session import SshSession, Visitor
 from gateway.adapters.ssh.target.credential import TargetSigner
+from gateway.adapters.ssh.target.lookout import looked_into_before
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Misconfigured
-from gateway.core.people import Principal, Target
+from gateway.core.operation import Operation
+from gateway.core.people import Principal, Session, Target
 from gateway.core.ports import KeySigner, Secrets
 from gateway.session.lobby import Identities, Lobby
+from gateway.session.looking import Foresee
 
 log = logging.getLogger("hoop.ssh")
 
@@ -100,6 +104,15 @@ class SshAdapter:
         self._connections: set[PersonConnection] = set()
         self._sessions: set[asyncio.Task[None]] = set()
         self._farewells: set[asyncio.Task[None]] = set()
+
+    @property
+    def impact(self) -> SshImpact:
+        """Finds out what held operations would do to files."""
+        return SshImpact(self._dialler)
+
+    async def look_before(self, session: Session, foresee: Foresee, operation: Operation) -> Operation:
+        """What is written down to be run later, with the files that it runs. Raises `Unreachable`."""
+        return await looked_into_before(self._dialler, session, foresee, operation)
 
     @property
     def open_sessions(self) -> int:

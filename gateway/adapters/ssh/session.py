@@ -1,13 +1,13 @@
 """The conversation of one session channel, from what was asked to how it ended.
 
-Enter the Lobby, greet, admit, dial, relay: in this order, so that nothing reaches a target before it is admitted
-and written down. It knows when things happen; bytes are relay.py's business. Next in the reading path:
-`gateway/app/house.py`.
+Enter the Lobby, greet, admit, dial, relay: in this order, so that nothing of a person's reaches a target before it is
+admitted and written down. Only the gateway itself may look there before, into files that would be run. It knows when
+things happen; bytes are relay.py's business. Next in the reading path: `gateway/app/house.py`.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,8 +26,8 @@ from gateway.adapters.ssh.questions import Questions, Said
 from gateway.adapters.ssh.relay import Relay
 from gateway.adapters.ssh.sftp.session import SUBSYSTEM, SftpSession
 from gateway.adapters.ssh.shell import ShellRelay
-from gateway.adapters.ssh.target.credential import on_behalf_of
 from gateway.adapters.ssh.target.far_side import FarSide
+from gateway.adapters.ssh.target.lookout import Lookout
 from gateway.adapters.ssh.upstream import Dialler
 from gateway.core.errors import Denied, Fault, Refused, Unreachable
 from gateway.core.frame import FrameKind
@@ -42,6 +42,8 @@ from gateway.session.lobby import Lobby
 log = logging.getLogger("hoop.ssh")
 
 KIND = "ssh"
+
+Changed = Callable[[], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +164,21 @@ class SshSession:
             how = await self._sftp(gate)
             interrupt.cancel()
             return how
-        permit = await self._admitted(gate, self._asked.operation)
-        interrupt.cancel()
-        if self._asked.verb == "subsystem":
-            return await self._no_subsystem(gate)
-        return await self._run(gate, permit)
+        async with Lookout(gate, self._dialler, self._asked) as lookout:
+            permit = await self._admitted_as_seen(gate, lookout)
+            interrupt.cancel()
+            if self._asked.verb == "subsystem":
+                return await self._no_subsystem(gate)
+            return await self._run(gate, permit, lookout)
+
+    async def _admitted_as_seen(self, gate: Gate, lookout: Lookout) -> Permit:
+        """Judged with the files that it runs, and the same files once it may run."""
+        operation = self._asked.operation
+        if self._asked.verb == "exec":
+            operation = await lookout.looked_into(operation)
+        permit = await self._admitted(gate, operation, changed=partial(lookout.why_changed, operation))
+        await lookout.must_be_same(operation, approved=bool(permit.request))
+        return permit
 
     async def _inside(self, gate: Gate, tasks: asyncio.TaskGroup, target: Target | None) -> Ending:
         """The target has no SSH, but there may be a program for it here."""
@@ -187,7 +199,7 @@ class SshSession:
         interrupt.cancel()
         async with program.start(gate.session, target, asked, self._spawn) as running:
             try:
-                return await self._relay(gate, permit, running, program)
+                return await self._relay(gate, permit, running, program=program)
             finally:
                 if program.undo and running.status is None:
                     self._undo(gate, program.undo)
@@ -212,13 +224,15 @@ class SshSession:
         finally:
             self._person.watch_for_interrupt = False
 
-    async def _admitted(self, gate: Gate, operation: Operation, *, maskable: bool = True) -> Permit:
+    async def _admitted(
+        self, gate: Gate, operation: Operation, *, maskable: bool = True, changed: Changed | None = None
+    ) -> Permit:
         try:
-            return await gate.admit(operation, self._notice(gate), maskable=maskable)
+            return await gate.admit(operation, self._notice(gate, changed), maskable=maskable)
         finally:
             self._person.watch_for_interrupt = False
 
-    def _notice(self, gate: Gate) -> Dialogue:
+    def _notice(self, gate: Gate, changed: Changed | None = None) -> Dialogue:
         """For as long as something is held."""
 
         async def say(text: str) -> None:
@@ -227,24 +241,23 @@ class SshSession:
                 text = text.replace("Ctrl-C withdraws", "Ctrl-\\ withdraws")
             await self._say(gate, text)
 
-        return Dialogue(say, lambda required: self._questions.answers(required, Stream.ERR))
+        return Dialogue(say, lambda required: self._questions.answers(required, Stream.ERR), changed)
 
-    async def _run(self, gate: Gate, permit: Permit) -> Ending:
-        session = gate.session
+    async def _run(self, gate: Gate, permit: Permit, lookout: Lookout) -> Ending:
         agents = AgentForwarding(gate, self._person, lambda text: self._aside(gate, text), self._asked)
-        started = self._dialler.start(
-            session.target,
-            session.login,
-            on_behalf_of(session),
-            agents.asked,
-            self._asked.terminal,
-            agents.incoming,
-        )
-        async with agents, started as target:
-            return await self._relay(gate, permit, target)
+        async with agents:
+            reached = await lookout.reach()
+            reached.connection.incoming = agents.incoming
+            target = await reached.begin(agents.asked, self._asked.terminal)
+            return await self._relay(gate, permit, target, lookout)
 
     async def _relay(
-        self, gate: Gate, permit: Permit, target: FarSide, program: Inside | None = None
+        self,
+        gate: Gate,
+        permit: Permit,
+        target: FarSide,
+        lookout: Lookout | None = None,
+        program: Inside | None = None,
     ) -> Ending:
         target.obey(gate.inflow)
         if self._asked.terminal is not None and (program is None or program.types_lines):
@@ -255,6 +268,7 @@ class SshSession:
                 target,
                 self._asked.terminal,
                 self._questions,
+                lookout,
                 judged=program is None,
             )
             return await shell.run(terminal=True)

@@ -10,7 +10,9 @@ from gateway.adapters.ssh.person import PersonSide
 from gateway.adapters.ssh.questions import Questions
 from gateway.adapters.ssh.relay import Relay
 from gateway.adapters.ssh.target.far_side import FarSide
+from gateway.adapters.ssh.target.lookout import Lookout
 from gateway.core.frame import FrameKind
+from gateway.core.operation import Operation
 from gateway.core.shown import Answer, Stream
 from gateway.session.gate import Gate, Permit
 from gateway.session.typed_lines import TypedLines
@@ -27,6 +29,7 @@ class ShellRelay(Relay):
         target: FarSide,
         terminal: Terminal,
         questions: Questions,
+        lookout: Lookout | None = None,
         *,
         judged: bool = True,
     ) -> None:
@@ -34,6 +37,7 @@ class ShellRelay(Relay):
         super().__init__(gate, permit, person, target)
         self._lines = TypedLines(gate, self, **terminal.shown_size, judged=judged)
         self._questions = questions
+        self._lookout = lookout
         self._showing = questions.showing
 
     async def run(self, *, terminal: bool) -> Ending:
@@ -105,6 +109,18 @@ class ShellRelay(Relay):
     async def answers(self, required: AbstractSet[str], *, own_line: bool) -> Mapping[str, str]:
         """Ask them."""
         return await self._questions.answers(required, Stream.OUT, own_line=own_line)
+
+    async def looked_into(self, operation: Operation, directory: str | None) -> Operation:
+        """With the files that the line runs."""
+        if self._lookout is None:
+            return operation
+        return await self._lookout.looked_into(operation, directory)
+
+    async def why_changed(self, operation: Operation, directory: str | None) -> str:
+        """What of these files is not as it was."""
+        if self._lookout is None:
+            return ""
+        return await self._lookout.why_changed(operation, directory)
 
     async def waiting(self) -> bytes:
         """What has been typed and not been taken."""

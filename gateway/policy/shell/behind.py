@@ -11,10 +11,10 @@ ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\+?=(.*)", re.DOTALL)
 _PROGRAM = re.compile(r"[\x21-\x3c\x3e-\x7e][\x21-\x7e]*")
 """No first `=`, which zsh expands; nothing that only looks like a letter."""
 _NUMBER = re.compile(r"[0-9.]+[smhd]?")
-_VERSION = re.compile(r"[0-9.-]+$")
-_INPUT = frozenset(("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "/dev/fd/3"))
+VERSION = re.compile(r"[0-9.-]+$")
+INPUT = frozenset(("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0", "/dev/fd/3"))
 _HELD_TEXT = re.compile(r"[!=:(\[{;|`\"']")
-_EXEC = ("-exec", "-execdir", "-ok", "-okdir")
+EXEC = ("-exec", "-execdir", "-ok", "-okdir")
 _SPELLS = ("eval", "source", ".")
 _MOST_CLOSE_LOOKS = 24
 _MOST_HELD = 12
@@ -53,11 +53,11 @@ def look_behind(command: Command, *, substitutes_file: bool) -> Behind:
         seen.doubts.append("the program is not written plainly")
     argv = command.argv
     looks = 0
-    likely = _likely(words)
+    likely = likely_places(words)
     for at in starts(argv):
         name = base_name(argv[at])
-        kind = _VERSION.sub("", name) or name
-        if at in likely or name in habits.WRAPPERS or argv[at - 1] in _EXEC:
+        kind = VERSION.sub("", name) or name
+        if at in likely or name in habits.WRAPPERS or argv[at - 1] in EXEC:
             seen.programs.append(name)
         if at and _is_text(argv[at]):
             _held(words[at], seen)
@@ -75,7 +75,7 @@ def look_behind(command: Command, *, substitutes_file: bool) -> Behind:
     return seen
 
 
-def _likely(words: Sequence[Word]) -> frozenset[int]:
+def likely_places(words: Sequence[Word]) -> frozenset[int]:
     """Where the programs of a chain as `sudo nice vim` stand, as far as their options are known."""
     found, at = {0}, 0
     while at < len(words) and len(found) < _MOST_CLOSE_LOOKS:
@@ -91,7 +91,7 @@ def _may_run(argv: Sequence[str], at: int, name: str, likely: frozenset[int]) ->
     """Whether a word that stands where a program might is one: `.` after `find` is a directory."""
     if at in likely:
         return True
-    if base_name(argv[0]) == "find" and not any(word in _EXEC for word in argv[:at]):
+    if base_name(argv[0]) == "find" and not any(word in EXEC for word in argv[:at]):
         return False
     return name not in habits.EVALUATING and name not in _SPELLS
 
@@ -151,15 +151,15 @@ def _shell(words: Sequence[Word], is_fed: bool, seen: Behind) -> None:
         return
     elif operand is not None and not operand.is_known:
         seen.doubts.append("which script is run is not known")
-    elif is_fed and (operand is None or reads_input or operand.text in _INPUT):
+    elif is_fed and (operand is None or reads_input or operand.text in INPUT):
         seen.doubts.append("a shell runs what it is fed")
 
 
 def _interpreter(words: Sequence[Word], is_fed: bool, seen: Behind) -> None:
     has_script = False
     for at, word in enumerate(words[1:], 1):
-        if not word.text.startswith("-") or word.text in _INPUT:
-            has_script = word.text not in _INPUT
+        if not word.text.startswith("-") or word.text in INPUT:
+            has_script = word.text not in INPUT
             break
         if habits.is_code_option(word.text):
             code = words[at + 1] if at + 1 < len(words) else word
@@ -219,7 +219,7 @@ def _after_exec(words: Sequence[Word], seen: Behind) -> None:
     if any(not word.is_known and word.splits and word.text.startswith("$") for word in words[1:]):
         seen.doubts.append("what find is told is not known")
     for at, word in enumerate(words[:-1]):
-        if word.text in _EXEC:
+        if word.text in EXEC:
             program = words[at + 1]
             while base_name(program.text) in habits.WRAPPERS and at + 2 < len(words):
                 at = at + 1 + _first_operand(base_name(program.text), words[at + 1 :]) - 1

@@ -32,6 +32,8 @@ class Reading:
     """Nothing but commands, each word known, in lists and pipelines."""
     own: tuple[Command, ...]
     """The commands of the text itself."""
+    is_straight: bool = False
+    """These are run one after another, as they stand."""
 
 
 @dataclass(slots=True)
@@ -52,6 +54,7 @@ def read_shell(text: str) -> Reading:
     """Understand `text` as far as it goes. Never raises."""
     total = _Sum(budget=grammar.Budget(len(text)))
     own, is_flat = _one(text, total, counts=True, depth=0)
+    straight = own.is_straight
     waiting = [(inner, counts, 1) for command in own for inner, counts in _behind(command, total, True, own)]
     known = {(text, True)}
     while waiting:
@@ -75,13 +78,14 @@ def read_shell(text: str) -> Reading:
         not total.doubt,
         total.doubt,
     )
-    return Reading(facts, is_flat and not total.doubt, tuple(own))
+    return Reading(facts, is_flat and not total.doubt, tuple(own), straight)
 
 
 class _Commands(list[Command]):
     """The commands of one text, and what concerns all of them."""
 
     substitutes_file = False
+    is_straight = False
 
 
 def _one(text: str, total: _Sum, *, counts: bool, depth: int) -> tuple[_Commands, bool]:
@@ -89,6 +93,7 @@ def _one(text: str, total: _Sum, *, counts: bool, depth: int) -> tuple[_Commands
     found, doubt = _walked(text, total, depth)
     commands = _Commands(found.commands)
     commands.substitutes_file = found.substitutes_file
+    commands.is_straight = found.is_straight and not doubt
     if found.has_document:
         commands[:] = [Command(command.words, True) for command in commands]
     for command in commands:

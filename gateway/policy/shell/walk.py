@@ -31,6 +31,19 @@ _KNOWN_NODES = """
     variable_assignments variable_name while_statement ansi_c_string translated_string test_command
     """
 _KNOWN = frozenset(_KNOWN_NODES.split()) | _FLAT | _FLAT_PARTS
+_BLOCKS = frozenset(
+    (
+        *(
+            "subshell",
+            "if_statement",
+            "while_statement",
+            "for_statement",
+            "c_style_for_statement",
+            "case_statement",
+        ),
+        *("function_definition", "compound_statement", "command_substitution", "process_substitution"),
+    )
+)
 _LOOSE = frozenset(("heredoc_body", "heredoc_redirect", "string", "expansion", "regex", "translated_string"))
 """Between their parts stands text."""
 _GAP = re.compile(rb"(?:[ \t\n]|\\\n)*")
@@ -58,6 +71,8 @@ class Found:
     doubts: list[str] = field(default_factory=list)
     is_flat: bool = True
     """Nothing but commands in lists and pipelines."""
+    is_straight: bool = True
+    """One command after another: no loop, condition, function or shell within it."""
     has_document: bool = False
     substitutes_file: bool = False
     """`<( )` or `>( )` stands somewhere."""
@@ -101,6 +116,8 @@ class Walk:
         kind, found = node.type, self.found
         if kind not in _FLAT and kind not in _FLAT_PARTS:
             found.is_flat = False
+        if kind in _BLOCKS:
+            found.is_straight = False
         if node.is_named and kind not in _KNOWN:
             found.doubts.append("a part of it is not understood")
         if kind == "test_command":

@@ -1,0 +1,141 @@
+"""A served gateway that holds what scripts do: what Bob reads with `hoop-tui`, what his yes is about, and what was
+asked for in advance."""
+
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, cast
+
+import httpx2
+import pytest
+
+from tests.e2e.served import BIN, Served
+from tests.e2e.test_holds import Town, ended, token
+from tests.postgres.servers import DatabaseServer
+from tests.ssh.sshd import Sshd
+
+pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd")]
+
+MORE = """
+[[person]]
+name = "bob@example.com"
+groups = ["sre"]
+roles = ["approver", "person"]
+
+[[rule]]
+id = "no-rm"
+match = { command = "rm *" }
+do = "hold"
+message = "removing takes two"
+ask = { group = "sre", ttl = "1m" }
+
+[[rule]]
+id = "later"
+match = { command = "touch *" }
+do = "hold"
+mode = "fail"
+ask = { group = "sre", ttl = "1m" }
+"""
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    sshd = Sshd(tmp_path / "sshd")
+    await sshd.start()
+    served = Served(tmp_path, sshd)
+    served.write(more=MORE)
+    try:
+        await served.start()
+        tokens = {who: await token(served, who) for who in ("alice", "bob")}
+        yield Town(served, cast(DatabaseServer, None), "", tokens)
+        await served.stop()
+    finally:
+        if served.process is not None and served.process.returncode is None:
+            await served.stop(signal.SIGKILL)
+        await sshd.stop()
+
+
+async def impact(town: Town, id: str) -> dict[str, Any]:
+    api = f"http://127.0.0.1:{town.served.ports['api']}"
+    headers = {"Authorization": f"Bearer {town.tokens['bob']}"}
+    async with httpx2.AsyncClient(base_url=api, headers=headers, timeout=20) as http:
+        answer = await http.post(f"/v1/requests/{id}/impact")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_what_a_script_does_is_held_shown_and_run(town: Town) -> None:
+    home = town.served.sshd.home
+    script, victim = home / "x.sh", home / "victim"
+    victim.write_text("1234")
+    script.write_bytes(f"#!/bin/sh\nrm {victim} # \x1b]52;c;eA==\x07\u202e\n".encode())
+    asking = await town.start("alice", *town.served.ssh("web-1@127.0.0.1", f"sh {script}"))
+    row = await town.held()
+    assert row["what"] == f"sh {script}"
+    shown = (await town.hoop_tui("bob", "review", "show", row["id"])).out
+    assert f"FILE {script}:" in shown
+    assert f"rm {victim} # <U+001B>]52;c;eA==<U+0007><U+202E>" in shown
+    assert "\x1b" not in shown
+    assert "3 hidden characters" in shown
+    assert f"{script} runs something like that" in shown
+    card = json.loads((await town.hoop_tui("bob", "review", "show", row["id"], "-o", "json")).out)
+    (file,) = card["attachments"]
+    assert file["contents"]["size"] == file["size"] == script.stat().st_size
+    assert (await town.approve(row["id"])).status == 0
+    answer = await ended(asking)
+    assert answer.status == 0, answer.err
+    assert not victim.exists()
+
+
+async def test_changed_after_the_yes_would_have_been_seen(town: Town) -> None:
+    home = town.served.sshd.home
+    script, victim = home / "x.sh", home / "victim"
+    victim.touch()
+    script.write_text(f"rm {victim}-other\n")
+    asking = await town.start("alice", *town.served.ssh("web-1@127.0.0.1", f"sh {script}"))
+    row = await town.held()
+    script.write_text(f"rm {victim}\n")
+    assert (await town.approve(row["id"])).status == 0
+    answer = await ended(asking)
+    assert answer.status == 126
+    assert (
+        f'hoop: denied {row["id"]} by the gateway: "{script} has changed since it was approved"' in answer.err
+    )
+    assert victim.exists()
+
+
+async def test_asked_for_in_advance_it_is_looked_into_as_well(town: Town) -> None:
+    script, made = town.served.sshd.home / "x.sh", town.served.sshd.home / "made"
+    script.write_text(f"touch {made}\n")
+    words = ("request", "create", "--target", "web-1", "--text", f"sh {script}", "--wait", "-o", "json")
+    asking = await town.start("alice", BIN / "hoop-tui", *words)
+    row = await town.held()
+    card = json.loads((await town.hoop_tui("bob", "review", "show", row["id"], "-o", "json")).out)
+    assert card["attachments"][0]["contents"]["text"] == f"touch {made}\n"
+    assert (await town.approve(row["id"])).status == 0
+    assert (await ended(asking)).status == 0
+    script.write_text(f"touch {made}-other\n")
+    command = town.served.ssh("web-1@127.0.0.1", f"sh {script}")
+    answer = await ended(await town.start("alice", *command))
+    assert answer.status == 126, "another script is another request"
+    script.write_text(f"touch {made}\n")
+    answer = await ended(await town.start("alice", *command))
+    assert answer.status == 0, answer.err
+    assert made.exists()
+
+
+async def test_what_it_would_do_to_files(town: Town) -> None:
+    log = town.served.sshd.home / "log"
+    log.mkdir()
+    for name in ("a.log", "b.log", "c.txt"):
+        (log / name).write_text("123")
+    asking = await town.start("alice", *town.served.ssh("web-1@127.0.0.1", f"rm {log}/*.log"))
+    row = await town.held()
+    found = await impact(town, row["id"])
+    assert [each[0] for each in found["tables"][0]["rows"]] == [f"{log}/a.log", f"{log}/b.log"]
+    assert found["lines"][0] == {"sign": "-", "text": f"removes {log}/*.log: 2 entries, 6 bytes in files"}
+    asking.terminate()
+    await ended(asking)
+    assert len(list(log.iterdir())) == 3
