@@ -71,7 +71,7 @@ async def post_office(
     sessions: list[SMTP] = []
 
     def made() -> SMTP:
-        more_of_it = {"tls_context": start, "require_starttls": bool(start), "loop": loop}
+        more_of_it: dict[str, Any] = {"tls_context": start, "require_starttls": bool(start), "loop": loop}
         sessions.append(SMTP(box, hostname="mail.test", **more_of_it, **more))
         return sessions[-1]
 
@@ -83,7 +83,7 @@ async def post_office(
         server.close()
         for each in sessions:  # a handshake that failed leaves its connection to whoever has made it
             for transport in (each.transport, each._original_transport):
-                if transport is not None:
+                if isinstance(transport, asyncio.WriteTransport):
                     transport.abort()
         await asyncio.sleep(0.05)
         await server.wait_closed()
