@@ -127,3 +127,4 @@ async def _stream(server: SyslogServer, data: bytes) -> None:
         with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
             async with asyncio.timeout(_CLOSING):
                 await writer.wait_closed()
+        writer.transport.abort()  # does nothing to a closed one; else the other side could keep it open

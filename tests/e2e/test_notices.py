@@ -23,7 +23,7 @@ kind = "webhook"
 url = { file = "hook_url" }
 secret = { file = "hook_secret" }
 send = ["approval.*"]
-timeout = "5s"
+timeout = "1m"
 
 [[rule]]
 id = "ask"

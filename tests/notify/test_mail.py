@@ -68,10 +68,12 @@ async def post_office(
     box, loop = Box(), asyncio.get_running_loop()
     start = None if implicit else tls
 
+    sessions: list[SMTP] = []
+
     def made() -> SMTP:
-        return SMTP(
-            box, hostname="mail.test", tls_context=start, require_starttls=bool(start), loop=loop, **more
-        )
+        more_of_it: dict[str, Any] = {"tls_context": start, "require_starttls": bool(start), "loop": loop}
+        sessions.append(SMTP(box, hostname="mail.test", **more_of_it, **more))
+        return sessions[-1]
 
     server = await loop.create_server(made, "127.0.0.1", 0, ssl=tls if implicit else None)
     box.port = server.sockets[0].getsockname()[1]
@@ -79,6 +81,11 @@ async def post_office(
         yield box
     finally:
         server.close()
+        for each in sessions:  # a handshake that failed leaves its connection to whoever has made it
+            for transport in (each.transport, each._original_transport):
+                if isinstance(transport, asyncio.WriteTransport):
+                    transport.abort()
+        await asyncio.sleep(0.05)
         await server.wait_closed()
 
 
@@ -169,6 +176,8 @@ async def test_refusals_that_last_and_others() -> None:
 
 
 async def test_a_server_that_drips_has_so_long_in_all() -> None:
+    over = asyncio.Event()
+
     async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
@@ -176,13 +185,17 @@ async def test_a_server_that_drips_has_so_long_in_all() -> None:
                 await writer.drain()
                 await asyncio.sleep(0.05)
         except OSError:
-            writer.close()
+            pass
+        finally:
+            writer.transport.abort()
+            over.set()
 
     server = await asyncio.start_server(drips, "127.0.0.1", 0)
     began = time.monotonic()
     with pytest.raises(NotTaken, match=r"gave no answer in 0\.5 seconds"):
         await to(server.sockets[0].getsockname()[1], timeout=0.5).send(notice())
     assert time.monotonic() - began < 5
+    await asyncio.wait_for(over.wait(), 10)
     server.close()
     await server.wait_closed()
 

@@ -219,7 +219,7 @@ async def test_the_statement_only_for_whom_it_is_meant_masked_and_cut(scene: Sce
 async def test_who_is_sent_what(scene: Scene, route: Route, arrives: bool) -> None:
     async with http() as server, told(scene, server, route):
         task, _ = await scene.held(HOLD, gate=await scene.gate(ALICE))
-        await asyncio.sleep(0.5)
+        await (server.comes(1) if arrives else asyncio.sleep(0.5))
         assert bool(server.got) == arrives
         await gone(task)
 

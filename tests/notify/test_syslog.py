@@ -26,7 +26,6 @@ class Listening:
     def __init__(self, closes: bool = True) -> None:
         self.got = bytearray()
         self.closes = closes
-        self.whole = asyncio.Event()
         self.over = asyncio.Event()
         self.closed = asyncio.Event()
 
@@ -35,7 +34,6 @@ class Listening:
             while True:
                 length = int((await reader.readuntil(b" ")).decode())
                 self.got += await reader.readexactly(length) + b"\n"
-                self.whole.set()
         except (asyncio.IncompleteReadError, OSError):
             pass
         if not self.closes:
@@ -86,12 +84,13 @@ async def test_tls_is_verified(tmp_path: Path) -> None:
     context.load_cert_chain(*certificates.server("127.0.0.1"))
     server = await asyncio.start_server(listening.serve, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
-    await to(port, "tls", certificates.file).send(notice())
-    await asyncio.wait_for(listening.whole.wait(), PATIENCE)
-    assert listening.got.decode().strip() == record(notice())
     with pytest.raises(NotTaken, match="its certificate is not one we trust"):
         await to(port, "tls").send(notice())
-    await asyncio.sleep(0.2)  # until the server has heard of that, too
+    assert not listening.got
+    await to(port, "tls", certificates.file).send(notice())
+    await asyncio.wait_for(listening.closed.wait(), PATIENCE)
+    assert listening.got.decode().strip() == record(notice())
+    await asyncio.sleep(0.5)  # until the one that was not trusted is closed on both sides
     server.close()
     await server.wait_closed()
 
