@@ -12,6 +12,7 @@ from gateway.api import (
     emergencies,
     feed,
     health,
+    impact,
     login,
     machines,
     oauth,
@@ -46,6 +47,7 @@ ROUTERS = (
     requests.router,
     reviews.router,
     emergencies.router,
+    impact.router,
 )
 LONGEST_BODY = 1 << 16
 _EVERYWHERE = problems.documented(401, 422, 503)

@@ -58,6 +58,7 @@ class Action(StrEnum):
     LIST_MACHINES = "list machines"
     LIST_REQUESTS = "list requests"
     SEE_REQUEST = "see a request"
+    ASK_IMPACT = "ask what a request would do"
     DECIDE_REQUEST = "decide about a request"
     ANSWER_REQUEST = "answer or cancel a request"
     ASK_IN_ADVANCE = "ask in advance"
@@ -103,6 +104,7 @@ RIGHTS: Mapping[Action, Right] = {
     Action.LIST_MACHINES: Right(OVERSIGHT),
     Action.LIST_REQUESTS: Right(STAFF),
     Action.SEE_REQUEST: Right(STAFF),
+    Action.ASK_IMPACT: Right(STAFF, to_own=NOBODY),
     Action.DECIDE_REQUEST: Right(APPROVING, to_own=NOBODY),
     Action.ANSWER_REQUEST: Right(),
     Action.ASK_IN_ADVANCE: Right(to_own=PERSON),

@@ -17,6 +17,11 @@ from gateway.api.schema_frames import FrameKind as FrameKind
 from gateway.api.schema_frames import WireFrame as WireFrame
 from gateway.api.schema_frames import pack_frames as pack_frames
 from gateway.api.schema_frames import unpack_frames as unpack_frames
+from gateway.api.schema_impact import ImpactAsked as ImpactAsked
+from gateway.api.schema_impact import ImpactLine as ImpactLine
+from gateway.api.schema_impact import ImpactTable as ImpactTable
+from gateway.api.schema_impact import ImpactText as ImpactText
+from gateway.api.schema_impact import RequestImpact as RequestImpact
 from gateway.api.schema_requests import IDEMPOTENCY_HEADER as IDEMPOTENCY_HEADER
 from gateway.api.schema_requests import CardPast as CardPast
 from gateway.api.schema_requests import CardQuorum as CardQuorum

@@ -25,6 +25,7 @@ from gateway.session.approvals import Approvals
 from gateway.session.beforehand import Beforehand
 from gateway.session.doorbell import Doorbell
 from gateway.session.gate import Gate
+from gateway.session.impacts import Impacts
 
 Identify = Callable[[str, Peer], Awaitable[Principal]]
 """Who presents this token? Raises `Refused`."""
@@ -152,6 +153,8 @@ class ApiServices:
     """Where people decide about what is held."""
     beforehand: Beforehand | None = None
     """Where they ask before anything is. None: nobody does here."""
+    impacts: Impacts | None = None
+    """Where they ask what it would do. None: nobody can tell here."""
     everybody: Callable[[], Awaitable[Sequence[Known]]] = _nobody
     """People of the configuration and of providers, and machines: those who are locked, too."""
     machines: Callable[[], Awaitable[Sequence[MachineSummary]]] = _no_machines

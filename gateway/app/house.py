@@ -21,6 +21,7 @@ from gateway.app.databases import Databases
 from gateway.app.drafts import Drafts
 from gateway.app.front_hall import FrontHall, hosts, public_url
 from gateway.app.home import Home
+from gateway.app.impact_sources import Remade, impact_sources
 from gateway.app.inventory import Targets
 from gateway.app.machine_list import MachineList
 from gateway.app.settings import Settings
@@ -38,6 +39,7 @@ from gateway.masking.stream import StreamMasker
 from gateway.session.approvals import Approvals
 from gateway.session.beforehand import Beforehand
 from gateway.session.heartbeat import LOST, Heartbeat
+from gateway.session.impacts import Impacts, Surroundings
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import BearerToken, Lobby, Rooms
 from gateway.session.organs import Organs
@@ -220,6 +222,7 @@ class House:
             beforehand=Beforehand(
                 self.approvals, self.policy.judge, self.targets.find, Drafts(self._parsers), self.clock
             ),
+            impacts=self._impacts(),
             everybody=self.hall.people.directory.everybody,
             machines=MachineList(
                 lambda: self.config.settings.machine,
@@ -236,9 +239,20 @@ class House:
             stopping=self._stopping,
         )
 
+    def _impacts(self) -> Impacts:
+        directory = self.hall.people.directory
+        around = Surroundings(
+            *(self.ledger, self.clock, self.policy.judge, self.targets.find, directory.find),
+            Remade(self._parsers),
+        )
+        return Impacts(around, impact_sources(self._all_databases))
+
     def _parsers(self) -> "Parsers":
+        return self._all_databases().made().parsers
+
+    def _all_databases(self) -> Databases:
         assert self._databases is not None
-        return self._databases.made().parsers
+        return self._databases
 
     def _checks(self) -> dict[str, Check]:
         return {

@@ -66,6 +66,8 @@ class Hold:
     observed: frozenset[str] = frozenset()
     break_glass: Glass | None = None
     """None: nobody may let it through themselves, whatever happens."""
+    impact: str = "look"
+    """What people may find out of it while it waits: `gateway/core/impact.py`."""
 
     @property
     def demands(self) -> tuple[object, ...]:

@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.core import scopes
+from gateway.core.impact import LEVELS, LOOK
 from gateway.core.scopes import ONCE, Scope
 from gateway.core.verdict import Glass, Quorum
 from gateway.policy.holding import scopes_of_all
 from gateway.policy.rules import RISKS, Asking
 from gateway.policy.wrong import Wrong, did_you_mean
 
-KEYS = ("ask", "then", "require", "mode", "lasts", "author", "break_glass")
+KEYS = ("ask", "then", "require", "mode", "lasts", "author", "break_glass", "impact")
 """Of a rule that holds, and of no other."""
 ASK_KEYS = ("group", "n", "ttl", "scopes")
 THEN_KEYS = ("group", "after")
@@ -53,6 +54,7 @@ def read_asking(table: dict[str, Any], groups: Groups) -> Asking:
         duration(table["lasts"], ("lasts",)) if "lasts" in table else None,
         author,
         _glass(table["break_glass"], groups) if "break_glass" in table else None,
+        _one_of(table.get("impact", LOOK), "impact", LEVELS),
     )
 
 

@@ -1,12 +1,14 @@
 """What several rules that hold come to together: never less than any of them asks for.
 
 All their quorums are needed, the shortest time counts, only what all let people grant may be granted, what they
-require adds up, the greatest risk is the risk, and only who may break the glass of every one of them may break it.
+require adds up, the greatest risk is the risk, only who may break the glass of every one of them may break it, and
+only what all let people find out may be found out.
 """
 
 from collections.abc import Sequence
 from datetime import timedelta
 
+from gateway.core.impact import LEVELS
 from gateway.core.scopes import ONCE, Scope, narrower
 from gateway.core.verdict import Glass, Hold, Quorum
 from gateway.policy.rules import RISKS, Asking, Rule
@@ -32,6 +34,7 @@ def hold_for(rules: Sequence[Rule], reason: str, masks: frozenset[str]) -> Hold:
         lasts=min((each.lasts for each in asking if each.lasts is not None), default=None),
         author="other" if any(each.author for each in asking) else "",
         break_glass=_glass(asking),
+        impact=min((each.impact for each in asking), key=LEVELS.index),
         risk=max((rule.risk for rule in rules), key=lambda risk: RISKS.index(risk) if risk else -1),
     )
 

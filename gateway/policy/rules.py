@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
+from gateway.core.impact import LOOK
 from gateway.core.scopes import Scope
 from gateway.core.verdict import Glass, Quorum
 from gateway.policy.when import When
@@ -40,6 +41,7 @@ class Asking:
     author: str = ""
     """`other`: somebody else has written it."""
     break_glass: Glass | None = None
+    impact: str = LOOK
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,6 +188,10 @@ class Approvals:
 
     # For whoever is asked.
 
+    def must_wait(self, approval: Approval) -> None:
+        """Raises `Objection` where it is over."""
+        self._held(approval)
+
     def may_decide(self, approval: Approval, who: Principal, now: datetime) -> str:
         """Nothing if they may, or why not in one clause."""
         return self._who.may_not(approval, who, now)
