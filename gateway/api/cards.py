@@ -53,7 +53,7 @@ _WORDS: Mapping[str, RequestWord] = {
 _ABOUT: Mapping[str, RequestAbout] = {"operation": "operation", "text": "text", "access": "access"}
 _SHOWN_ELSEWHERE = frozenset(
     (
-        "key",
+        *("key", "began", "values"),
         *("person", "groups", "address", "client", "method", "login", "kind", "labels"),
     )
 )

@@ -18,6 +18,7 @@ from gateway.adapters.ssh.session import Visitor
 from gateway.adapters.ssh.target.far_side import FarSide
 from gateway.app import wiring
 from gateway.app.settings import Settings
+from gateway.core.impact import ImpactSource
 from gateway.core.people import Session, Target
 from gateway.core.ports import Secrets
 from gateway.session.lobby import Lobby
@@ -72,6 +73,11 @@ class Databases:
     def inside(self) -> Mapping[str, Inside]:
         """For the SSH door: what people get who have nothing but ssh."""
         return {POSTGRES: _Psql(self)}
+
+    @property
+    def impact(self) -> ImpactSource:
+        """Who finds out what a statement that is held would do."""
+        return self.made().adapter.impact
 
     async def open(self) -> None:
         """Have ready what the first statement needs, where there is anybody to ask one. Raises `Fault`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway.app.databases import POSTGRES, Databases
 from gateway.core.errors import Refused
-from gateway.core.impact import ImpactSource
+from gateway.core.impact import Impact, ImpactQuestion, ImpactSource
 from gateway.core.operation import Operation
 from gateway.core.ports import Approval
 
@@ -19,7 +19,20 @@ if TYPE_CHECKING:
 
 def impact_sources(databases: Callable[[], Databases]) -> Mapping[str, ImpactSource]:
     """By the kind of target."""
-    return {}
+    return {POSTGRES: _OfDatabases(databases)}
+
+
+class _OfDatabases:
+    """Loaded when somebody wants it."""
+
+    def __init__(self, databases: Callable[[], Databases]) -> None:
+        self._databases = databases
+
+    def can(self, question: ImpactQuestion) -> str | None:
+        return self._databases().impact.can(question)
+
+    async def measure(self, question: ImpactQuestion, *, dry_run: bool) -> Impact:
+        return await self._databases().impact.measure(question, dry_run=dry_run)
 
 
 class Remade:

@@ -125,6 +125,8 @@ class PostgresTarget(TargetTable):
     masked_notice: bool = True
     hold: Literal["wait", "fail"] = "wait"
     psql: bool = True
+    dry_run_lock_ms: Annotated[int, Field(ge=1, le=5_000)] = 200
+    dry_run_ms: Annotated[int, Field(ge=10, le=15_000)] = 3000
 
     @property
     def servers(self) -> tuple[Address, ...]:

@@ -74,6 +74,8 @@ def _postgres(table: PostgresTarget) -> dict[str, Any]:
         "masked_notice": table.masked_notice,
         "hold": table.hold,
         "psql": table.psql,
+        "dry_run_lock_ms": table.dry_run_lock_ms,
+        "dry_run_ms": table.dry_run_ms,
     }
 
 

@@ -19,6 +19,8 @@ from gateway.core.sql import SqlFacts
 from gateway.core.verdict import Hold
 from gateway.session import words
 
+MOST_KEPT = 20_000
+"""Characters of bound values, and of settings."""
 MOST_NAMES = 50
 """Of tables and the like: a statement may name a hundred thousand."""
 
@@ -107,6 +109,7 @@ def facts(session: Session, operation: Operation) -> Mapping[str, Any]:
         "resources": list(dict.fromkeys(operation.resources))[:MOST_NAMES],
         **(_sql(known) if isinstance(known, SqlFacts) else {}),
         **({"rows": rows} if isinstance(rows, int) else {}),
+        **_to_look_into(operation),
     }
 
 
@@ -132,6 +135,16 @@ def held_event(approval: Approval) -> OperationHeld:
         kind=approval.kind,
         answers=dict(approval.answers),
     )
+
+
+def _to_look_into(operation: Operation) -> dict[str, Any]:
+    """What it takes to look into a statement later: what is bound to it, and what its session began with."""
+    bound, began = operation.details.get("values"), operation.details.get("began")
+    if not isinstance(began, Mapping) or sum(map(len, (*began, *began.values()))) > MOST_KEPT:
+        return {}
+    if sum(len(value or "") for value in bound or ()) > MOST_KEPT:
+        return {}
+    return {"began": dict(began), **({"values": list(bound)} if bound else {})}
 
 
 def _sql(known: SqlFacts) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from gateway.adapters.postgres.catalogs import Catalogs
 from gateway.adapters.postgres.end import End, SocketEnd
 from gateway.adapters.postgres.greeting.door import Door, Visitor
 from gateway.adapters.postgres.greeting.greet import Arrived, greet
+from gateway.adapters.postgres.impact.source import PostgresImpact
 from gateway.adapters.postgres.session import PostgresSession, Surroundings
 from gateway.adapters.postgres.upstream.dial import Dialler
 from gateway.core.errors import Misconfigured
@@ -32,9 +33,12 @@ class PostgresAdapter:
     def __init__(self, door: Door, dialler: Dialler, parsers: Parsers) -> None:
         self._door = door
         self._keys = CancelKeys()
+        catalogs = Catalogs()
         self._around = Surroundings(
-            door.lobby, dialler, parsers, self._keys, Catalogs(), door.settings.max_statement
+            door.lobby, dialler, parsers, self._keys, catalogs, door.settings.max_statement
         )
+        self.impact = PostgresImpact(dialler, catalogs)
+        """Who finds out what a statement that is held would do."""
         self._listener: asyncio.Server | None = None
         self._ends: dict[asyncio.Task[None], End] = {}
         self._stopping = False

@@ -21,6 +21,8 @@ from gateway.wire.postgres.messages import (
 
 FREE_TEXT = frozenset({"application_name", "search_path"})
 """Settings whose new value may be anything."""
+WRITTEN = frozenset({"datestyle", "timezone", "intervalstyle"})
+"""Settings that say how values are written, and nothing about names."""
 MASKED = "[masked]"
 
 
@@ -55,6 +57,8 @@ class Asides:
         elif setting.name == "client_encoding":
             self._talk.desk.encoding = setting.value
             self._talk.encoding = ENCODINGS.get(setting.value.upper(), "ascii")
+        elif setting.name.lower() in WRITTEN and self._talk.began is not None:
+            self._talk.began = {**self._talk.began, setting.name.lower(): setting.value}
         shown = self._called.reported(setting.name, setting.value)
         if setting.name in FREE_TEXT:
             shown = self._unasked(shown)

@@ -164,6 +164,7 @@ class PostgresSession:
         keys = self._around.keys
         talk = self._talk = self._make_talk(gate, server)
         talk.in_band = in_band
+        talk.began = dict(arrived.parameters)
         estimates = talk.estimates = Estimates(lambda: self._dial_aside(session))
 
         async def cancel() -> None:

@@ -5,6 +5,7 @@ what was recorded. It moves things and decides nothing.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from gateway.adapters.postgres import refusals
 from gateway.adapters.postgres.catalogs import KeptCatalog
@@ -81,6 +82,8 @@ class Talk:
         self.estimates: Estimates | None = None
         """Who knows about how many rows a statement is; None from when the session may mean something else by its
         names than it did at first."""
+        self.began: Mapping[str, str] | None = None
+        """The settings that the session began with, and those that say how values are written as they are now."""
         self.catalog: KeptCatalog | None = None
         """What the database holds; None where nobody has asked yet."""
         self.held: asyncio.Future[Permit] | None = None
@@ -100,6 +103,14 @@ class Talk:
         """What the database holds, as far as this session can rely on it."""
         current = None if self.catalog is None else self.catalog.current
         return current.in_doubt() if current is not None and self.changing else current
+
+    @property
+    def as_it_began(self) -> Mapping[str, str] | None:
+        """The settings that the session began with, as long as its names and texts mean what they meant then, and
+        nothing is defined that nobody else can see."""
+        if self.estimates is None or self.defines or not self.plain_strings or self.encoding != "utf-8":
+            return None
+        return self.began
 
     def number(self) -> int:
         """The number of one more statement."""

@@ -93,17 +93,24 @@ def begin(milliseconds: int, lock_milliseconds: int) -> str:
 def is_safe(facts: SqlFacts) -> str:
     """The question whether planning it runs nothing that somebody wrote: `t` or `f`. Empty where its names can not be
     asked about."""
-    relations = [_quoted(name) for name in dict.fromkeys((*facts.reads, *facts.writes))]
+    relations = [quoted(name) for name in dict.fromkeys((*facts.reads, *facts.writes))]
     functions = [name.name for name in facts.functions]
-    if any("\\" in name or "\0" in name or not name.isascii() for name in (*relations, *functions)):
+    if not can_be_asked((*relations, *functions)):
         return ""
-    return _SAFE.format(relations=_literals(relations), functions=_literals(functions), others=_OTHERS)
+    return _SAFE.format(relations=literals(relations), functions=literals(functions), others=_OTHERS)
 
 
-def _quoted(name: Named) -> str:
+def can_be_asked(names: Iterable[str]) -> bool:
+    """Whether these can stand in a question, however the server reads texts."""
+    return all(name.isascii() and "\\" not in name and "\0" not in name for name in names)
+
+
+def quoted(name: Named) -> str:
+    """As a statement names it."""
     parts: Sequence[str] = (name.schema, name.name) if name.schema else (name.name,)
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
-def _literals(texts: Iterable[str]) -> str:
+def literals(texts: Iterable[str]) -> str:
+    """The inside of an ARRAY of texts, where strings are what the standard says."""
     return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
