@@ -295,7 +295,7 @@ class Judging:
         more: dict[str, object] = {} if rows is None else {"rows": rows}
         if not self._talk.in_band.waits:
             more["waits"] = False
-        if n and (began := self._talk.as_it_began):
+        if n and (began := self._talk.as_it_began) is not None:
             more["began"] = began
         return replace(operation, details={**operation.details, **more}) if more else operation
 

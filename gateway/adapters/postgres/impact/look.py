@@ -17,7 +17,8 @@ from gateway.core.impact import DRY_RUN, Impact, ImpactLine, ImpactTable, Impact
 from gateway.core.sql import SqlFacts
 from gateway.session.database.trying import why_not_tried
 
-LOOK_MS, LOCK_MS = 1000, 200
+_BEGIN = f"{begin(1000, 200)}; SET LOCAL jit TO off"
+"""Compiling such questions takes many times as long as answering them."""
 TRIED_MOST = 100_000
 """Rows, as the planner guesses: what is rolled back is work for the server all the same."""
 NOT_SEEN = "what the requester's own open transaction has changed is not seen here"
@@ -86,7 +87,7 @@ class Look:
             return ""
         if self.values:
             text = text.replace("GENERIC_PLAN, ", "", 1)
-        await self.side.asked(begin(LOOK_MS, LOCK_MS))
+        await self.side.asked(_BEGIN)
         try:
             written = _WRITTEN.format(bound="true" if self.values else "false")
             for question in (among_ours(written), guard):
@@ -117,7 +118,7 @@ class Look:
 
     async def _asked(self, names: Names, question: Callable[[Numbers], str]) -> Answer:
         """In a transaction of its own: what is locked is not waited for long."""
-        await self.side.asked(begin(LOOK_MS, LOCK_MS))
+        await self.side.asked(_BEGIN)
         try:
             found = await self.side.asked(names.question)
             if found.error or not found.cells:
@@ -136,7 +137,7 @@ class Look:
             return "its names can not be asked about"
         if rows is not None and rows > TRIED_MOST:
             return f"it is about {rows:,} rows, and at most {TRIED_MOST:,} are tried"
-        await self.side.asked(begin(LOOK_MS, LOCK_MS))
+        await self.side.asked(_BEGIN)
         try:
             return await self._trial(names).why_not()
         finally:

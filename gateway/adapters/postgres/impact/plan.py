@@ -4,12 +4,14 @@ so nothing about it is taken for granted.
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from gateway.core.impact import ImpactLine
 
 Node = dict[str, Any]
 NODES_MOST = 200
+DEAR = 1000.0
+"""As planners count, from which on going through all of a table matters: of small ones they always do."""
 _CONDITIONS = ("Index Cond", "Recheck Cond", "Hash Cond", "Merge Cond", "Join Filter", "Filter")
 _WHOLE = "Seq Scan"
 
@@ -33,7 +35,8 @@ def _scan(node: Node) -> ImpactLine:
     if kind == "ModifyTable":
         return ImpactLine(" ", f"{str(node.get('Operation', 'change')).lower()} on {name}")
     if kind == _WHOLE:
-        return ImpactLine("+", f"no index is used: it goes through all of {name}")
+        sign: Literal["+", " "] = "+" if float(node.get("Total Cost", 0)) >= DEAR else " "
+        return ImpactLine(sign, f"no index is used: it goes through all of {name}")
     index = f" by the index {node['Index Name']}" if "Index Name" in node else ""
     return ImpactLine("-", f"{name} is gone through{index} ({kind}), about {rows:,} rows")
 

@@ -22,7 +22,7 @@ whole (root, oid) AS (
 _SHOWN = "n.nspname || '.' || c.relname"
 
 _TABLES = (
-    _TREE
+    _TREE  # noqa: S608 - only numbers are put in
     + """
 SELECT {shown}, c.relkind, s.size, s.rows, c.oid = ANY (ARRAY[{written}]::pg_catalog.oid[])
 FROM asked JOIN pg_catalog.pg_class c ON c.oid = asked.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -31,11 +31,11 @@ FROM asked JOIN pg_catalog.pg_class c ON c.oid = asked.oid JOIN pg_catalog.pg_na
             pg_catalog.sum(p.reltuples) FILTER (WHERE p.relkind IN ('r', 'm') AND p.reltuples >= 0)
         FROM whole JOIN pg_catalog.pg_class p ON p.oid = whole.oid
         WHERE whole.root = c.oid) AS s (size, rows)
-ORDER BY 5 DESC, 1 LIMIT {most}"""  # noqa: S608 - only numbers are put in
+ORDER BY 5 DESC, 1 LIMIT {most}"""
 )
 
 _DEPENDANTS = (
-    _TREE
+    _TREE  # noqa: S608 - only numbers are put in
     + """
 SELECT what, name, how FROM (
     SELECT DISTINCT 1, 'foreign key', {shown}, CASE
@@ -59,7 +59,7 @@ SELECT what, name, how FROM (
         JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid AND r.ev_class <> whole.oid
         JOIN pg_catalog.pg_class c ON c.oid = r.ev_class AND c.relkind IN ('v', 'm')
         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) AS found (place, what, name, how)
-ORDER BY place, name LIMIT {most}"""  # noqa: S608 - only numbers are put in
+ORDER BY place, name LIMIT {most}"""
 )
 
 

@@ -29,6 +29,16 @@ FROM (SELECT pg_catalog.to_regclass({name})::pg_catalog.oid) AS t (oid)
 ORDER BY a.attnum"""
 
 
+_ALONG = """
+SELECT s.schemaname || '.' || s.relname, s.n_tup_del, s.n_tup_upd
+FROM pg_catalog.pg_stat_xact_user_tables s
+WHERE s.n_tup_del + s.n_tup_upd > 0 AND s.relid <> ALL (ARRAY[{written}]::pg_catalog.oid[])
+    AND NOT EXISTS (
+        SELECT 1 FROM pg_catalog.pg_partition_ancestors(s.relid) AS above (oid)
+        WHERE above.oid = ANY (ARRAY[{written}]::pg_catalog.oid[]))
+ORDER BY 1 LIMIT 20"""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Milliseconds."""
@@ -111,10 +121,24 @@ class Trial:
             return Tried((ImpactLine("+", f"tried: it fails: {self.shower.words(ran)}"),), rows=0)
         count = rows_of(ran.tag) or 0
         done = _DONE.get(self.facts.verb, "changed")
-        lines = (ImpactLine("+" if count else "-", f"tried and rolled back: {_rows(count)} {done}"),)
+        told = ImpactLine("+" if count else "-", f"tried and rolled back: {_rows(count)} {done}")
+        lines = (told, *await self._along())
         await self.side.asked("ROLLBACK TO SAVEPOINT tried")
         tables = await self._sampled(bool(ran.columns)) if 0 < count <= SAMPLED_MOST else ()
         return Tried(lines, tables, rows=count)
+
+    async def _along(self) -> tuple[ImpactLine, ...]:
+        """What foreign keys changed beside it, as this transaction has counted it."""
+        numbers = await self._numbers()
+        if numbers is None:
+            return ()
+        answer = await self.side.asked(among_ours(_ALONG.format(written=numbers.written)))
+        return tuple(
+            ImpactLine(
+                "+", f"along with it, {name}: {_rows(int(deleted))} deleted, {_rows(int(updated))} updated"
+            )
+            for name, deleted, updated in ([] if answer.error else answer.cells)
+        )
 
     async def _sampled(self, returns: bool) -> tuple[ImpactTable, ...]:
         """A few rows as they would be, and as they are. What can not be told is left out."""
@@ -170,7 +194,8 @@ def _begin(limits: Limits) -> str:
     """Whatever breaks, it is over soon."""
     return (
         f"BEGIN; SET LOCAL statement_timeout = {limits.run}; SET LOCAL lock_timeout = {limits.lock};"
-        f" SET LOCAL idle_in_transaction_session_timeout = {limits.run + 5000}"
+        f" SET LOCAL idle_in_transaction_session_timeout = {limits.run + 5000};"
+        " SET LOCAL jit TO off"
     )
 
 

@@ -54,7 +54,7 @@ WHERE c.relkind IN ('r', 'p') ORDER BY c.oid"""
 )
 
 _REASONS = (
-    _REACHED
+    _REACHED  # noqa: S608 - numbers are put in, and names in quotes
     + """,
 trees (name, tree) AS (
     SELECT 'a default of ' || a.adrelid::pg_catalog.regclass, a.adbin::pg_catalog.text
@@ -138,7 +138,7 @@ SELECT reason FROM (
     FROM pg_catalog.pg_type t JOIN written ON written.oid IN (
         t.typinput::pg_catalog.oid, t.typoutput::pg_catalog.oid, t.typreceive::pg_catalog.oid,
         t.typsend::pg_catalog.oid, t.typmodin::pg_catalog.oid)) AS found (place, reason)
-ORDER BY place, reason LIMIT 20"""  # noqa: S608 - numbers are put in, and names in quotes
+ORDER BY place, reason LIMIT 20"""
 )
 
 
