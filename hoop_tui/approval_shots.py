@@ -5,6 +5,7 @@ from hoop_tui.demo import NOW, FakeGateway
 from hoop_tui.scenery import Scenery
 from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.approve import ApproveDialog
+from hoop_tui.screens.impact import ImpactScreen
 from hoop_tui.screens.why import WhyScreen
 from hoop_tui.widgets.card_view import CardView
 
@@ -40,6 +41,26 @@ async def approvals_why(scenery: Scenery) -> None:
     await approvals(scenery)
     await scenery.press("p")
     await scenery.until(lambda: isinstance(scenery.app.screen, WhyScreen))
+
+
+async def impact(scenery: Scenery) -> None:
+    """What it would do, as far as it is known without doing it."""
+    await approvals_at(scenery, "K4T-9XA2")
+    await scenery.press("i")
+    await scenery.until(
+        lambda: isinstance(scenery.app.screen, ImpactScreen) and scenery.app.screen.found is not None
+    )
+    await scenery.pilot.pause()
+
+
+async def impact_tried(scenery: Scenery) -> None:
+    """The same, tried and rolled back."""
+    await impact(scenery)
+    screen = scenery.app.screen
+    assert isinstance(screen, ImpactScreen)
+    await scenery.press("D", "D")
+    await scenery.until(lambda: screen.found is not None and screen.found.dry_run)
+    await scenery.pilot.pause()
 
 
 async def approving_great(scenery: Scenery) -> None:

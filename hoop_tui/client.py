@@ -203,13 +203,22 @@ class HttpGateway:
         return await self.tell(SessionSummary, f"/v1/sessions/{quote(id, safe='')}/{what}", body)
 
     async def tell(
-        self, model: type[_Model], path: str, body: BaseModel | None, headers: Mapping[str, str] | None = None
+        self,
+        model: type[_Model],
+        path: str,
+        body: BaseModel | None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        patience: float = 0.0,
     ) -> _Model:
-        """The answer to a POST."""
+        """The answer to a POST. `patience`: seconds that the gateway may take on purpose."""
+        timeout = httpx2.Timeout(_ANSWER_SECONDS + patience, connect=_CONNECT_SECONDS)
         content = body.model_dump_json() if body else None
         kind = {"Content-Type": "application/json"} if body else {}
         async with _trouble(self.url):
-            response = await self._http.post(path, content=content, headers={**kind, **(headers or {})})
+            response = await self._http.post(
+                path, content=content, headers={**kind, **(headers or {})}, timeout=timeout
+            )
         if not response.is_success:
             raise _refusal(response)
         return _parse(model, response.content)

@@ -17,6 +17,7 @@ from gateway.api.schema import (
     HiddenCharacter,
     Remarked,
     RequestCard,
+    RequestImpact,
     RequestPage,
     RequestSummary,
     RiskLine,
@@ -24,6 +25,7 @@ from gateway.api.schema import (
     Statement,
     Tally,
 )
+from hoop_tui.demo_impacts import demo_impacts
 from hoop_tui.errors import GatewayTrouble, NotFound, ServerSaid
 
 ME = "bob@example.com"
@@ -37,6 +39,8 @@ class FakeRequests:
     cards: dict[str, RequestCard] = field(default_factory=dict)
     failing: GatewayTrouble | None = None
     said: list[str] = field(default_factory=list)
+    impacts: dict[tuple[str, bool], RequestImpact] = field(default_factory=dict)
+    """By the request, and whether it is tried."""
 
     async def page(
         self, *, which: str = "asked", state: str = "held", limit: int = 100, cursor: str = ""
@@ -75,6 +79,11 @@ class FakeRequests:
 
     async def comment(self, id: str, text: str) -> RequestCard:
         return self._remarked(id, "comment", text)
+
+    async def impact(self, id: str, *, dry_run: bool = False) -> RequestImpact:
+        self._note(f"impact {id}{' dry-run' if dry_run else ''}")
+        found = self.impacts.get((id, dry_run))
+        return found or RequestImpact(id=id, dry_run=dry_run, refused="its rules let nobody find out")
 
     def change(self, id: str, **change: Any) -> RequestCard:
         """It is another one from now on."""
@@ -155,7 +164,7 @@ def demo_requests(now: Callable[[], datetime]) -> FakeRequests:
         card("T5N-3QZ6", "bob@example.com", "appdb", "DELETE FROM carts WHERE age > 90", moment, left=3302,
              risk="low", verb="delete", may_decide="you are the requester", lines=(("+", "writes"),)),
     ]  # fmt: skip
-    return FakeRequests(now, {each.id: each for each in cards})
+    return FakeRequests(now, {each.id: each for each in cards}, impacts=demo_impacts("K4T-9XA2"))
 
 
 _DROP = """\

@@ -15,11 +15,13 @@ from pydantic import BaseModel, ValidationError
 from gateway.api.schema import (
     IDEMPOTENCY_HEADER,
     GlassBreaking,
+    ImpactAsked,
     RequestAnswer,
     RequestApproval,
     RequestCard,
     RequestComment,
     RequestDenial,
+    RequestImpact,
     RequestPage,
     RequestRevoking,
     RequestWish,
@@ -27,6 +29,8 @@ from gateway.api.schema import (
 )
 from hoop_tui.errors import ServerSaid, Unreachable
 
+IMPACT_SECONDS = 20.0
+"""That a gateway may take to find out what a request would do."""
 _Model = TypeVar("_Model", bound=BaseModel)
 _ID = re.compile(r"([0-9A-Z]{3})-?([0-9A-Z]{4})")
 _MISREAD = str.maketrans("OIL", "011")
@@ -53,7 +57,13 @@ class Line(Protocol):
     ) -> _Model: ...
 
     async def tell(
-        self, model: type[_Model], path: str, body: BaseModel | None, headers: Mapping[str, str] | None = None
+        self,
+        model: type[_Model],
+        path: str,
+        body: BaseModel | None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        patience: float = 0.0,
     ) -> _Model: ...
 
 
@@ -79,6 +89,10 @@ class RequestBook(Protocol):
     async def unclaim(self, id: str) -> RequestCard: ...
 
     async def comment(self, id: str, text: str) -> RequestCard: ...
+
+    async def impact(self, id: str, *, dry_run: bool = False) -> RequestImpact:
+        """What it would do. `dry_run`: tried, and rolled back."""
+        ...
 
 
 class Requests:
@@ -123,6 +137,11 @@ class Requests:
 
     async def comment(self, id: str, text: str) -> RequestCard:
         return await self._say(id, "comment", _said(RequestComment, text=text))
+
+    async def impact(self, id: str, *, dry_run: bool = False) -> RequestImpact:
+        """What it would do. `dry_run`: tried, and rolled back."""
+        path, said = f"/v1/requests/{request_id(id)}/impact", ImpactAsked(dry_run=dry_run)
+        return await self._gateway.tell(RequestImpact, path, said, patience=IMPACT_SECONDS)
 
     async def reply(self, id: str, *, reason: str = "", ticket: str = "", text: str = "") -> RequestCard:
         return await self._say(id, "reply", _said(RequestAnswer, reason=reason, ticket=ticket, text=text))

@@ -48,6 +48,7 @@ Commands:
   review claim         Tell others that you are looking at it.
   review comment       Say or ask something: the person is told.
   review deny          Say no, and why.
+  review impact        Find out what a request would do.
   review ls            List what you may decide now.
   review revoke        End what was approved.
   review show          Show the card of a request, and the whole statement.

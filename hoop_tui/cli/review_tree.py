@@ -181,6 +181,30 @@ def comment_review(
     return run(gateway, token_file, id, text, output=output)
 
 
+@review.command(name="impact")
+def impact_of_review(
+    id: str,
+    /,
+    *,
+    dry_run: bool = False,
+    output: Output = "table",
+    gateway: Gateway = "",
+    token_file: TokenFile = None,
+) -> int:
+    """Find out what a request would do, without doing it: its plan, its tables, and what depends on them.
+
+    Parameters
+    ----------
+    id
+        The request's id.
+    dry_run
+        Also try it, in a transaction that is always rolled back; takes somebody who may decide about it.
+    """
+    from hoop_tui.cli.review_impact import impact as run
+
+    return run(gateway, token_file, id, dry_run=dry_run, output=output)
+
+
 @review.command(name="watch")
 def watch_reviews(
     *,

@@ -26,6 +26,7 @@ from hoop_tui.screens.approve import ApproveDialog
 from hoop_tui.screens.base import HoopScreen
 from hoop_tui.screens.comment import CommentDialog
 from hoop_tui.screens.deny import DenyDialog
+from hoop_tui.screens.impact import ImpactScreen
 from hoop_tui.screens.why import WhyScreen
 from hoop_tui.widgets.card_view import CardView
 from hoop_tui.widgets.footer_line import FooterLine
@@ -258,6 +259,10 @@ class ApprovalsScreen(HoopScreen):
     def action_why(self) -> None:
         if (card := self.card) is not None:
             self.hoop.push_screen(WhyScreen(card))
+
+    def action_impact(self) -> None:
+        if (card := self.card) is not None:
+            self.hoop.push_screen(ImpactScreen(card))
 
     def action_copy(self) -> None:
         if self.chosen:

@@ -36,7 +36,7 @@ def asks(key: Key) -> set[str]:
 
 def request_actions(said: list[str]) -> set[str]:
     """What `FakeRequests` was asked, as the table calls it."""
-    known = {"page": "list requests", "card": "see a request"}
+    known = {"page": "list requests", "card": "see a request", "impact": "ask what a request would do"}
     return {known.get(word.split()[0], "decide about a request") for word in said}
 
 
