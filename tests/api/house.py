@@ -1,7 +1,7 @@
 """Everything behind one API: a real ledger, real blobs, a real bus; people by token; sessions with recordings."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,15 +13,17 @@ from gateway.bus.inprocess import InProcessBus
 from gateway.core.errors import Refused
 from gateway.core.events import SessionEnded, SessionOpened
 from gateway.core.frame import Frame, FrameKind
+from gateway.core.impact import ImpactSource
 from gateway.core.operation import Operation
 from gateway.core.people import Peer, Principal, Target
-from gateway.core.ports import BlobWriter, Hint
-from gateway.core.verdict import Allow, Verdict
+from gateway.core.ports import Approval, BlobWriter, Hint
+from gateway.core.verdict import Allow, Hold, Verdict
 from gateway.masking.stream import StreamMasker
 from gateway.recording.writer import RecordingWriter
 from gateway.session.approvals import Approvals
 from gateway.session.beforehand import Beforehand
 from gateway.session.gate import Gate
+from gateway.session.impacts import Impacts, Surroundings
 from gateway.session.live import LiveSessions
 from gateway.session.lobby import Lobby, Rooms
 from gateway.session.organs import Judge, Organs
@@ -159,6 +161,9 @@ class House:
     coming: Verdict = field(default_factory=lambda: Allow("everything"))
     """What the rules say of what somebody asks for in advance."""
 
+    sources: dict[str, ImpactSource] = field(default_factory=dict)
+    """Who finds out what requests would do, by the kind of target."""
+
     def __post_init__(self) -> None:
         self.approvals = Approvals(self.ledger, self.bus, self.clock)
 
@@ -180,6 +185,16 @@ class House:
         roles = frozenset({ROLES[name]} - {""})
         return Principal(f"id-{name}", name, frozenset(self.groups.get(name, ())), roles)
 
+    def impacts(self, sources: Mapping[str, ImpactSource] | None = None) -> Impacts:
+        """Without sources, nothing can be found out about anything."""
+
+        async def remade(kind: str, approval: Approval) -> Operation:
+            return Operation(approval.verb, approval.text)
+
+        judge = Judge(lambda operation, session: Hold("ddl", "", frozenset({"dba"}), impact="dry-run"), "rev")
+        around = Surroundings(self.ledger, self.clock, lambda: judge, self._find, _somebody, remade)
+        return Impacts(around, sources or {})
+
     def services(self) -> ApiServices:
         return ApiServices(
             ledger=self.ledger,
@@ -190,6 +205,7 @@ class House:
             live=self.live,
             approvals=self.approvals,
             beforehand=self._beforehand(),
+            impacts=self.impacts(self.sources),
             gateway_name="gw-1",
             version="1.2.3",
             demo=True,
@@ -239,3 +255,7 @@ class House:
         for number, data in enumerate(shown):
             await making.show(Frame(number * 1000, FrameKind.OUTPUT, data))
         await making.end(at_us=len(shown) * 1000)
+
+
+def _somebody(id: str) -> Principal:
+    return Principal(id, id.removeprefix("id-"))

@@ -13,7 +13,7 @@ from gateway.session.gate import Gate
 from tests.api.role_table import Line
 from tests.api.town import OTHER, Town
 
-REQUESTS = ("wait", "reply", "cancel", "approve", "deny", "claim", "comment", "break-glass")
+REQUESTS = ("wait", "reply", "cancel", "approve", "deny", "claim", "comment", "break-glass", "impact")
 """What there is to do about a request that is held, but for leaving to others what is one's own to decide."""
 
 ABOUT_ONESELF = {

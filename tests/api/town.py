@@ -112,6 +112,7 @@ class Town:
             beforehand=Beforehand(
                 house.approvals, lambda: ASKING, self.hall.desk._find, written_down, house.clock
             ),
+            impacts=house.impacts(),
             everybody=directory.everybody,
             machines=MachineList(lambda: self.settings.machine, house.ledger, house.clock, directory.named),
             sign_in=self.hall.sign_in("https://hoop.example.com"),

@@ -68,6 +68,8 @@ def test_the_defaults(load: Load) -> None:
         "masked_notice": True,
         "hold": "wait",
         "psql": True,
+        "dry_run_lock_ms": 200,
+        "dry_run_ms": 3000,
     }
 
 
@@ -121,6 +123,7 @@ def test_a_pattern_fills_in_every_server(load: Load) -> None:
         ),
         ('session_attrs = "rw"\n', "13: target.session_attrs: must be "),
         ("keep_rows = -1\n", "13: target.keep_rows: must be at least 0"),
+        ("dry_run_ms = 60000\n", "13: target.dry_run_ms: must be at most 15000"),
         ('keep_result = "lots"\n', '13: target.keep_result: must be a size, as in "500MiB" or "2GB"'),
         ('options = ["role=x"]\n', "13: target.options: must be names of settings, as in"),
         ('options = ["a", "a"]\n', "13: target.options: must have at least one entry, and none twice"),

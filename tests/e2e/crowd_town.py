@@ -33,7 +33,7 @@ PEOPLE = {
     STRANGER: (["dev"], ["approver"]),
 }
 HOLDS = {
-    "one": 'ask = { group = "dba", ttl = "5m" }',
+    "one": 'ask = { group = "dba", ttl = "5m" }\nimpact = "dry-run"',
     "two": 'ask = { group = "dba", n = 2, ttl = "5m" }',
     "both": 'ask = [{ group = "dba", ttl = "5m" }, { group = "sec", ttl = "5m" }]',
     "soon": 'ask = { group = "dba", ttl = "10s" }',

@@ -99,6 +99,8 @@ def test_who_may_break_the_glass() -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
+        ('impact = "dry run"', "impact must be off or look or dry-run; did you mean dry-run?"),
+        ("impact = true", "impact must be off or look or dry-run"),
         ('break_glass = "oncall"', "break_glass must be a table"),
         ('break_glass = { review = "24h" }', "break_glass must name a group"),
         ('break_glass = { group = "nobody" }', "so nobody could break it"),
@@ -246,3 +248,11 @@ def test_a_group_that_nobody_has_is_refused_where_groups_are_known() -> None:
     assert wrong.value.sentence == (
         'rules.toml:5: rule "a": nobody is in the group dba-oncal, so nobody could decide; did you mean dba-oncall?'
     )
+
+
+def test_what_people_may_find_out_is_what_all_rules_let_them() -> None:
+    tried = rule("a", "hold", 'user = "*"', f'{SRE}\nimpact = "dry-run"')
+    looked, off = rule("b", "hold", REBOOT, SRE), rule("c", "hold", REBOOT, f'{SRE}\nimpact = "off"')
+    assert [held(tried).impact, held(looked).impact, held(off).impact] == ["dry-run", "look", "off"]
+    assert held(tried, looked).impact == "look"
+    assert held(tried, looked, off).impact == "off"

@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 
 from gateway import __version__
-from gateway.core import approval_events, findings, policy_revisions  # noqa: F401 - their events register themselves
+from gateway.core import (  # noqa: F401 - their events register themselves
+    approval_events,
+    findings,
+    impact_events,
+    policy_revisions,
+)
 from gateway.core.events import REGISTRY, Event
 
 ROOT = Path(__file__).resolve().parents[2]
