@@ -13,6 +13,7 @@ from hoop_tui.keymap import KEYS, PLACES, Key, Place, bindings, footer, help_sec
 from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.approve import ApproveDialog
 from hoop_tui.screens.deny import DenyDialog
+from hoop_tui.screens.impact import ImpactScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.result import ResultScreen
 from hoop_tui.screens.sessions import SessionsScreen
@@ -31,6 +32,7 @@ OWNERS: dict[Place, type] = {
     "code": CodeScreen,
     "signin": SignInScreen,
     "approvals": ApprovalsScreen,
+    "impact": ImpactScreen,
     "dialog": DenyDialog,
     "choices": Choice,
     "scopes": ScopeChoice,
