@@ -28,6 +28,8 @@ async def impact(
     which takes somebody who may decide about it."""
     dry_run = asked is not None and asked.dry_run
     approval = await request_sight.to(services, who, id, Action.ASK_IMPACT)
+    if services.approvals.is_own(approval, who):
+        raise HTTPException(403, request_sight.not_told(approval))
     now = services.clock.now()
     if dry_run and (why := request_sight.why_not(services, who, approval, now)):
         raise HTTPException(403, f"you can not try {approval.id}: {why}")

@@ -77,10 +77,15 @@ async def to(services: ApiServices, who: Principal, text: str, action: Action) -
     if action is Action.BREAK_GLASS and approval.requester != who.id:
         raise HTTPException(403, f"{approval.id} is not yours: only who asked for it can break its glass")
     if action is Action.ASK_IMPACT and approval.requester == who.id:
-        raise HTTPException(403, f"what {approval.id} would do is told to those who decide: you asked for it")
+        raise HTTPException(403, not_told(approval))
     role = "person" if action is Action.BREAK_GLASS else "approver"
     why = "you are the requester" if approval.requester == who.id and role == "approver" else _lacks(role)
     raise HTTPException(403, f"you can not {action} ({approval.id}): {why}")
+
+
+def not_told(approval: Approval) -> str:
+    """Why who asks for something is not told what it would do."""
+    return f"what {approval.id} would do is told to those who decide: you asked for it"
 
 
 def problem_of(objection: Objection) -> HTTPException:

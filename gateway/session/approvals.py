@@ -192,6 +192,10 @@ class Approvals:
 
     # For whoever is asked.
 
+    def is_own(self, approval: Approval, who: Principal) -> bool:
+        """Whether they asked for it, by any identity of theirs."""
+        return self._who.is_requester(approval, who)
+
     def must_wait(self, approval: Approval) -> None:
         """Raises `Objection` where it is over."""
         self._held(approval)

@@ -161,6 +161,8 @@ def left_event(approval: Approval) -> ApprovalClosed:
         state="withdrawn",
         why="nobody waits for it any more",
     )
+
+
 def _about(each: Attachment) -> dict[str, Any]:
     """Which file it was: what is in it stays with the request."""
     said = {"name": each.name, "path": each.path, "size": each.size, "sha256": each.sha256, "why": each.why}

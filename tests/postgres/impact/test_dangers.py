@@ -178,7 +178,7 @@ def digest(shop: Asking) -> str:
     dump = subprocess.run(
         [
             *(
-                str(binaries() / "pg_dump"),
+                _program("pg_dump"),
                 "-h",
                 str(shop.server.socket_directory),
                 "-p",
@@ -194,8 +194,14 @@ def digest(shop: Asking) -> str:
     return sha256(b"\n".join(lines)).hexdigest()
 
 
+def _program(name: str) -> str:
+    programs = binaries()
+    assert programs is not None
+    return str(programs / name)
+
+
 def _restricts() -> bool:
-    helped = subprocess.run([str(binaries() / "pg_dump"), "--help"], check=True, capture_output=True)
+    helped = subprocess.run([_program("pg_dump"), "--help"], check=True, capture_output=True)
     return b"--restrict-key" in helped.stdout
 
 
