@@ -108,11 +108,12 @@ class House:
             max_sessions=settings.ssh.max_sessions,
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
-        self.consoles = self._make_consoles()
         self._ssh: SshAdapter | None = None
         self._databases: Databases | None = None
 
-    def _make_consoles(self) -> Consoles:
+    @cached_property
+    def consoles(self) -> Consoles:
+        """What people open who have nothing but ssh."""
         return Consoles(
             lambda: self.config.settings, self.ledger, self.hall.people.still, self.live, lambda: self._api
         )
