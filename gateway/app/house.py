@@ -109,12 +109,17 @@ class House:
             max_sessions=settings.ssh.max_sessions,
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
+<<<<<<< HEAD
         self.consoles = self._make_consoles()
         self.notices = Notices(ledger, self.bus, self.clock, self.credentials.secrets, home.id)
+=======
+>>>>>>> 90a07c17bc34e7e4e383bb13e47ddf8fa76acacf
         self._ssh: SshAdapter | None = None
         self._databases: Databases | None = None
 
-    def _make_consoles(self) -> Consoles:
+    @cached_property
+    def consoles(self) -> Consoles:
+        """What people open who have nothing but ssh."""
         return Consoles(
             lambda: self.config.settings, self.ledger, self.hall.people.still, self.live, lambda: self._api
         )

@@ -123,9 +123,7 @@ async def test_who_gets_none(open_town: Open) -> None:
         answer = await town.run("bob", *arguments)
         assert answer.status != 0
         assert not answer.out
-    answer = await town.run("bob", "-W", "console:22", "web-1@127.0.0.1")
-    assert answer.status == 255
-    assert "console can not be reached through ssh - try: ssh -t console@GATEWAY" in answer.err
+    assert (await town.run("bob", "-W", "console:22", "web-1@127.0.0.1")).status == 255
     assert (
         await kept(town, "select outcome, count(*) from sessions where outcome != 'blocked' group by outcome")
         == []

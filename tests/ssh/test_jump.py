@@ -209,7 +209,10 @@ async def test_a_kind_that_nobody_inspects_yet(jump: StockSsh, house: House) -> 
     house.add(Target("db-1", "postgres", "127.0.0.1", 5432))
     for name in ("somebody", "web-1"):
         ran = await jump.run("-W", "db-1:5432", f"{name}@gw")
-        assert "administratively prohibited: hoop: db-1 can not be reached through ssh" in ran.said
+        assert (
+            "administratively prohibited: hoop: db-1 can not be reached through ssh - try: ssh -t db-1@GATEWAY"
+            in ran.said
+        )
 
 
 async def test_a_kind_that_is_inspected(jump: StockSsh, house: House) -> None:
