@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from gateway.api.schema import RequestCard, Statement
 from hoop_tui.highlight import Colours, colours
-from hoop_tui.request_words import about, facts, history, standing
+from hoop_tui.request_words import MATCHED, about, events, facts, matched_lines, standing
 from hoop_tui.safe_text import visible
 from hoop_tui.widgets.lines_view import Piece, TextLine
 
@@ -44,7 +44,7 @@ def card_lines(card: RequestCard, width: int, *, raw: bool = False) -> CardLines
     lines += _bytes_of(card.statement) if raw else _statement(card, width)
     end = len(lines)
     lines.append(rule)
-    for text in (*about(card.statement), *history(card), *standing(card)):
+    for text in (*about(card.statement), *events(card), *standing(card)):
         lines += [(Piece(line),) for line in by_words(text, width)]
     return CardLines(lines, end)
 
@@ -73,7 +73,11 @@ def _risk(card: RequestCard, width: int) -> Iterator[TextLine]:
 
 def _statement(card: RequestCard, width: int) -> Iterator[TextLine]:
     text = card.statement.text
+    spans = [(each.offset, each.offset + each.length) for each in card.statement.matched]
     painted = colours(text, card.where.kind)
+    if spans:
+        painted = painted.underlined(spans)
+    marked = matched_lines(card.statement)
     lines = text.split("\n")
     digits = len(str(len(lines)))
     at = number = 0
@@ -88,11 +92,24 @@ def _statement(card: RequestCard, width: int) -> Iterator[TextLine]:
             number = empty
             continue
         line = lines[number].removesuffix("\r")
-        for pieces in _wrapped(text, at, at + len(line), width - len(label), painted):
+        rows = [*_wrapped(text, at, at + len(line), width - len(label), painted)]
+        if number in marked:
+            rows = _with_mark(rows, width - len(label))
+        for pieces in rows:
             yield Piece(label, "$text-muted"), *pieces
             label = " " * len(label)
         at += len(lines[number]) + 1
         number += 1
+
+
+def _with_mark(rows: list[list[Piece]], width: int) -> list[list[Piece]]:
+    """With `<- matched` at the right edge of the first row, or below it where there is no room."""
+    used = sum(cell_len(visible(piece.text)) for piece in rows[0])
+    room = width - used - len(MATCHED)
+    mark = Piece(MATCHED, "bold $text-accent")
+    if room >= 1:
+        return [[*rows[0], Piece(" " * room), mark], *rows[1:]]
+    return [rows[0], [Piece(" " * max(0, width - len(MATCHED))), mark], *rows[1:]]
 
 
 def _wrapped(text: str, first: int, last: int, width: int, painted: Colours) -> Iterator[list[Piece]]:
@@ -155,6 +172,20 @@ def _bytes_of(statement: Statement) -> Iterator[TextLine]:
             Piece(f"{row.hex(' '):<{_BYTES_A_ROW * 3}} "),
             Piece(shown, "$text-accent"),
         )
+
+
+def wrapped(pieces: Sequence[Piece], width: int) -> Iterator[list[Piece]]:
+    """One line of pieces, in as many of the screen as it takes; nothing is left out."""
+    row: list[Piece] = []
+    room = width = max(width, _LONGEST_SIGN)
+    for piece in pieces:
+        for part, cells in _parts(piece.text, room, width):
+            if cells > room:
+                yield row
+                row, room = [], width
+            row.append(Piece(part, piece.style))
+            room -= cells
+    yield row
 
 
 def by_words(text: str, width: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from gateway.api.schema import RequestCard, RequestSummary, Statement
+from gateway.api.schema import CardRule, RequestCard, RequestSummary, Statement
 from hoop_tui.safe_text import visible
 from hoop_tui.wording import clock_length, full_time
 
@@ -17,6 +17,7 @@ _KINDS = {"postgres": "pg"}
 _BLANKS = re.compile(r"[ \t]{60,}")
 _EMPTY_LINES = 8
 _SHOWN_HIDDEN = 20
+MATCHED = "<- matched"
 
 
 def headline(card: RequestCard) -> str:
@@ -52,9 +53,8 @@ def facts(card: RequestCard) -> Iterator[tuple[str, str]]:
     yield "WHERE", _joined(f"{named} ({labels})" if labels else named, account, session)
     lacks = f"still to be given: {', '.join(why.missing)}" if why.missing else ""
     said = quoted(why.reason) if why.reason else ("" if why.missing else "nothing was said")
-    yield "WHY", _joined(said, f"ticket {why.ticket}" if why.ticket else "", lacks)
-    revision = f", revision {rule.revision}" if rule.revision else ""
-    yield "RULE", _joined(f"{rule.id}{revision}: {rule.message}", _asked(card))
+    yield "WHY", _joined(said, f"ticket {why.ticket}" if why.ticket else "", why.ticket_url, lacks)
+    yield "RULE", _joined(f"{rule.id}{policy_of(rule)}: {rule.message}", _asked(card))
     yield "RISK", "  ".join(f"{line.sign} {line.text}" for line in card.risk.lines) or "nothing is known"
     yield "PAST", _joined(*_past(card))
     if card.rule.scopes != ["once"]:
@@ -63,6 +63,13 @@ def facts(card: RequestCard) -> Iterator[tuple[str, str]]:
         f"{name}={_fact(value)}" for name, value in sorted(card.facts.items()) if value not in ("", [], {})
     ]
     yield "FACTS", _joined(f"verb={card.verb}", *known)
+
+
+def policy_of(rule: CardRule) -> str:
+    """`, policy rev 42 (27baed94ad31)`"""
+    if not rule.revision:
+        return ""
+    return f", policy rev {rule.number} ({rule.revision})" if rule.number else f", policy {rule.revision}"
 
 
 def _asked(card: RequestCard) -> str:
@@ -85,6 +92,7 @@ def statement_lines(statement: Statement) -> Iterator[str]:
     """Numbered, harmless, and with every stretch where nothing is to be seen said in words."""
     lines = statement.text.split("\n")
     digits = len(str(len(lines)))
+    marked = matched_lines(statement)
     number = 0
     while number < len(lines):
         empty = number
@@ -95,8 +103,15 @@ def statement_lines(statement: Statement) -> Iterator[str]:
             number = empty
             continue
         line = visible(lines[number].removesuffix("\r"), keep="\t")
-        yield f"{number + 1:>{digits}}  {_BLANKS.sub(_said, line)}"
+        mark = f"  {MATCHED}" if number in marked else ""
+        yield f"{number + 1:>{digits}}  {_BLANKS.sub(_said, line)}{mark}"
         number += 1
+
+
+def matched_lines(statement: Statement) -> frozenset[int]:
+    """The lines, counted from 0, where what the rule points at begins."""
+    text = statement.text
+    return frozenset(text.count("\n", 0, each.offset) for each in statement.matched)
 
 
 def _said(blanks: "re.Match[str]") -> str:
@@ -132,6 +147,24 @@ def history(card: RequestCard) -> list[str]:
     ]
     said += [(at, f"{full_time(at, 'utc')}  {line}") for at, line in _afterwards(card)]
     return [line for _, line in sorted(said)]
+
+
+def events(card: RequestCard) -> list[str]:
+    """All that has happened to it, in order; and last, whether its person is still there."""
+    person = card.who.person
+    asked = "asked for this in advance" if card.about != "operation" else "opened this request"
+    told = [f"{full_time(card.opened_at, 'utc')}  {person} {asked}", *history(card)]
+    if card.where.connected is not None:
+        there = "is still connected" if card.where.connected else "is not connected any more"
+        told.append(f"{full_time(card.now, 'utc')}  {person} {there}")
+    return told
+
+
+def settled_by(card: RequestCard) -> str:
+    """`approved by carol@example.com, 2026-11-08 10:00:00Z`"""
+    last = card.decisions[-1].at if card.decisions else card.opened_at
+    by = f" by {card.decided_by}" if card.decided_by else ""
+    return f"{card.state}{by}, {full_time(last, 'utc')}"
 
 
 def _afterwards(card: RequestCard) -> Iterator[tuple[datetime, str]]:

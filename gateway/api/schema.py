@@ -26,6 +26,7 @@ from gateway.api.schema_requests import CardWhere as CardWhere
 from gateway.api.schema_requests import CardWho as CardWho
 from gateway.api.schema_requests import CardWhy as CardWhy
 from gateway.api.schema_requests import HiddenCharacter as HiddenCharacter
+from gateway.api.schema_requests import MatchedSpan as MatchedSpan
 from gateway.api.schema_requests import Remarked as Remarked
 from gateway.api.schema_requests import RequestAnswer as RequestAnswer
 from gateway.api.schema_requests import RequestApproval as RequestApproval
@@ -35,6 +36,7 @@ from gateway.api.schema_requests import RequestDenial as RequestDenial
 from gateway.api.schema_requests import RequestPage as RequestPage
 from gateway.api.schema_requests import RequestSummary as RequestSummary
 from gateway.api.schema_requests import RequestWish as RequestWish
+from gateway.api.schema_requests import RequestWord as RequestWord
 from gateway.api.schema_requests import RiskLine as RiskLine
 from gateway.api.schema_requests import SaidYesOrNo as SaidYesOrNo
 from gateway.api.schema_requests import Statement as Statement

@@ -80,20 +80,24 @@ class CardWho(_Model):
 
 
 class CardWhere(_Model):
-    """What it is for. `login`: the account there."""
+    """What it is for. `login`: the account there. `connected`: whether the person's session is open still; None:
+    there is none, or it is not known."""
 
     target: str
     kind: str = ""
     labels: dict[str, str] = {}
     login: str = ""
     session: str = ""
+    connected: bool | None = None
 
 
 class CardWhy(_Model):
-    """What the person says of it. `missing`: what they have to say before anybody can approve."""
+    """What the person says of it. `missing`: what they have to say before anybody can approve. `ticket_url`: where
+    the ticket can be read, if the gateway knows; https, and nothing else."""
 
     reason: str = ""
     ticket: str = ""
+    ticket_url: str = ""
     missing: list[str] = []
 
 
@@ -112,11 +116,13 @@ class CardEscalation(_Model):
 
 
 class CardRule(_Model):
-    """Why it is held, in the words of the rule; who is asked; what may be granted."""
+    """Why it is held, in the words of the rule; who is asked; what may be granted. `number`: of the policy's
+    revision, as `hoop-gateway policy revisions` counts them; 0: not known."""
 
     id: str
     message: str
     revision: str = ""
+    number: int = 0
     asked: list[str]
     needed: int
     missing: list[CardQuorum] = []
@@ -139,12 +145,14 @@ class CardRisk(_Model):
 
 
 class Tally(_Model):
-    """What became of the last thousand of their kind."""
+    """What became of the last thousand of their kind. `last_approved`: the id of the newest that was approved; who
+    may see it is another matter."""
 
     approved: int = 0
     denied: int = 0
     last_by: str = ""
     last_at: datetime | None = None
+    last_approved: str = ""
 
 
 class CardPast(_Model):
@@ -170,10 +178,17 @@ class BlankStretch(_Model):
     what: str
 
 
+class MatchedSpan(_Model):
+    """A stretch of the statement that the rule points at, `offset` characters into it."""
+
+    offset: int
+    length: int
+
+
 class Statement(_Model):
     """All of it. Bytes that are no UTF-8 are U+FFFD in `text`, and named among the hidden; `raw` is all bytes then,
     as base64. `sha256` is of the bytes, of which there are `size`. Of what is hidden the first are named, and all are
-    counted."""
+    counted. `matched`: what to look at first; the rule has judged all of it."""
 
     text: str
     raw: str = ""
@@ -186,6 +201,7 @@ class Statement(_Model):
     hidden_count: int = 0
     blanks: list[BlankStretch] = []
     blanks_count: int = 0
+    matched: list[MatchedSpan] = []
 
 
 class SaidYesOrNo(_Model):

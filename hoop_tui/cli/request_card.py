@@ -2,7 +2,7 @@
 
 from gateway.api.schema import RequestCard
 from hoop_tui.cli.printing import print_facts
-from hoop_tui.request_words import about, facts, headline, history, standing, statement_lines
+from hoop_tui.request_words import about, events, facts, headline, standing, statement_lines
 from hoop_tui.safe_text import visible
 
 
@@ -14,5 +14,5 @@ def print_card(card: RequestCard) -> None:
     for line in statement_lines(card.statement):
         print(line)
     print("-" * 79)
-    for line in (*about(card.statement), *history(card), *standing(card)):
+    for line in (*about(card.statement), *events(card), *standing(card)):
         print(visible(line))
