@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from gateway.api.schema import (
+    CardAmendment,
     CardPast,
     CardQuorum,
     CardRisk,
@@ -83,6 +84,13 @@ class FakeRequests:
 
     async def comment(self, id: str, text: str) -> RequestCard:
         return self._remarked(id, "comment", text)
+
+    async def amend(self, card: RequestCard, text: str, reason: str = "") -> RequestCard:
+        now = self._taken(card, f"amend {card.id} {text} {reason}".strip())
+        shown = _statement(text, (), "").model_copy(update={"version": now.statement.version + 1})
+        said = CardAmendment(by=ME, reason=reason, at=self.now(), statement=shown)
+        statement = now.statement.model_copy(update={"version": now.statement.version + 1})
+        return self._remarked(card.id, "amend", reason, amendment=said, statement=statement)
 
     def change(self, id: str, **change: Any) -> RequestCard:
         """It is another one from now on."""

@@ -107,6 +107,14 @@ KEYS: tuple[Key, ...] = (
     Key("approvals", "c", "c", "comment", "say or ask something: the person reads it at once", "Comment"),
     Key(
         "approvals",
+        "e",
+        "e",
+        "amend",
+        "propose another text, which who asks may accept: a box opens",
+        "Amend..",
+    ),
+    Key(
+        "approvals",
         "C",
         "C",
         "claim",

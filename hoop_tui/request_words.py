@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from gateway.api.schema import CardRule, RequestCard, RequestSummary, Statement
 from hoop_tui.safe_text import visible
+from hoop_tui.text_diff import can_compare, compared
 from hoop_tui.wording import clock_length, full_time
 
 RISKS = {"low": ". LOW", "medium": "~ MED", "high": "! HIGH", "critical": "! CRITICAL"}
@@ -18,6 +19,7 @@ _BLANKS = re.compile(r"[ \t]{60,}")
 _EMPTY_LINES = 8
 _SHOWN_HIDDEN = 20
 MATCHED = "<- matched"
+TAB = "\t"
 
 
 def headline(card: RequestCard) -> str:
@@ -160,6 +162,33 @@ def events(card: RequestCard) -> list[str]:
     return told
 
 
+def proposal(card: RequestCard) -> str:
+    """`bob@example.com proposes another text: "only the test rows"`; empty where nobody does."""
+    said = card.amendment
+    if said is None:
+        return ""
+    verb = "proposed" if said.accepted or card.state != "held" else "proposes"
+    became = (
+        ", and it was accepted" + (f" ({card.replaced_by})" if card.replaced_by else "")
+        if said.accepted
+        else ""
+    )
+    return f"{said.by} {verb} another text{became}" + (f": {quoted(said.reason)}" if said.reason else "")
+
+
+def proposed_lines(card: RequestCard) -> Iterator[str]:
+    """Harmless, with what of the first text goes (`-`) and what comes (`+`)."""
+    if card.amendment is None:
+        return
+    yield visible(proposal(card))
+    before, after = card.statement.text, card.amendment.statement.text
+    if not can_compare(before, after):
+        yield from (f"+ {line}" for line in statement_lines(card.amendment.statement))
+        return
+    for line in compared(before, after):
+        yield f"{line.sign} {visible(line.text, keep=TAB)}"
+
+
 def settled_by(card: RequestCard) -> str:
     """`approved by carol@example.com, 2026-11-08 10:00:00Z`"""
     last = card.decisions[-1].at if card.decisions else card.opened_at
@@ -186,6 +215,8 @@ def _remark(by: str, kind: str, text: str) -> str:
             return f"{by} is looking"
         case "unclaim":
             return f"{by} leaves it to others"
+        case "amend":
+            return f"{by} proposes another text" + (f": {quoted(text)}" if text else "")
         case "reply":
             return f"{by} replies: {quoted(text)}"
         case _:
@@ -203,6 +234,10 @@ def standing(card: RequestCard) -> Iterator[str]:
     """Why whoever looks can not decide it."""
     if card.state == "held" and card.may_decide:
         yield f"you can not decide it: {card.may_decide}"
+    if card.amendment is not None and card.state == "held" and card.may_decide == "you are the requester":
+        yield f"to run what {card.amendment.by} proposes instead of yours: hoop-tui request accept {card.id}"
+    if card.replaces:
+        yield f"this is what was accepted instead of {card.replaces}"
     if card.glass is not None and not card.glass.may_break:
         yield f'in an emergency you may let it through: hoop-tui request break-glass {card.id} --reason "..."'
     if card.review is not None and card.review.word in ("open", "overdue"):

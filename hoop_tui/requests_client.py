@@ -15,6 +15,8 @@ from pydantic import BaseModel, ValidationError
 from gateway.api.schema import (
     IDEMPOTENCY_HEADER,
     GlassBreaking,
+    RequestAcceptance,
+    RequestAmendment,
     RequestAnswer,
     RequestApproval,
     RequestCard,
@@ -80,6 +82,10 @@ class RequestBook(Protocol):
 
     async def comment(self, id: str, text: str) -> RequestCard: ...
 
+    async def amend(self, card: RequestCard, text: str, reason: str = "") -> RequestCard:
+        """Propose another text instead of what this card shows."""
+        ...
+
 
 class Requests:
     """The requests of one gateway."""
@@ -123,6 +129,20 @@ class Requests:
 
     async def comment(self, id: str, text: str) -> RequestCard:
         return await self._say(id, "comment", _said(RequestComment, text=text))
+
+    async def amend(self, card: RequestCard, text: str, reason: str = "") -> RequestCard:
+        """Propose another text instead of what this card shows."""
+        shown = card.statement
+        words = {"sha256": shown.sha256, "version": shown.version, "text": text, "reason": reason}
+        return await self._say(card.id, "amend", _said(RequestAmendment, **words))
+
+    async def accept(self, card: RequestCard) -> RequestCard:
+        """Take the text that this card proposes instead of yours."""
+        if card.amendment is None:
+            raise ServerSaid(f"Nobody has proposed another text for {card.id}.", 422)
+        shown = card.amendment.statement
+        said = _said(RequestAcceptance, sha256=shown.sha256, version=shown.version)
+        return await self._say(card.id, "accept", said)
 
     async def reply(self, id: str, *, reason: str = "", ticket: str = "", text: str = "") -> RequestCard:
         return await self._say(id, "reply", _said(RequestAnswer, reason=reason, ticket=ticket, text=text))

@@ -14,6 +14,7 @@ from gateway.api import hidden
 from gateway.api.card_risks import labels, risks, words
 from gateway.api.schema_requests import (
     BlankStretch,
+    CardAmendment,
     CardEscalation,
     CardPast,
     CardQuorum,
@@ -137,7 +138,7 @@ class Beside:
 def card(approval: Approval, now: datetime, may_decide: str, beside: Beside) -> RequestCard:
     """Everything."""
     past = beside.past
-    statement = _statement(approval)
+    statement = _statement(approval.text, approval.sha256, approval.version, _matched(approval))
     return RequestCard(
         id=approval.id,
         state=word(approval, now),
@@ -167,6 +168,9 @@ def card(approval: Approval, now: datetime, may_decide: str, beside: Beside) -> 
         glass=beside.glass,
         review=_review(approval, now),
         revoked=_revoked(approval),
+        amendment=_amendment(approval),
+        replaced_by=approval.replaced_by,
+        replaces=approval.replaces,
     )
 
 
@@ -299,8 +303,17 @@ def _remarks(approval: Approval) -> list[Remarked]:
     ]
 
 
-def _statement(approval: Approval) -> Statement:
-    text = approval.text
+def _amendment(approval: Approval) -> CardAmendment | None:
+    said = approval.amendment
+    if said is None:
+        return None
+    shown = _statement(said.text, said.sha256, approval.version)
+    return CardAmendment(
+        by=said.name or said.by, reason=said.reason, at=said.at, accepted=said.accepted, statement=shown
+    )
+
+
+def _statement(text: str, sha256: str, version: int, matched: Iterable[MatchedSpan] = ()) -> Statement:
     data = text.encode("utf-8", "surrogateescape")
     whole = _whole(text)
     odd, odd_count = hidden.hidden(text)
@@ -311,13 +324,13 @@ def _statement(approval: Approval) -> Statement:
         size=len(data),
         characters=len(text),
         lines=text.count("\n") + 1,
-        sha256=approval.sha256,
-        version=approval.version,
+        sha256=sha256,
+        version=version,
         hidden=[HiddenCharacter(**each._asdict()) for each in odd],
         hidden_count=odd_count,
         blanks=[BlankStretch(**each._asdict()) for each in gaps],
         blanks_count=gap_count,
-        matched=list(_matched(approval)),
+        matched=list(matched),
     )
 
 

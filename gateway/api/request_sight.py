@@ -76,9 +76,10 @@ async def to(services: ApiServices, who: Principal, text: str, action: Action) -
     approval = await found(services, who, text)
     if may(who, action, _owner(who, approval)):
         return approval
-    if action is Action.BREAK_GLASS and approval.requester != who.id:
-        raise HTTPException(403, f"{approval.id} is not yours: only who asked for it can break its glass")
-    role = "person" if action is Action.BREAK_GLASS else "approver"
+    own = {Action.BREAK_GLASS: "break its glass", Action.ACCEPT_TEXT: "accept another text"}.get(action)
+    if own and approval.requester != who.id:
+        raise HTTPException(403, f"{approval.id} is not yours: only who asked for it can {own}")
+    role = "person" if own else "approver"
     why = "you are the requester" if approval.requester == who.id and role == "approver" else _lacks(role)
     raise HTTPException(403, f"you can not {action} ({approval.id}): {why}")
 

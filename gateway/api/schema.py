@@ -18,6 +18,7 @@ from gateway.api.schema_frames import WireFrame as WireFrame
 from gateway.api.schema_frames import pack_frames as pack_frames
 from gateway.api.schema_frames import unpack_frames as unpack_frames
 from gateway.api.schema_requests import IDEMPOTENCY_HEADER as IDEMPOTENCY_HEADER
+from gateway.api.schema_requests import CardAmendment as CardAmendment
 from gateway.api.schema_requests import CardPast as CardPast
 from gateway.api.schema_requests import CardQuorum as CardQuorum
 from gateway.api.schema_requests import CardRisk as CardRisk
@@ -28,6 +29,8 @@ from gateway.api.schema_requests import CardWhy as CardWhy
 from gateway.api.schema_requests import HiddenCharacter as HiddenCharacter
 from gateway.api.schema_requests import MatchedSpan as MatchedSpan
 from gateway.api.schema_requests import Remarked as Remarked
+from gateway.api.schema_requests import RequestAcceptance as RequestAcceptance
+from gateway.api.schema_requests import RequestAmendment as RequestAmendment
 from gateway.api.schema_requests import RequestAnswer as RequestAnswer
 from gateway.api.schema_requests import RequestApproval as RequestApproval
 from gateway.api.schema_requests import RequestCard as RequestCard

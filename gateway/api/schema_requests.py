@@ -224,12 +224,23 @@ class Remarked(_Model):
     at: datetime
 
 
+class CardAmendment(_Model):
+    """Another text that somebody proposes, which runs only if who asked accepts it, naming its `sha256` and
+    `version`."""
+
+    by: str
+    reason: str = ""
+    at: datetime
+    accepted: bool = False
+    statement: Statement
+
+
 class RequestCard(_Model):
     """Everything about one request, the same for every front end. `now` is the gateway's clock: the only one that
     counts. `scope`: what was granted. `mode` `fail`: nobody waits, and the same text passes once after a yes.
     `review`: the glass was broken, so it is approved and nobody has decided. `about`: an `operation` of a session;
     or, asked for before there is any, a `text` that is to be run, or `access`, which is until `until` once it is
-    granted for a time."""
+    granted for a time. `replaced_by`: the request for the text that was accepted instead; it `replaces` this one."""
 
     id: str
     state: RequestWord
@@ -259,6 +270,9 @@ class RequestCard(_Model):
     glass: CardGlass | None = None
     review: CardReview | None = None
     revoked: CardRevoked | None = None
+    amendment: CardAmendment | None = None
+    replaced_by: str = ""
+    replaces: str = ""
 
 
 MOST_TEXT = 50_000
@@ -286,6 +300,22 @@ class RequestComment(_Model):
     """One line to the person who asks, and to everybody who decides."""
 
     text: Annotated[_Line, Field(min_length=1)]
+
+
+class RequestAmendment(_Model):
+    """Another text instead of exactly what was shown."""
+
+    sha256: _Sha256
+    version: Annotated[int, Field(ge=1)]
+    text: Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
+    reason: _Line = ""
+
+
+class RequestAcceptance(_Model):
+    """Who asked takes exactly the text that is proposed: its digest, and the version of what was shown."""
+
+    sha256: _Sha256
+    version: Annotated[int, Field(ge=1)]
 
 
 class RequestWish(_Model):

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from gateway.core import quorum, scopes
+from gateway.core.approval import Amendment
 from gateway.core.approval_events import ApprovalClosed
 from gateway.core.events import ApprovalGiven, Event
 from gateway.core.ports import Approval, Decision, Remark
@@ -131,7 +132,7 @@ def _row(approval: Approval) -> dict[str, Any]:
     kept["then"] = [[after.total_seconds(), sorted(groups)] for after, groups in approval.then]
     glass = approval.break_glass
     kept["break_glass"] = glass and [sorted(glass.groups), glass.review.total_seconds()]
-    kept["revoked"] = None
+    kept["revoked"] = kept["amendment"] = None
     return {**kept, "state": "held"}
 
 
@@ -184,6 +185,9 @@ def _approval(row: Row[Any]) -> Approval:
         kept["break_glass"] = Glass(frozenset(groups), timedelta(seconds=seconds))
     if (revoked := kept["revoked"]) is not None:
         kept["revoked"] = Revocation(**{**revoked, "at": datetime.fromisoformat(revoked["at"])})
+    if (said := kept["amendment"]) is not None:
+        at, groups = datetime.fromisoformat(said["at"]), tuple(said["groups"])
+        kept["amendment"] = Amendment(**{**said, "at": at, "groups": groups})
     return Approval(**kept)
 
 

@@ -2,7 +2,7 @@
 
 from gateway.api.schema import RequestCard
 from hoop_tui.cli.printing import print_facts
-from hoop_tui.request_words import about, events, facts, headline, standing, statement_lines
+from hoop_tui.request_words import about, events, facts, headline, proposed_lines, standing, statement_lines
 from hoop_tui.safe_text import visible
 
 
@@ -13,6 +13,10 @@ def print_card(card: RequestCard) -> None:
     print("-" * 79)
     for line in statement_lines(card.statement):
         print(line)
+    if card.amendment is not None:
+        print("-" * 79)
+        for line in proposed_lines(card):
+            print(line)
     print("-" * 79)
     for line in (*about(card.statement), *events(card), *standing(card)):
         print(visible(line))

@@ -22,6 +22,7 @@ from hoop_tui.queue import ASKS, FILTER_WORDS, FILTERS, ORDERS, Filter, Order, Q
 from hoop_tui.request_cells import COLUMNS, request_cells
 from hoop_tui.request_words import RISKS
 from hoop_tui.safe_text import joined, safe
+from hoop_tui.screens.amend import AmendDialog, why_no_box
 from hoop_tui.screens.approve import ApproveDialog
 from hoop_tui.screens.card_keys import NOTHING, CardKeys
 from hoop_tui.screens.comment import CommentDialog
@@ -317,6 +318,15 @@ class ApprovalsScreen(CardKeys):
             self.hoop.say(safe(why), wrong=True)
         else:
             self.hoop.push_screen(DenyDialog([card]))
+
+    def action_amend(self) -> None:
+        card = self.card
+        why = self._readonly() or self._guard.why_not(card, self.hoop.freshness)
+        why = why or (why_no_box(card) if card else NOTHING)
+        if why or card is None:
+            self.refuse(why)
+        else:
+            self.hoop.push_screen(AmendDialog(card, self._guard))
 
     def action_comment(self) -> None:
         card = self.card

@@ -1,23 +1,18 @@
 """`d`: what is different from the last statement of the same shape that was approved."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.events import Resize
 
-from hoop_tui.card_lines import by_words, wrapped
+from hoop_tui.diff_lines import diff_lines
 from hoop_tui.safe_text import safe
 from hoop_tui.screens.base import HoopScreen
-from hoop_tui.text_diff import DiffLine, can_compare, compared
-from hoop_tui.widgets.lines_view import LinesView, Piece, TextLine
+from hoop_tui.widgets.lines_view import LinesView, Piece
 from hoop_tui.widgets.panel import Panel
+from hoop_tui.wrapped_pieces import by_words
 
 _EDGES = 3
-_STYLES = {
-    " ": ("", ""),
-    "-": ("$text-error", "bold $text-error reverse"),
-    "+": ("$text-success", "bold $text-success reverse"),
-}
 
 
 class DiffScreen(HoopScreen):
@@ -52,24 +47,3 @@ class DiffScreen(HoopScreen):
 
     def action_back(self) -> None:
         self.dismiss()
-
-
-def diff_lines(before: str, after: str, width: int) -> Iterator[TextLine]:
-    """Both texts, with what changed: `-` went, `+` came, and the words that did stand out."""
-    if not can_compare(before, after):
-        yield (Piece("These texts are too long to be compared here.", "$text-warning"),)
-        return
-    lines = compared(before, after)
-    if all(line.sign == " " for line in lines):
-        yield (Piece("It is the very same text.", "$text-success"),)
-    for line in lines:
-        yield from _line(line, width)
-
-
-def _line(line: DiffLine, width: int) -> Iterator[TextLine]:
-    plain, changed = _STYLES[line.sign]
-    pieces = [Piece(text, changed if is_new else plain) for text, is_new in line.parts]
-    sign = line.sign
-    for row in wrapped(pieces, width - 2):
-        yield Piece(f"{sign} ", plain), *row
-        sign = " "

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from textual.app import ComposeResult
 
 from gateway.api.schema import RequestCard
-from hoop_tui.card_lines import by_words
 from hoop_tui.request_words import policy_of, scope_words
 from hoop_tui.safe_text import safe
 from hoop_tui.screens.base import HoopScreen
 from hoop_tui.widgets.lines_view import LinesView, Piece, TextLine
 from hoop_tui.widgets.panel import Panel
 from hoop_tui.wording import Zone, full_time
+from hoop_tui.wrapped_pieces import by_words
 
 _WIDTH = 88
 

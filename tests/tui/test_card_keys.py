@@ -10,9 +10,10 @@ from hoop_tui.approval_shots import approvals, approvals_at
 from hoop_tui.card_lines import card_lines
 from hoop_tui.demo import NOW, demo_gateway
 from hoop_tui.demo_requests import card
+from hoop_tui.diff_lines import diff_lines
 from hoop_tui.screens import card_keys
 from hoop_tui.screens.approvals import ApprovalsScreen
-from hoop_tui.screens.diff import DiffScreen, diff_lines
+from hoop_tui.screens.diff import DiffScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.widgets.lines_view import TextLine

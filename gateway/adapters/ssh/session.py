@@ -8,7 +8,7 @@ and written down. It knows when things happen; bytes are relay.py's business. Ne
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gateway.adapters.ssh import ending, only_commands
@@ -36,6 +36,7 @@ from gateway.core.shown import Stream
 from gateway.session.answering import Dialogue
 from gateway.session.gate import Gate, Permit
 from gateway.session.lobby import Lobby
+from gateway.session.words import instead
 
 log = logging.getLogger("hoop.ssh")
 
@@ -155,7 +156,7 @@ class SshSession:
             how = await self._sftp(gate)
             interrupt.cancel()
             return how
-        permit = await self._admitted(gate, self._asked.operation)
+        permit = await self._this_or_instead(gate)
         interrupt.cancel()
         if self._asked.verb == "subsystem":
             return await self._no_subsystem(gate)
@@ -200,6 +201,23 @@ class SshSession:
             return await gate.admit(operation, self._notice(gate), maskable=maskable)
         finally:
             self._person.watch_for_interrupt = False
+
+    async def _this_or_instead(self, gate: Gate) -> Permit:
+        """What was asked; or another command, which the person has accepted while it was held. That one is narrowed
+        and admitted as if it had been asked: what people have said of the first says nothing about it."""
+        while True:
+            try:
+                return await self._admitted(gate, self._asked.operation)
+            except Denied as problem:
+                if (
+                    not problem.instead
+                    or self._asked.verb != "exec"
+                    or recognise(problem.instead) is not None
+                ):
+                    raise
+                self._asked = replace(self._asked, text=problem.instead)
+                await self._say(gate, instead(problem.request))
+                self._asked = await self._narrowed(gate)
 
     def _notice(self, gate: Gate) -> Dialogue:
         """For as long as something is held."""
