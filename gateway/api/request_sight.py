@@ -126,7 +126,7 @@ async def shown(services: ApiServices, who: Principal, approval: Approval) -> Re
         glass=_glass(services, who, approval),
         connected=await _connected(services, approval),
         number=await services.ledger.policy_number(approval.revision) if approval.revision else 0,
-        ticket_url=services.ticket_url,
+        ticket_url=services.ticket_url(),
     )
     now = services.clock.now()
     objection = why_not(services, who, approval, now)

@@ -232,7 +232,7 @@ class House:
             version=__version__,
             demo=self._demo,
             hints=self._hints,
-            ticket_url=self.config.settings.approvals.ticket_url or "",
+            ticket_url=lambda: self.config.settings.approvals.ticket_url or "",
             lease=self._lease,
             stopping=self._stopping,
         )
