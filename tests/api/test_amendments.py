@@ -65,8 +65,8 @@ async def test_whose_word_counts(asking: Askers, people: dict[str, Colleague]) -
 
 async def test_asked_twice_it_is_done_once(asking: Askers, people: dict[str, Colleague]) -> None:
     asked = await asking.ask(person="pam")
-    card = card_of(await propose(people["pia"], asked.id, key="k1"))
-    again = card_of(await propose(people["pia"], asked.id, key="k1"))
+    card = card_of(await propose(people["pia"], asked.id, key="k1", version=1))
+    again = card_of(await propose(people["pia"], asked.id, key="k1", version=1))
     assert again.statement.version == card.statement.version == 2
     first = card_of(await people["pam"].post(asked.id, "accept", taken(card)))
     second = card_of(await people["pam"].post(asked.id, "accept", taken(card)))
