@@ -90,7 +90,8 @@ class FakeRequests:
         shown = _statement(text, (), "").model_copy(update={"version": now.statement.version + 1})
         said = CardAmendment(by=ME, reason=reason, at=self.now(), statement=shown)
         statement = now.statement.model_copy(update={"version": now.statement.version + 1})
-        return self._remarked(card.id, "amend", reason, amendment=said, statement=statement)
+        remarks = [*now.remarks, Remarked(by=ME, kind="amend", text=reason, at=self.now())]
+        return self.change(card.id, amendment=said, statement=statement, remarks=remarks)
 
     def change(self, id: str, **change: Any) -> RequestCard:
         """It is another one from now on."""

@@ -1,6 +1,7 @@
 """Keys on a card that look, the tick box that watches afterwards, and the list of what was decided."""
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -11,6 +12,7 @@ from hoop_tui.card_lines import card_lines
 from hoop_tui.demo import NOW, demo_gateway
 from hoop_tui.demo_requests import card
 from hoop_tui.diff_lines import diff_lines
+from hoop_tui.scenery import Scenery
 from hoop_tui.screens import card_keys
 from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.diff import DiffScreen
@@ -26,6 +28,10 @@ HOSTILE = "DROP TABLE a; \x1b]0;owned\x07\x1b[2J\u202eelbat [/1] [bold]x[/bold]"
 
 def plain(lines: list[TextLine]) -> list[str]:
     return ["".join(piece.text for piece in line).rstrip() for line in lines]
+
+
+def has_said(scenery: Scenery, times: int) -> bool:
+    return len(said(scenery)) >= times
 
 
 async def test_the_card_has_all_of_its_lines(open_app: OpenedApp) -> None:
@@ -139,7 +145,7 @@ async def test_every_key_without_a_request_says_why(open_app: OpenedApp) -> None
         keys = ("d", "o", "u", "p", "v", "y", "L", "space", "a", "x", "c", "C", "W", "X")
         for number, key in enumerate(keys, 1):
             await scenery.press(key)
-            await scenery.until(lambda number=number: len(said(scenery)) >= number)
+            await scenery.until(partial(has_said, scenery, number))
         assert decided(gateway) == []
 
 
