@@ -18,6 +18,7 @@ from hoop_tui.client import GatewayClient, HttpGateway
 from hoop_tui.clock import Clock, SystemClock
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.feed import RECONNECTED, Feed, Freshness
+from hoop_tui.filters import SessionFilter
 from hoop_tui.login.desk import Desk, HttpDesk
 from hoop_tui.notices import desktop_notice, title
 from hoop_tui.palette import SessionProvider
@@ -325,6 +326,12 @@ class HoopApp(App[int]):
     def action_show_sessions(self) -> None:
         if not isinstance(self.screen, SignInScreen | CodeScreen):
             self._uncover(SessionsScreen)
+
+    def show_sessions_of(self, wanted: SessionFilter) -> None:
+        """The sessions screen, with this filter."""
+        self._uncover(SessionsScreen)
+        if isinstance(self.screen, SessionsScreen):
+            self.screen.ask(wanted)
 
     def action_show_approvals(self) -> None:
         if isinstance(self.screen, SignInScreen | CodeScreen) or self._uncover(ApprovalsScreen):

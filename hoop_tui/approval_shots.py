@@ -3,11 +3,14 @@
 from gateway.api.schema import SaidYesOrNo
 from hoop_tui.demo import NOW, FakeGateway
 from hoop_tui.scenery import Scenery
+from hoop_tui.screens.amend import AmendDialog
 from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.approve import ApproveDialog
+from hoop_tui.screens.diff import DiffScreen
 from hoop_tui.screens.impact import ImpactScreen
 from hoop_tui.screens.why import WhyScreen
 from hoop_tui.widgets.card_view import CardView
+from hoop_tui.widgets.editor import Editor
 
 
 async def approvals(scenery: Scenery) -> None:
@@ -60,6 +63,24 @@ async def impact_tried(scenery: Scenery) -> None:
     assert isinstance(screen, ImpactScreen)
     await scenery.press("D", "D")
     await scenery.until(lambda: screen.found is not None and screen.found.dry_run)
+
+
+async def approvals_diff(scenery: Scenery) -> None:
+    """Against the last of its shape that was approved."""
+    await approvals(scenery)
+    await scenery.press("d")
+    await scenery.until(lambda: isinstance(scenery.app.screen, DiffScreen))
+    await scenery.pilot.pause()
+
+
+async def amending(scenery: Scenery) -> None:
+    """Another text is being written."""
+    await approvals_at(scenery, "K4T-9XA2")
+    await scenery.press("e")
+    await scenery.until(lambda: isinstance(scenery.app.screen, AmendDialog))
+    editor = scenery.app.screen.query_one(Editor)
+    editor.cursor_blink = False
+    editor.load_text("UPDATE invoices SET state = 'sent' WHERE month = '2026-10' AND id < 9")
     await scenery.pilot.pause()
 
 

@@ -12,15 +12,26 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from gateway.api.schema import CardAttachment, RequestCard, Statement
+from hoop_tui.diff_lines import diff_lines
 from hoop_tui.highlight import Colours, colours
-from hoop_tui.request_words import about, about_file, facts, file_heading, history, standing
+from hoop_tui.request_words import (
+    MATCHED,
+    about,
+    about_file,
+    events,
+    facts,
+    file_heading,
+    matched_lines,
+    proposal,
+    standing,
+)
 from hoop_tui.safe_text import visible
 from hoop_tui.widgets.lines_view import Piece, TextLine
+from hoop_tui.wrapped_pieces import LONGEST_SIGN, by_words, parts_of
 
 _LABEL = 7
 _BLANKS = re.compile(r"[ \t]{60,}")
 _EMPTY_LINES = 8
-_LONGEST_SIGN = len("<U+10FFFF>")
 _BYTES_A_ROW = 16
 _SIGN = {"+": "bold $text-warning", "-": "bold $text-success"}
 
@@ -41,12 +52,14 @@ def card_lines(card: RequestCard, width: int, *, raw: bool = False) -> CardLines
             lines += _fact(card, label, value, width)
     rule = (Piece("─" * width, "$text-muted"),)
     lines.append(rule)
-    lines += _bytes_of(card.statement) if raw else _statement(card.statement.text, card.where.kind, width)
+    lines += _bytes_of(card.statement) if raw else _statement(card.statement, card.where.kind, width)
     for each in card.attachments:
         lines += _attachment(each, card.where.kind, width, raw=raw)
+    if card.amendment is not None:
+        lines += _proposed(card, width)
     end = len(lines)
     lines.append(rule)
-    for text in (*about(card.statement), *history(card), *standing(card)):
+    for text in (*about(card.statement), *events(card), *standing(card)):
         lines += [(Piece(line),) for line in by_words(text, width)]
     return CardLines(lines, end)
 
@@ -79,14 +92,19 @@ def _attachment(each: CardAttachment, kind: str, width: int, *, raw: bool) -> It
     for line in by_words(file_heading(each), width):
         yield (Piece(line, "bold $text-accent" if each.contents else "bold $text-warning"),)
     if each.contents is not None:
-        yield from _bytes_of(each.contents) if raw else _statement(each.contents.text, kind, width)
+        yield from _bytes_of(each.contents) if raw else _statement(each.contents, kind, width)
         for text in about_file(each.contents):
             for line in by_words(text, width):
                 yield (Piece(line),)
 
 
-def _statement(text: str, kind: str, width: int) -> Iterator[TextLine]:
+def _statement(statement: Statement, kind: str, width: int) -> Iterator[TextLine]:
+    text = statement.text
+    spans = [(each.offset, each.offset + each.length) for each in statement.matched]
     painted = colours(text, kind)
+    if spans:
+        painted = painted.underlined(spans)
+    marked = matched_lines(statement)
     lines = text.split("\n")
     digits = len(str(len(lines)))
     at = number = 0
@@ -101,17 +119,40 @@ def _statement(text: str, kind: str, width: int) -> Iterator[TextLine]:
             number = empty
             continue
         line = lines[number].removesuffix("\r")
-        for pieces in _wrapped(text, at, at + len(line), width - len(label), painted):
+        rows = [*_wrapped(text, at, at + len(line), width - len(label), painted)]
+        if number in marked:
+            rows = _with_mark(rows, width - len(label))
+        for pieces in rows:
             yield Piece(label, "$text-muted"), *pieces
             label = " " * len(label)
         at += len(lines[number]) + 1
         number += 1
 
 
+def _proposed(card: RequestCard, width: int) -> Iterator[TextLine]:
+    """The other text, against what is asked for: whoever decides has to have seen it as well."""
+    said = card.amendment
+    assert said is not None
+    yield (Piece("─" * width, "$text-muted"),)
+    for line in by_words(proposal(card), width):
+        yield (Piece(line, "bold $text-accent"),)
+    yield from diff_lines(card.statement.text, said.statement.text, width)
+
+
+def _with_mark(rows: list[list[Piece]], width: int) -> list[list[Piece]]:
+    """With `<- matched` at the right edge of the first row, or below it where there is no room."""
+    used = sum(cell_len(visible(piece.text)) for piece in rows[0])
+    room = width - used - len(MATCHED)
+    mark = Piece(MATCHED, "bold $text-accent")
+    if room >= 1:
+        return [[*rows[0], Piece(" " * room), mark], *rows[1:]]
+    return [rows[0], [Piece(" " * max(0, width - len(MATCHED))), mark], *rows[1:]]
+
+
 def _wrapped(text: str, first: int, last: int, width: int, painted: Colours) -> Iterator[list[Piece]]:
     """One line of the statement, in as many of the screen as it takes."""
     row: list[Piece] = []
-    room = width = max(width, _LONGEST_SIGN)
+    room = width = max(width, LONGEST_SIGN)
     for start, end in _stretches(text, first, last):
         if _BLANKS.fullmatch(text, start, end):
             words = f" <{end - start:,} blanks> "
@@ -122,7 +163,7 @@ def _wrapped(text: str, first: int, last: int, width: int, painted: Colours) -> 
             room -= len(words)
             continue
         for piece, style in painted.pieces(text, start, end):
-            for part, cells in _parts(piece.replace("\t", "    "), room, width):
+            for part, cells in parts_of(piece.replace("\t", "    "), room, width):
                 if cells > room:
                     yield row
                     row, room = [], width
@@ -140,20 +181,6 @@ def _stretches(text: str, first: int, last: int) -> Iterator[tuple[int, int]]:
     yield at, last
 
 
-def _parts(piece: str, room: int, width: int) -> Iterator[tuple[str, int]]:
-    """Pieces of a piece with their cells: the first fits the room that is left, the others a whole line."""
-    start = used = 0
-    for at, character in enumerate(piece):
-        cells = 1 if " " <= character <= "~" else cell_len(visible(character)) or _LONGEST_SIGN
-        if used + cells > room:
-            if at > start:
-                yield piece[start:at], used
-            start, used, room = at, 0, width
-        used += cells
-    if piece[start:]:
-        yield piece[start:], used
-
-
 def _said(words: str) -> Piece:
     return Piece(words, "$text-warning reverse")
 
@@ -168,18 +195,3 @@ def _bytes_of(statement: Statement) -> Iterator[TextLine]:
             Piece(f"{row.hex(' '):<{_BYTES_A_ROW * 3}} "),
             Piece(shown, "$text-accent"),
         )
-
-
-def by_words(text: str, width: int) -> Iterator[str]:
-    """Lines of at most so many cells, broken between words where that can be."""
-    width = max(width, _LONGEST_SIGN)
-    line, used = "", 0
-    for word in text.split(" "):
-        for part, cells in _parts(word, width, width) if word else (("", 0),):
-            gap = 1 if line else 0
-            if used + gap + cells > width:
-                yield line
-                line, used, gap = "", 0, 0
-            line += " " * gap + part
-            used += gap + cells
-    yield line

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from gateway.api.schema import (
+    CardAmendment,
     CardPast,
     CardQuorum,
     CardRisk,
@@ -15,11 +16,13 @@ from gateway.api.schema import (
     CardWho,
     CardWhy,
     HiddenCharacter,
+    MatchedSpan,
     Remarked,
     RequestCard,
     RequestImpact,
     RequestPage,
     RequestSummary,
+    RequestWord,
     RiskLine,
     SaidYesOrNo,
     Statement,
@@ -49,9 +52,15 @@ class FakeRequests:
         rows = [
             summary(card)
             for card in self.cards.values()
-            if state in ("", card.state) and not (which == "asked" and card.may_decide)
+            if state in ("", card.state)
+            and not (which == "asked" and card.may_decide)
+            and not (which == "decided" and card.state not in ("approved", "denied"))
         ]
-        return RequestPage(requests=rows[:limit], now=self.now())
+        if which != "asked":
+            rows.sort(key=lambda row: row.opened_at, reverse=True)
+        first = int(cursor or 0)
+        more = str(first + limit) if len(rows) > first + limit else ""
+        return RequestPage(requests=rows[first : first + limit], now=self.now(), cursor=more)
 
     async def card(self, id: str) -> RequestCard:
         self._note(f"card {id}")
@@ -84,6 +93,14 @@ class FakeRequests:
         self._note(f"impact {id}{' dry-run' if dry_run else ''}")
         found = self.impacts.get((id, dry_run))
         return found or RequestImpact(id=id, dry_run=dry_run, refused="its rules let nobody find out")
+
+    async def amend(self, card: RequestCard, text: str, reason: str = "") -> RequestCard:
+        now = self._taken(card, f"amend {card.id} {text} {reason}".strip())
+        shown = _statement(text, (), "").model_copy(update={"version": now.statement.version + 1})
+        said = CardAmendment(by=ME, reason=reason, at=self.now(), statement=shown)
+        statement = now.statement.model_copy(update={"version": now.statement.version + 1})
+        remarks = [*now.remarks, Remarked(by=ME, kind="amend", text=reason, at=self.now())]
+        return self.change(card.id, amendment=said, statement=statement, remarks=remarks)
 
     def change(self, id: str, **change: Any) -> RequestCard:
         """It is another one from now on."""
@@ -143,7 +160,9 @@ def demo_requests(now: Callable[[], datetime]) -> FakeRequests:
     hidden = [HiddenCharacter(offset=18, codepoint="U+202E", name="RIGHT-TO-LEFT OVERRIDE")]
     cards = [
         card("7QF-2KM4", "alice@example.com", "appdb", _DROP, moment, left=72, risk="high", verb="drop",
-             why=CardWhy(reason="clean-up agreed in OPS-4412", ticket="OPS-4412"), session="s-6DBX3QWA",
+             why=CardWhy(reason="clean-up agreed in OPS-4412", ticket="OPS-4412",
+                         ticket_url="https://tracker.example.com/browse/OPS-4412"), session="s-6DBX3QWA",
+             matched="DROP TABLE payments_old CASCADE",
              lines=(("+", "changes how things are defined"), ("+", "production (env=prod)"),
                     ("-", "the same shape was approved 3 times, and denied never")),
              remarks=[Remarked(by="carol@example.com", kind="comment", text="is the backup done?",
@@ -163,6 +182,10 @@ def demo_requests(now: Callable[[], datetime]) -> FakeRequests:
              lines=(("+", "1 hidden character in the statement"), ("-", "not production (env=stage)"))),
         card("T5N-3QZ6", "bob@example.com", "appdb", "DELETE FROM carts WHERE age > 90", moment, left=3302,
              risk="low", verb="delete", may_decide="you are the requester", lines=(("+", "writes"),)),
+        card("G2X-8WNA", "alice@example.com", "appdb", _DROP.replace("payments_old", "payments_2024")
+             .replace("OPS-4412", "OPS-4100"), moment - timedelta(days=12), left=0, verb="drop", risk="high",
+             state="approved", decisions=[SaidYesOrNo(by="carol@example.com", granted=True, reason="backup is done",
+                                                      at=moment - timedelta(days=12))]),
     ]  # fmt: skip
     return FakeRequests(now, {each.id: each for each in cards}, impacts=demo_impacts("K4T-9XA2"))
 
@@ -196,12 +219,14 @@ def card(
     claimed_by: str = "",
     may_decide: str = "",
     session: str = "s-91XKD0PM",
+    state: RequestWord = "held",
+    matched: str = "",
 ) -> RequestCard:
     """One request, as a gateway would show it."""
     granted = sum(each.granted for each in decisions)
     return RequestCard(
         id=id,
-        state="held",
+        state=state,
         mark=f"{id}-1",
         verb=verb,
         opened_at=moment + timedelta(seconds=left - max(span, left)),
@@ -215,16 +240,29 @@ def card(
             address="10.0.0.7",
             client="psql" if kind == "postgres" else "OpenSSH_9.2",
         ),
-        where=CardWhere(target=target, kind=kind, labels={"env": env}, login="app_rw", session=session),
+        where=CardWhere(
+            target=target,
+            kind=kind,
+            labels={"env": env},
+            login="app_rw",
+            session=session,
+            connected=True if state == "held" else None,
+        ),
         why=why or CardWhy(),
         rule=_rule(verb, target, needed, granted),
         risk=CardRisk(word=risk, lines=[RiskLine.model_validate({"sign": s, "text": t}) for s, t in lines]),
         past=CardPast(
-            shape=Tally(approved=3, last_by="carol@example.com", last_at=moment - timedelta(days=12)),
+            shape=Tally(
+                approved=3,
+                last_by="carol@example.com",
+                last_at=moment - timedelta(days=12),
+                last_approved="G2X-8WNA",
+            ),
             person=Tally(approved=41, denied=1),
         ),
         facts={"tables": ["payments_old"]} if verb == "drop" else {},
-        statement=_statement(text, hidden),
+        statement=_statement(text, hidden, matched),
+        decided_by=decisions[-1].by if decisions and state != "held" else "",
         decisions=list(decisions),
         remarks=list(remarks),
         claimed_by=claimed_by,
@@ -237,6 +275,7 @@ def _rule(verb: str, target: str, needed: int, granted: int) -> CardRule:
         id="ddl-needs-a-dba" if verb == "drop" else "changes-are-looked-at",
         message=f"{verb.upper()} on {target} needs a DBA",
         revision="27baed94ad31",
+        number=42,
         asked=["dba-oncall"],
         needed=needed,
         missing=[CardQuorum(groups=["dba-oncall"], missing=needed - granted)],
@@ -244,7 +283,7 @@ def _rule(verb: str, target: str, needed: int, granted: int) -> CardRule:
     )
 
 
-def _statement(text: str, hidden: Sequence[HiddenCharacter]) -> Statement:
+def _statement(text: str, hidden: Sequence[HiddenCharacter], matched: str) -> Statement:
     data = text.encode("utf-8", "surrogateescape")
     return Statement(
         text=text,
@@ -255,4 +294,5 @@ def _statement(text: str, hidden: Sequence[HiddenCharacter]) -> Statement:
         version=1,
         hidden=list(hidden),
         hidden_count=len(hidden),
+        matched=[MatchedSpan(offset=text.index(matched), length=len(matched))] if matched else [],
     )

@@ -5,6 +5,7 @@ given, or the text is long, there are no colours.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pygments.lexer import Lexer
@@ -38,6 +39,20 @@ class Colours:
             found.append((text[at : min(until, last)], self.styles[place] if place >= 0 else ""))
             at, place = until, place + 1
         return found
+
+    def underlined(self, spans: Sequence[tuple[int, int]]) -> "Colours":
+        """The same, with these stretches underlined. They come in order, and none overlaps another."""
+        edges = sorted({0, *self.starts, *(edge for span in spans for edge in span)})
+        places = [bisect_right(self.starts, at) - 1 for at in edges]
+        inside = [any(start <= at < end for start, end in spans) for at in edges]
+        styles = [self.styles[place] if place >= 0 else "" for place in places]
+        return Colours(
+            tuple(edges),
+            tuple(
+                f"{style} underline".strip() if mark else style
+                for style, mark in zip(styles, inside, strict=True)
+            ),
+        )
 
 
 def colours(text: str, kind: str) -> Colours:

@@ -12,12 +12,22 @@ from typing import Literal
 from gateway.api.schema import RequestPage, RequestSummary
 from hoop_tui.clock import Clock
 
-Filter = Literal["asked", "waiting", "all"]
+Filter = Literal["asked", "waiting", "decided", "all"]
 Order = Literal["time left", "risk", "who"]
-FILTERS: tuple[Filter, ...] = ("asked", "waiting", "all")
+FILTERS: tuple[Filter, ...] = ("asked", "waiting", "decided", "all")
 ORDERS: tuple[Order, ...] = ("time left", "risk", "who")
-FILTER_WORDS = {"asked": "Waiting for you", "waiting": "All that waits", "all": "All there was"}
-ASKS = {"asked": ("asked", "held"), "waiting": ("all", "held"), "all": ("all", "")}
+FILTER_WORDS = {
+    "asked": "Waiting for you",
+    "waiting": "All that waits",
+    "decided": "Decided",
+    "all": "All there was",
+}
+ASKS = {
+    "asked": ("asked", "held"),
+    "waiting": ("all", "held"),
+    "decided": ("decided", ""),
+    "all": ("all", ""),
+}
 """`which` and `state`, as the gateway wants them."""
 _RISKS = ("critical", "high", "medium", "low", "")
 

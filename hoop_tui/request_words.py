@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from gateway.api.schema import CardAttachment, RequestCard, RequestSummary, Statement
+from gateway.api.schema import CardAttachment, CardRule, RequestCard, RequestSummary, Statement
 from hoop_tui.safe_text import visible
+from hoop_tui.text_diff import can_compare, compared
 from hoop_tui.wording import clock_length, full_time
 
 RISKS = {"low": ". LOW", "medium": "~ MED", "high": "! HIGH", "critical": "! CRITICAL"}
@@ -17,6 +18,8 @@ _KINDS = {"postgres": "pg"}
 _BLANKS = re.compile(r"[ \t]{60,}")
 _EMPTY_LINES = 8
 _SHOWN_HIDDEN = 20
+MATCHED = "<- matched"
+TAB = "\t"
 
 
 def headline(card: RequestCard) -> str:
@@ -52,9 +55,8 @@ def facts(card: RequestCard) -> Iterator[tuple[str, str]]:
     yield "WHERE", _joined(f"{named} ({labels})" if labels else named, account, session)
     lacks = f"still to be given: {', '.join(why.missing)}" if why.missing else ""
     said = quoted(why.reason) if why.reason else ("" if why.missing else "nothing was said")
-    yield "WHY", _joined(said, f"ticket {why.ticket}" if why.ticket else "", lacks)
-    revision = f", revision {rule.revision}" if rule.revision else ""
-    yield "RULE", _joined(f"{rule.id}{revision}: {rule.message}", _asked(card))
+    yield "WHY", _joined(said, f"ticket {why.ticket}" if why.ticket else "", why.ticket_url, lacks)
+    yield "RULE", _joined(f"{rule.id}{policy_of(rule)}: {rule.message}", _asked(card))
     yield "RISK", "  ".join(f"{line.sign} {line.text}" for line in card.risk.lines) or "nothing is known"
     yield "PAST", _joined(*_past(card))
     if card.rule.scopes != ["once"]:
@@ -63,6 +65,13 @@ def facts(card: RequestCard) -> Iterator[tuple[str, str]]:
         f"{name}={_fact(value)}" for name, value in sorted(card.facts.items()) if value not in ("", [], {})
     ]
     yield "FACTS", _joined(f"verb={card.verb}", *known)
+
+
+def policy_of(rule: CardRule) -> str:
+    """`, policy rev 42 (27baed94ad31)`"""
+    if not rule.revision:
+        return ""
+    return f", policy rev {rule.number} ({rule.revision})" if rule.number else f", policy {rule.revision}"
 
 
 def _asked(card: RequestCard) -> str:
@@ -85,6 +94,7 @@ def statement_lines(statement: Statement) -> Iterator[str]:
     """Numbered, harmless, and with every stretch where nothing is to be seen said in words."""
     lines = statement.text.split("\n")
     digits = len(str(len(lines)))
+    marked = matched_lines(statement)
     number = 0
     while number < len(lines):
         empty = number
@@ -95,8 +105,15 @@ def statement_lines(statement: Statement) -> Iterator[str]:
             number = empty
             continue
         line = visible(lines[number].removesuffix("\r"), keep="\t")
-        yield f"{number + 1:>{digits}}  {_BLANKS.sub(_said, line)}"
+        mark = f"  {MATCHED}" if number in marked else ""
+        yield f"{number + 1:>{digits}}  {_BLANKS.sub(_said, line)}{mark}"
         number += 1
+
+
+def matched_lines(statement: Statement) -> frozenset[int]:
+    """The lines, counted from 0, where what the rule points at begins."""
+    text = statement.text
+    return frozenset(text.count("\n", 0, each.offset) for each in statement.matched)
 
 
 def _said(blanks: "re.Match[str]") -> str:
@@ -151,6 +168,51 @@ def history(card: RequestCard) -> list[str]:
     return [line for _, line in sorted(said)]
 
 
+def events(card: RequestCard) -> list[str]:
+    """All that has happened to it, in order; and last, whether its person is still there."""
+    person = card.who.person
+    asked = "asked for this in advance" if card.about != "operation" else "opened this request"
+    told = [f"{full_time(card.opened_at, 'utc')}  {person} {asked}", *history(card)]
+    if card.where.connected is not None:
+        there = "is still connected" if card.where.connected else "is not connected any more"
+        told.append(f"{full_time(card.now, 'utc')}  {person} {there}")
+    return told
+
+
+def proposal(card: RequestCard) -> str:
+    """`bob@example.com proposes another text: "only the test rows"`; empty where nobody does."""
+    said = card.amendment
+    if said is None:
+        return ""
+    verb = "proposed" if said.accepted or card.state != "held" else "proposes"
+    became = (
+        ", and it was accepted" + (f" ({card.replaced_by})" if card.replaced_by else "")
+        if said.accepted
+        else ""
+    )
+    return f"{said.by} {verb} another text{became}" + (f": {quoted(said.reason)}" if said.reason else "")
+
+
+def proposed_lines(card: RequestCard) -> Iterator[str]:
+    """Harmless, with what of the first text goes (`-`) and what comes (`+`)."""
+    if card.amendment is None:
+        return
+    yield visible(proposal(card))
+    before, after = card.statement.text, card.amendment.statement.text
+    if not can_compare(before, after):
+        yield from (f"+ {line}" for line in statement_lines(card.amendment.statement))
+        return
+    for line in compared(before, after):
+        yield f"{line.sign} {visible(line.text, keep=TAB)}"
+
+
+def settled_by(card: RequestCard) -> str:
+    """`approved by carol@example.com, 2026-11-08 10:00:00Z`"""
+    last = card.decisions[-1].at if card.decisions else card.opened_at
+    by = f" by {card.decided_by}" if card.decided_by else ""
+    return f"{card.state}{by}, {full_time(last, 'utc')}"
+
+
 def _afterwards(card: RequestCard) -> Iterator[tuple[datetime, str]]:
     review, revoked = card.review, card.revoked
     if review is not None:
@@ -170,6 +232,8 @@ def _remark(by: str, kind: str, text: str) -> str:
             return f"{by} is looking"
         case "unclaim":
             return f"{by} leaves it to others"
+        case "amend":
+            return f"{by} proposes another text" + (f": {quoted(text)}" if text else "")
         case "reply":
             return f"{by} replies: {quoted(text)}"
         case _:
@@ -187,6 +251,10 @@ def standing(card: RequestCard) -> Iterator[str]:
     """Why whoever looks can not decide it."""
     if card.state == "held" and card.may_decide:
         yield f"you can not decide it: {card.may_decide}"
+    if card.amendment is not None and card.state == "held" and card.may_decide == "you are the requester":
+        yield f"to run what {card.amendment.by} proposes instead of yours: hoop-tui request accept {card.id}"
+    if card.replaces:
+        yield f"this is what was accepted instead of {card.replaces}"
     if card.glass is not None and not card.glass.may_break:
         yield f'in an emergency you may let it through: hoop-tui request break-glass {card.id} --reason "..."'
     if card.review is not None and card.review.word in ("open", "overdue"):

@@ -16,6 +16,8 @@ from gateway.api.schema import (
     IDEMPOTENCY_HEADER,
     GlassBreaking,
     ImpactAsked,
+    RequestAcceptance,
+    RequestAmendment,
     RequestAnswer,
     RequestApproval,
     RequestCard,
@@ -92,6 +94,9 @@ class RequestBook(Protocol):
 
     async def impact(self, id: str, *, dry_run: bool = False) -> RequestImpact:
         """What it would do. `dry_run`: tried, and rolled back."""
+
+    async def amend(self, card: RequestCard, text: str, reason: str = "") -> RequestCard:
+        """Propose another text instead of what this card shows."""
         ...
 
 
@@ -142,6 +147,20 @@ class Requests:
         """What it would do. `dry_run`: tried, and rolled back."""
         path, said = f"/v1/requests/{request_id(id)}/impact", ImpactAsked(dry_run=dry_run)
         return await self._gateway.tell(RequestImpact, path, said, patience=IMPACT_SECONDS)
+
+    async def amend(self, card: RequestCard, text: str, reason: str = "") -> RequestCard:
+        """Propose another text instead of what this card shows."""
+        shown = card.statement
+        words = {"sha256": shown.sha256, "version": shown.version, "text": text, "reason": reason}
+        return await self._say(card.id, "amend", _said(RequestAmendment, **words))
+
+    async def accept(self, card: RequestCard) -> RequestCard:
+        """Take the text that this card proposes instead of yours."""
+        if card.amendment is None:
+            raise ServerSaid(f"Nobody has proposed another text for {card.id}.", 422)
+        shown = card.amendment.statement
+        said = _said(RequestAcceptance, sha256=shown.sha256, version=shown.version)
+        return await self._say(card.id, "accept", said)
 
     async def reply(self, id: str, *, reason: str = "", ticket: str = "", text: str = "") -> RequestCard:
         return await self._say(id, "reply", _said(RequestAnswer, reason=reason, ticket=ticket, text=text))

@@ -5,7 +5,13 @@ Asked with or without a key, by another gateway or after a restart, the answer i
 
 from datetime import datetime, timedelta
 
-from gateway.api.schema_requests import RequestAnswer, RequestApproval, RequestDenial
+from gateway.api.schema_requests import (
+    RequestAcceptance,
+    RequestAmendment,
+    RequestAnswer,
+    RequestApproval,
+    RequestDenial,
+)
 from gateway.api.schema_reviews import GlassBreaking, RequestRevoking, ReviewSigning
 from gateway.core import scopes
 from gateway.core.approval import ACCESS, Approval
@@ -27,6 +33,19 @@ def decided(approval: Approval, who: Principal, said: RequestApproval | RequestD
         and (not granted or each.scope == str(scope))
         for each in approval.decisions
     )
+
+
+def amended(approval: Approval, who: Principal, said: RequestAmendment) -> bool:
+    """They have proposed just this."""
+    done = approval.amendment
+    wanted = who.id, said.text.strip(), said.reason
+    return done is not None and (done.by, done.text.strip(), done.reason) == wanted
+
+
+def accepted(approval: Approval, said: RequestAcceptance) -> bool:
+    """Just this was accepted."""
+    done = approval.amendment
+    return done is not None and done.accepted and done.sha256 == said.sha256
 
 
 def broken(approval: Approval, who: Principal, said: GlassBreaking) -> bool:

@@ -7,6 +7,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api import (
+    amendments,
     certificates,
     control,
     emergencies,
@@ -46,6 +47,7 @@ ROUTERS = (
     machines.router,
     requests.router,
     reviews.router,
+    amendments.router,
     emergencies.router,
     impact.router,
 )

@@ -5,13 +5,16 @@ It decides nothing and asks nobody: what the caller may know and may do is put i
 
 import base64
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from urllib.parse import quote
 
 from gateway.api import hidden
+from gateway.api.card_risks import labels, risks, words
 from gateway.api.schema_requests import (
     BlankStretch,
+    CardAmendment,
     CardAttachment,
     CardEscalation,
     CardPast,
@@ -22,12 +25,12 @@ from gateway.api.schema_requests import (
     CardWho,
     CardWhy,
     HiddenCharacter,
+    MatchedSpan,
     Remarked,
     RequestAbout,
     RequestCard,
     RequestSummary,
     RequestWord,
-    RiskLine,
     SaidYesOrNo,
     Statement,
     Tally,
@@ -40,8 +43,6 @@ from gateway.core.request_lists import Past
 from gateway.core.reviews import OK
 from gateway.session.request_lists import LIST_TEXT
 
-LONG_TEXT = 1 << 16
-MANY_ROWS = 1000
 _HALVES = re.compile("[\ud800-\udfff]")
 _WHAT = 200
 _MORE = " ..."
@@ -55,19 +56,10 @@ _WORDS: Mapping[str, RequestWord] = {
 _ABOUT: Mapping[str, RequestAbout] = {"operation": "operation", "text": "text", "access": "access"}
 _SHOWN_ELSEWHERE = frozenset(
     (
-        *("key", "began", "values"),
+        *("key", "began", "values", "matched"),
         *("person", "groups", "address", "client", "method", "login", "kind", "labels"),
     )
 )
-_EFFECTS = {
-    "write": "writes",
-    "define": "changes how things are defined",
-    "control": "controls the machine or the database",
-    "run": "runs a program",
-    "transfer": "carries a file or a connection",
-    "unknown": "what it does can not be told for certain",
-}
-_PRODUCTION = frozenset(("prod", "production", "live"))
 
 
 def word(approval: Approval, now: datetime) -> RequestWord:
@@ -108,7 +100,7 @@ def summary(approval: Approval, now: datetime, may_decide: str, same: int = 1) -
         person=person(approval),
         target=approval.target,
         kind=str(facts.get("kind", "")),
-        env=_labels(facts).get("env", ""),
+        env=labels(facts).get("env", ""),
         verb=approval.verb,
         what=_beginning(approval.text),
         rule=approval.rule,
@@ -130,16 +122,24 @@ def summary(approval: Approval, now: datetime, may_decide: str, same: int = 1) -
     )
 
 
-def card(
-    approval: Approval,
-    now: datetime,
-    may_decide: str,
-    past: CardPast,
-    since: datetime | None = None,
-    glass: CardGlass | None = None,
-) -> RequestCard:
-    """Everything. `past`: what was found of earlier ones; `since`: when the person signed in."""
-    statement = _statement(approval.text, approval.sha256, approval.version)
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the approval itself does not tell: what was found of earlier ones, when the person signed in, whether they
+    are connected still, the number of the policy's revision, and where tickets are read."""
+
+    past: CardPast
+    since: datetime | None = None
+    glass: CardGlass | None = None
+    connected: bool | None = None
+    number: int = 0
+    ticket_url: str = ""
+    """With `{ticket}` in it. Empty: nowhere."""
+
+
+def card(approval: Approval, now: datetime, may_decide: str, beside: Beside) -> RequestCard:
+    """Everything."""
+    past = beside.past
+    statement = _statement(approval.text, approval.sha256, approval.version, _matched(approval))
     return RequestCard(
         id=approval.id,
         state=word(approval, now),
@@ -152,11 +152,11 @@ def card(
         expires_at=approval.expires_at,
         now=now,
         left=_left(approval, now),
-        who=_who(approval, since),
-        where=_where(approval),
-        why=_why(approval),
-        rule=_rule(approval, now),
-        risk=CardRisk(word=approval.risk, lines=_risks(approval, statement, past)),
+        who=_who(approval, beside.since),
+        where=_where(approval, beside.connected),
+        why=_why(approval, beside.ticket_url),
+        rule=_rule(approval, now, beside.number),
+        risk=CardRisk(word=approval.risk, lines=risks(approval, statement, past)),
         past=past,
         facts={name: fact for name, fact in approval.facts.items() if name not in _SHOWN_ELSEWHERE},
         statement=statement,
@@ -167,15 +167,18 @@ def card(
         remarks=_remarks(approval),
         may_decide=may_decide,
         decided_by=_decided_by(approval),
-        glass=glass,
+        glass=beside.glass,
         review=_review(approval, now),
         revoked=_revoked(approval),
+        amendment=_amendment(approval),
+        replaced_by=approval.replaced_by,
+        replaces=approval.replaces,
     )
 
 
 def tally(past: Past) -> Tally:
     """What became of earlier ones."""
-    return Tally(approved=past.approved, denied=past.denied, last_by=past.last_by, last_at=past.last_at)
+    return Tally(**asdict(past))
 
 
 def _decided_by(approval: Approval) -> str:
@@ -221,7 +224,7 @@ def _who(approval: Approval, since: datetime | None) -> CardWho:
     facts = approval.facts
     return CardWho(
         person=person(approval),
-        groups=_words(facts.get("groups")),
+        groups=words(facts.get("groups")),
         method=str(facts.get("method", "")),
         since=since,
         address=str(facts.get("address", "")),
@@ -229,32 +232,44 @@ def _who(approval: Approval, since: datetime | None) -> CardWho:
     )
 
 
-def _where(approval: Approval) -> CardWhere:
+def _where(approval: Approval, connected: bool | None) -> CardWhere:
     facts = approval.facts
     return CardWhere(
         target=approval.target,
         kind=str(facts.get("kind", "")),
-        labels=_labels(facts),
+        labels=labels(facts),
         login=str(facts.get("login", "")),
         session=approval.session,
+        connected=connected,
     )
 
 
-def _why(approval: Approval) -> CardWhy:
+def _why(approval: Approval, ticket_url: str) -> CardWhy:
     answers = approval.answers
+    ticket = answers.get("ticket", "")
     return CardWhy(
         reason=answers.get("reason", ""),
-        ticket=answers.get("ticket", ""),
+        ticket=ticket,
+        ticket_url=link_of(ticket, ticket_url),
         missing=sorted(quorum.missing(approval)),
     )
 
 
-def _rule(approval: Approval, now: datetime) -> CardRule:
+def link_of(ticket: str, template: str) -> str:
+    """Where this ticket is read. Nothing of it is more than one word in the path or the query of that address, so it
+    leads nowhere else; `.` and `..` would."""
+    if not ticket.strip(".") or not template.startswith("https://"):
+        return ""
+    return template.replace("{ticket}", quote(_whole(ticket), safe=""))
+
+
+def _rule(approval: Approval, now: datetime, number: int) -> CardRule:
     asked = quorum.asked(approval, now)
     return CardRule(
         id=approval.rule,
         message=approval.reason,
         revision=approval.revision,
+        number=number,
         asked=sorted(asked),
         needed=_needed(approval),
         missing=[
@@ -301,7 +316,17 @@ def _attachment(each: Attachment, version: int) -> CardAttachment:
     )
 
 
-def _statement(text: str, sha256: str, version: int) -> Statement:
+def _amendment(approval: Approval) -> CardAmendment | None:
+    said = approval.amendment
+    if said is None:
+        return None
+    shown = _statement(said.text, said.sha256, approval.version)
+    return CardAmendment(
+        by=said.name or said.by, reason=said.reason, at=said.at, accepted=said.accepted, statement=shown
+    )
+
+
+def _statement(text: str, sha256: str, version: int, matched: Iterable[MatchedSpan] = ()) -> Statement:
     data = text.encode("utf-8", "surrogateescape")
     whole = _whole(text)
     odd, odd_count = hidden.hidden(text)
@@ -318,7 +343,15 @@ def _statement(text: str, sha256: str, version: int) -> Statement:
         hidden_count=odd_count,
         blanks=[BlankStretch(**each._asdict()) for each in gaps],
         blanks_count=gap_count,
+        matched=list(matched),
     )
+
+
+def _matched(approval: Approval) -> Iterable[MatchedSpan]:
+    spans = approval.facts.get("matched")
+    for each in spans if isinstance(spans, list) else ():
+        start, end = each
+        yield MatchedSpan(offset=start, length=end - start)
 
 
 def _beginning(text: str) -> str:
@@ -326,40 +359,6 @@ def _beginning(text: str) -> str:
     shown = " ".join(_whole(text).split())
     is_all = len(shown) <= _WHAT and len(text) < LIST_TEXT
     return shown if is_all else f"{shown[: _WHAT - len(_MORE)]}{_MORE}"
-
-
-def _risks(approval: Approval, statement: Statement, past: CardPast) -> list[RiskLine]:
-    return [RiskLine(sign=sign, text=text) for sign, text in _for_and_against(approval, statement, past)]
-
-
-def _for_and_against(approval: Approval, statement: Statement, past: CardPast) -> Iterable[tuple[Any, str]]:
-    facts = approval.facts
-    effects = _words(facts.get("effects"))
-    for effect in effects:
-        if effect in _EFFECTS:
-            yield "+", _EFFECTS[effect]
-    if effects == ["read"]:
-        yield "-", "only reads"
-    if facts.get("has_where") is False:
-        yield "+", "no WHERE: it is about all rows"
-    rows = facts.get("rows")
-    if isinstance(rows, int):
-        yield "+" if rows > MANY_ROWS else "-", f"about {_count(rows, 'row')}, as the server guesses"
-    env = _labels(facts).get("env", "")
-    if env:
-        production = env.casefold() in _PRODUCTION
-        yield "+" if production else "-", f"{'production' if production else 'not production'} (env={env})"
-    if statement.size > LONG_TEXT:
-        yield "+", f"a long statement: {statement.size:,} bytes"
-    if statement.hidden_count:
-        yield "+", f"{_count(statement.hidden_count, 'hidden character')} in the statement"
-    if statement.blanks_count:
-        yield "+", f"{_count(statement.blanks_count, 'long blank stretch', 'es')} in the statement"
-    shape = past.shape
-    if shape is not None and shape.approved and not shape.denied:
-        yield "-", f"the same shape was approved {_times(shape.approved)}, and denied never"
-    if shape is not None and shape.denied:
-        yield "+", f"the same shape was denied {_times(shape.denied)}"
 
 
 def _needed(approval: Approval) -> int:
@@ -377,23 +376,6 @@ def _left(approval: Approval, now: datetime) -> int:
     return max(0, int((approval.expires_at - now).total_seconds()))
 
 
-def _labels(facts: Mapping[str, Any]) -> dict[str, str]:
-    labels = facts.get("labels")
-    return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, Mapping) else {}
-
-
-def _words(value: Any) -> list[str]:
-    return sorted(map(str, value)) if isinstance(value, Collection) and not isinstance(value, str) else []
-
-
 def _whole(text: str) -> str:
     """As JSON can carry it: each byte that is no UTF-8 becomes U+FFFD."""
     return text if text.isascii() else _HALVES.sub("\ufffd", text)
-
-
-def _count(number: int, thing: str, plural: str = "s") -> str:
-    return f"{number:,} {thing}{'' if number == 1 else plural}"
-
-
-def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number:,} times"

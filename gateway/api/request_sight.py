@@ -11,11 +11,13 @@ from datetime import datetime
 from fastapi import HTTPException
 
 from gateway.api import cards
+from gateway.api.card_risks import LONG_TEXT
 from gateway.api.problems import not_found
 from gateway.api.rights import Action, may
 from gateway.api.schema_requests import CardPast, RequestCard, RequestSummary
 from gateway.api.schema_reviews import CardGlass
 from gateway.api.services import ApiServices
+from gateway.api.summaries import is_live
 from gateway.core import quorum
 from gateway.core.approval import Approval
 from gateway.core.ids import canonical_request
@@ -74,11 +76,12 @@ async def to(services: ApiServices, who: Principal, text: str, action: Action) -
     approval = await found(services, who, text)
     if may(who, action, _owner(who, approval)):
         return approval
-    if action is Action.BREAK_GLASS and approval.requester != who.id:
-        raise HTTPException(403, f"{approval.id} is not yours: only who asked for it can break its glass")
+    own = {Action.BREAK_GLASS: "break its glass", Action.ACCEPT_TEXT: "accept another text"}.get(action)
+    if own and approval.requester != who.id:
+        raise HTTPException(403, f"{approval.id} is not yours: only who asked for it can {own}")
     if action is Action.ASK_IMPACT and approval.requester == who.id:
         raise HTTPException(403, not_told(approval))
-    role = "person" if action is Action.BREAK_GLASS else "approver"
+    role = "person" if own else "approver"
     why = "you are the requester" if approval.requester == who.id and role == "approver" else _lacks(role)
     raise HTTPException(403, f"you can not {action} ({approval.id}): {why}")
 
@@ -124,14 +127,27 @@ async def rows(
 
 async def shown(services: ApiServices, who: Principal, approval: Approval) -> RequestCard:
     """The card, for this reader."""
-    past = await _past(services, who, approval)
-    since = await _since(services, approval)
+    beside = cards.Beside(
+        past=await _past(services, who, approval),
+        since=await _since(services, approval),
+        glass=_glass(services, who, approval),
+        connected=await _connected(services, approval),
+        number=await services.ledger.policy_number(approval.revision) if approval.revision else 0,
+        ticket_url=services.ticket_url(),
+    )
     now = services.clock.now()
     objection = why_not(services, who, approval, now)
-    glass = _glass(services, who, approval)
-    if len(approval.text) <= cards.LONG_TEXT:
-        return cards.card(approval, now, objection, past, since, glass)
-    return await asyncio.to_thread(cards.card, approval, now, objection, past, since, glass)
+    if len(approval.text) <= LONG_TEXT:
+        return cards.card(approval, now, objection, beside)
+    return await asyncio.to_thread(cards.card, approval, now, objection, beside)
+
+
+async def _connected(services: ApiServices, approval: Approval) -> bool | None:
+    """Of what somebody's client waits for: whether it is there still."""
+    if not approval.session or approval.state != "held":
+        return None
+    row = await services.ledger.session(approval.session)
+    return None if row is None else is_live(services, row)
 
 
 def _glass(services: ApiServices, who: Principal, approval: Approval) -> CardGlass | None:

@@ -62,6 +62,7 @@ class Action(StrEnum):
     DECIDE_REQUEST = "decide about a request"
     ANSWER_REQUEST = "answer or cancel a request"
     ASK_IN_ADVANCE = "ask in advance"
+    ACCEPT_TEXT = "accept another text"
     BREAK_GLASS = "break the glass of a request"
     SIGN_REVIEW = "sign the review of a broken glass"
     REVOKE_REQUEST = "revoke what was approved"
@@ -108,6 +109,7 @@ RIGHTS: Mapping[Action, Right] = {
     Action.DECIDE_REQUEST: Right(APPROVING, to_own=NOBODY),
     Action.ANSWER_REQUEST: Right(),
     Action.ASK_IN_ADVANCE: Right(to_own=PERSON),
+    Action.ACCEPT_TEXT: Right(to_own=PERSON),
     Action.BREAK_GLASS: Right(to_own=PERSON),
     Action.SIGN_REVIEW: Right(APPROVING, to_own=NOBODY),
     Action.REVOKE_REQUEST: Right(APPROVING),

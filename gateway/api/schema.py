@@ -23,6 +23,7 @@ from gateway.api.schema_impact import ImpactTable as ImpactTable
 from gateway.api.schema_impact import ImpactText as ImpactText
 from gateway.api.schema_impact import RequestImpact as RequestImpact
 from gateway.api.schema_requests import IDEMPOTENCY_HEADER as IDEMPOTENCY_HEADER
+from gateway.api.schema_requests import CardAmendment as CardAmendment
 from gateway.api.schema_requests import CardAttachment as CardAttachment
 from gateway.api.schema_requests import CardPast as CardPast
 from gateway.api.schema_requests import CardQuorum as CardQuorum
@@ -32,7 +33,10 @@ from gateway.api.schema_requests import CardWhere as CardWhere
 from gateway.api.schema_requests import CardWho as CardWho
 from gateway.api.schema_requests import CardWhy as CardWhy
 from gateway.api.schema_requests import HiddenCharacter as HiddenCharacter
+from gateway.api.schema_requests import MatchedSpan as MatchedSpan
 from gateway.api.schema_requests import Remarked as Remarked
+from gateway.api.schema_requests import RequestAcceptance as RequestAcceptance
+from gateway.api.schema_requests import RequestAmendment as RequestAmendment
 from gateway.api.schema_requests import RequestAnswer as RequestAnswer
 from gateway.api.schema_requests import RequestApproval as RequestApproval
 from gateway.api.schema_requests import RequestCard as RequestCard
@@ -41,6 +45,7 @@ from gateway.api.schema_requests import RequestDenial as RequestDenial
 from gateway.api.schema_requests import RequestPage as RequestPage
 from gateway.api.schema_requests import RequestSummary as RequestSummary
 from gateway.api.schema_requests import RequestWish as RequestWish
+from gateway.api.schema_requests import RequestWord as RequestWord
 from gateway.api.schema_requests import RiskLine as RiskLine
 from gateway.api.schema_requests import SaidYesOrNo as SaidYesOrNo
 from gateway.api.schema_requests import Statement as Statement

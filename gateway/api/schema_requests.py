@@ -80,20 +80,24 @@ class CardWho(_Model):
 
 
 class CardWhere(_Model):
-    """What it is for. `login`: the account there."""
+    """What it is for. `login`: the account there. `connected`: whether the person's session is open still; None:
+    there is none, or it is not known."""
 
     target: str
     kind: str = ""
     labels: dict[str, str] = {}
     login: str = ""
     session: str = ""
+    connected: bool | None = None
 
 
 class CardWhy(_Model):
-    """What the person says of it. `missing`: what they have to say before anybody can approve."""
+    """What the person says of it. `missing`: what they have to say before anybody can approve. `ticket_url`: where
+    the ticket can be read, if the gateway knows; https, and nothing else."""
 
     reason: str = ""
     ticket: str = ""
+    ticket_url: str = ""
     missing: list[str] = []
 
 
@@ -112,11 +116,13 @@ class CardEscalation(_Model):
 
 
 class CardRule(_Model):
-    """Why it is held, in the words of the rule; who is asked; what may be granted."""
+    """Why it is held, in the words of the rule; who is asked; what may be granted. `number`: of the policy's
+    revision, as `hoop-gateway policy revisions` counts them; 0: not known."""
 
     id: str
     message: str
     revision: str = ""
+    number: int = 0
     asked: list[str]
     needed: int
     missing: list[CardQuorum] = []
@@ -139,12 +145,14 @@ class CardRisk(_Model):
 
 
 class Tally(_Model):
-    """What became of the last thousand of their kind."""
+    """What became of the last thousand of their kind. `last_approved`: the id of the newest that was approved; who
+    may see it is another matter."""
 
     approved: int = 0
     denied: int = 0
     last_by: str = ""
     last_at: datetime | None = None
+    last_approved: str = ""
 
 
 class CardPast(_Model):
@@ -170,11 +178,18 @@ class BlankStretch(_Model):
     what: str
 
 
+class MatchedSpan(_Model):
+    """A stretch of the statement that the rule points at, `offset` characters into it."""
+
+    offset: int
+    length: int
+
+
 class Statement(_Model):
     """All of it. Bytes that are no UTF-8 are U+FFFD in `text`, and named among the hidden; `raw` is all bytes then,
     as base64. `sha256` is of the bytes, of which there are `size`; of a statement with attachments, of these too. Of
-    what is hidden the first are named, and all are
-    counted."""
+    what is hidden the first are named, and all are counted. `matched`: what to look at first; the rule has judged
+    all of it."""
 
     text: str
     raw: str = ""
@@ -187,6 +202,7 @@ class Statement(_Model):
     hidden_count: int = 0
     blanks: list[BlankStretch] = []
     blanks_count: int = 0
+    matched: list[MatchedSpan] = []
 
 
 class CardAttachment(_Model):
@@ -224,12 +240,23 @@ class Remarked(_Model):
     at: datetime
 
 
+class CardAmendment(_Model):
+    """Another text that somebody proposes, which runs only if who asked accepts it, naming its `sha256` and
+    `version`."""
+
+    by: str
+    reason: str = ""
+    at: datetime
+    accepted: bool = False
+    statement: Statement
+
+
 class RequestCard(_Model):
     """Everything about one request, the same for every front end. `now` is the gateway's clock: the only one that
     counts. `scope`: what was granted. `mode` `fail`: nobody waits, and the same text passes once after a yes.
     `review`: the glass was broken, so it is approved and nobody has decided. `about`: an `operation` of a session;
     or, asked for before there is any, a `text` that is to be run, or `access`, which is until `until` once it is
-    granted for a time."""
+    granted for a time. `replaced_by`: the request for the text that was accepted instead; it `replaces` this one."""
 
     id: str
     state: RequestWord
@@ -260,6 +287,9 @@ class RequestCard(_Model):
     glass: CardGlass | None = None
     review: CardReview | None = None
     revoked: CardRevoked | None = None
+    amendment: CardAmendment | None = None
+    replaced_by: str = ""
+    replaces: str = ""
 
 
 MOST_TEXT = 50_000
@@ -287,6 +317,22 @@ class RequestComment(_Model):
     """One line to the person who asks, and to everybody who decides."""
 
     text: Annotated[_Line, Field(min_length=1)]
+
+
+class RequestAmendment(_Model):
+    """Another text instead of exactly what was shown."""
+
+    sha256: _Sha256
+    version: Annotated[int, Field(ge=1)]
+    text: Annotated[str, Field(min_length=1, max_length=MOST_TEXT)]
+    reason: _Line = ""
+
+
+class RequestAcceptance(_Model):
+    """Who asked takes exactly the text that is proposed: its digest, and the version of what was shown."""
+
+    sha256: _Sha256
+    version: Annotated[int, Field(ge=1)]
 
 
 class RequestWish(_Model):

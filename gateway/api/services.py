@@ -165,6 +165,8 @@ class ApiServices:
     demo: bool = False
     hints: tuple[str, ...] = ()
     """Lines for the foot of the sessions screen."""
+    ticket_url: Callable[[], str] = lambda: ""
+    """Where tickets are read: https, with `{ticket}` in it. Empty: nowhere."""
     lease: timedelta = LEASE
     """A session that no gateway has said to be alive for so long is lost."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

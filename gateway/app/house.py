@@ -109,11 +109,7 @@ class House:
             max_sessions=settings.ssh.max_sessions,
             max_sessions_per_person=settings.ssh.max_sessions_per_person,
         )
-<<<<<<< HEAD
-        self.consoles = self._make_consoles()
         self.notices = Notices(ledger, self.bus, self.clock, self.credentials.secrets, home.id)
-=======
->>>>>>> 90a07c17bc34e7e4e383bb13e47ddf8fa76acacf
         self._ssh: SshAdapter | None = None
         self._databases: Databases | None = None
 
@@ -257,6 +253,7 @@ class House:
             version=__version__,
             demo=self._demo,
             hints=self._hints,
+            ticket_url=lambda: self.config.settings.approvals.ticket_url or "",
             lease=self._lease,
             stopping=self._stopping,
         )

@@ -31,6 +31,7 @@ from gateway.app.settings_kinds import (
     directory_of,
     each_once,
     from_to,
+    says,
 )
 from gateway.app.settings_notify import NotifyTables
 from gateway.app.settings_people import IssuerTable, LoginTable, MachineTable, Person, RolesTable
@@ -117,6 +118,24 @@ class ConsoleTable(Table):
     idle: Annotated[Duration, from_to("1s", "7d")] = timedelta(minutes=30)
 
 
+def _ticket_url(given: str) -> str:
+    """Where it can lead nowhere else than it says."""
+    parts = urlsplit(given)
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+        raise says('must be an https:// address, as in "https://tracker.example.com/browse/{ticket}"')
+    if given.count("{ticket}") != 1 or "{ticket}" not in parts.path + parts.query:
+        raise says("must have {ticket} once, in its path or behind its question mark")
+    if any(not "!" <= letter <= "~" for letter in given):
+        raise says("must be plain ASCII letters without blanks")
+    return given
+
+
+class ApprovalsTable(Table):
+    """`[approvals]`: what cards of requests show besides."""
+
+    ticket_url: Annotated[str, AfterValidator(_ticket_url)] | None = None
+
+
 class PolicyTable(Table):
     """`[policy]`: where rules are, besides those in the main file."""
 
@@ -140,6 +159,7 @@ class Settings(Table):
     person: Annotated[tuple[Person, ...], Strict(False)] = ()
     machine: Annotated[tuple[MachineTable, ...], Strict(False)] = ()
     target: Annotated[tuple[OneTarget, ...], Strict(False)] = ()
+    approvals: ApprovalsTable = ApprovalsTable()
     policy: PolicyTable = PolicyTable()
     secrets: SecretsTable = SecretsTable()
     vault: VaultTable | None = None

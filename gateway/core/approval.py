@@ -75,6 +75,11 @@ class Approval:
     """It covers nothing any more."""
     attachments: tuple[Attachment, ...] = ()
     """Files that the text runs, as they were when it was asked for: `sha256` covers them. Left out of lists."""
+    amendment: "Amendment | None" = None
+    """The newest text that was proposed instead."""
+    replaced_by: str = ""
+    """The id of the request for the text that was accepted instead."""
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,38 @@ class Remark:
     text: str
     at: datetime
     name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """Another text that somebody who may decide proposes."""
+
+    by: str
+    name: str
+    text: str
+    sha256: str
+    reason: str
+    at: datetime
+    groups: tuple[str, ...] = ()
+    """The asked groups that they were in."""
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who asked takes the text that was proposed: exactly this one."""
+
+    by: str
+    sha256: str
+    version: int
+    at: datetime
+    event: Event
+    other: Approval | None = None
+    """The request that takes the place of the first. None: no rule holds that text."""
+    held: Event | None = None
+    """Of that one."""
+    word: Decision | None = None
+    """The yes of whoever proposed it, where that one asks them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +256,16 @@ class Requests(Protocol):
     async def answer_approval(self, id: str, answers: Mapping[str, str], event: Event) -> bool:
         """Add to what the requester has given. False: it is settled, somebody has granted it already, or one of these
         was given before."""
+        ...
+
+    async def amend_approval(self, id: str, said: Amendment, version: int, event: Event) -> bool:
+        """Compare-and-set: another text is proposed, in place of an earlier one, and the version grows. False: it is
+        settled, has expired, or is another version."""
+        ...
+
+    async def accept_amendment(self, id: str, taken: Acceptance) -> bool:
+        """Compare-and-set: the held one is withdrawn, and the other is open, with its first yes, in one transaction.
+        False: it is settled, has expired, is another version, or proposes another text."""
         ...
 
     async def open_grant(self, grant: Grant, event: Event) -> bool:

@@ -106,3 +106,34 @@ class GrantEnded(Event):
     name: ClassVar[str] = "grant.ended"
     request: str
     why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAmended(Event):
+    """Somebody who may decide proposes another text. Nothing runs by it."""
+
+    name: ClassVar[str] = "request.amended"
+    request: str
+    text: str
+    sha256: str
+    before: str
+    """What was asked for."""
+    before_sha256: str
+    version: int
+    """Of what is shown from now on."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestAccepted(Event):
+    """The requester takes the text that was proposed. What they had asked for is over, and was not run."""
+
+    name: ClassVar[str] = "request.accepted"
+    request: str
+    text: str
+    sha256: str
+    before: str
+    before_sha256: str
+    proposed_by: str
+    replaced_by: str
+    """The request for that text; empty where no rule holds it."""

@@ -39,14 +39,17 @@ class Denied(HoopError):
         request: str = "",
         reason: str = "",
         revision: str = "",
+        instead: str = "",
     ) -> None:
-        """`reason`: the part of the sentence that a rule or a person has said."""
+        """`reason`: the part of the sentence that a rule or a person has said. `instead`: another text, which the
+        person has accepted: who can goes on as if that had been sent."""
         super().__init__(sentence)
         self.state: State = state
         self.rule = rule
         self.request = request
         self.reason = reason
         self.revision = revision
+        self.instead = instead
 
 
 class Unreachable(HoopError):

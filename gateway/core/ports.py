@@ -236,6 +236,10 @@ class Ledger(Register, Requests, Protocol):
         """The sessions whose id starts with `prefix`; at most ten."""
         ...
 
+    async def policy_number(self, revision: str) -> int:
+        """Of the newest policy that decisions name so; 0: there is none."""
+        ...
+
     async def keep_alive(self, sessions: Collection[str]) -> AbstractSet[str]:
         """Note that these sessions are alive now, in one write. Those that are returned have been ended in the ledger
         meanwhile, by somebody who took them for lost."""

@@ -51,3 +51,5 @@ class Past:
     denied: int = 0
     last_by: str = ""
     last_at: datetime | None = None
+    last_approved: str = ""
+    """The id of the newest that was approved."""

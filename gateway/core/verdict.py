@@ -4,8 +4,11 @@ Verdicts are facts without behaviour; `gateway/session/gate.py` acts on them and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+
+Span = tuple[int, int]
+"""From where to where in a text, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Hold:
     """`other`: whoever does it must not be who has written it down and asked for it. Nobody waits then."""
     alerts: frozenset[str] = frozenset()
     observed: frozenset[str] = frozenset()
+    matched: tuple[Span, ...] = field(default=(), compare=False)
+    """What of the text the rules point at: for people to look at first."""
     break_glass: Glass | None = None
     """None: nobody may let it through themselves, whatever happens."""
     impact: str = "look"

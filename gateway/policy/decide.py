@@ -11,13 +11,14 @@ from datetime import datetime
 
 from gateway.core.operation import Operation
 from gateway.core.people import Session
-from gateway.core.verdict import Allow, Deny, Verdict
+from gateway.core.verdict import Allow, Deny, Hold, Verdict
 from gateway.policy import scope
 from gateway.policy.docket import ABOUT_SESSION, docket
 from gateway.policy.estimates import NOT_KNOWN, has_rows, rows_of
 from gateway.policy.hearing import Hearing
 from gateway.policy.holding import hold_for
 from gateway.policy.lines import stands_inside, what_is_unclear
+from gateway.policy.matched import matched as spans
 from gateway.policy.paths import is_resolved
 from gateway.policy.predicates import FIELDS
 from gateway.policy.rules import Policy, Rule
@@ -58,6 +59,10 @@ def decide(policy: Policy, operation: Operation, session: Session, now: datetime
         if hearing.matches(rule):
             matched.add(rule)
     verdict = _verdict(matched, operation, session)
+    if isinstance(verdict, Hold):
+        held_by = {(rule.id, rule.place) for rule in matched.hold}
+        rules = [rule for rule in policy.rules if (rule.id, rule.place) in held_by]
+        verdict = replace(verdict, matched=spans(rules, operation))
     if not matched.alerts and not matched.observed:
         return verdict
     return replace(verdict, alerts=matched.alerts, observed=matched.observed)

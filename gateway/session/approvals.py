@@ -20,6 +20,7 @@ from gateway.core.ports import Approval, Bus, Clock, Grant, Hint, Ledger
 from gateway.core.request_lists import Place
 from gateway.core.verdict import Hold
 from gateway.session import asking, words
+from gateway.session.amending import Amending
 from gateway.session.answering import given, why_changed
 from gateway.session.covering import Covering, Stay
 from gateway.session.flood import MOST_A_MINUTE, MOST_WAITING, Flood
@@ -68,6 +69,7 @@ class Approvals:
         self._remarks = Remarks(ledger, clock, self._who)
         self._glass = BreakGlass(ledger, clock, self._who)
         self._lists = RequestLists(ledger, clock, self._who)
+        self.amending = Amending(ledger, clock, self._who)
 
     # For the Gate.
 
@@ -89,8 +91,7 @@ class Approvals:
         if hold.mode == "fail":
             return await self._asked_for_later(session, operation, hold, revision, notice)
         answers = await given(notice, hold.requires)
-        person = self._who.behind(session.principal.id)
-        self._flood.take(person)
+        self._flood.take(person := self._who.behind(session.principal.id))
         approval = asking.request(session, operation, hold, revision, self._clock.now(), answers)
         until_us = self._clock.monotonic_us() + round(hold.timeout.total_seconds() * 1_000_000)
         async with self._bus.subscribe("approval") as hints:
@@ -98,15 +99,29 @@ class Approvals:
                 try:
                     # Interrupted, it may be in the ledger all the same: then nobody is to be asked for nothing.
                     await self._ledger.open_approval(approval, asking.held_event(approval))
-                    await self._changed(approval.id)
+                    await self.changed(approval.id)
                     await notice(words.held(approval, hold.timeout))
                     if not self._who.why_not_break(approval, session.principal):
                         await notice(words.in_an_emergency(approval))
                     settled = await self._until_settled(approval, until_us, hints, notice)
+                    if settled.replaced_by:
+                        return await self._replaced(settled, hints, notice)
                     return await self._released(settled, hold, notice)
                 except BaseException:
                     await asyncio.shield(self._close(approval.id, "withdrawn", asking.left_event(approval)))
                     raise
+
+    async def _replaced(self, first: Approval, hints: AsyncIterator[Hint], notice: Notice) -> Approval:
+        """Wait for the request that has taken its place: the first, where that is approved, to go on with its text;
+        else what has become of it."""
+        other = await self._existing(first.replaced_by)
+        left = _us(other.expires_at - self._clock.now())
+        try:
+            settled = await self._until_settled(other, self._clock.monotonic_us() + left, hints, notice)
+        except BaseException:
+            await asyncio.shield(self._close(other.id, "withdrawn", asking.left_event(other)))
+            raise
+        return first if settled.state == "approved" else settled
 
     async def _asked_for_later(
         self, session: Session, operation: Operation, hold: Hold, revision: str, notice: Notice
@@ -119,7 +134,7 @@ class Approvals:
         answers = await given(notice, hold.requires)
         approval = asking.request(session, operation, hold, revision, self._clock.now(), answers)
         await self._ledger.open_approval(approval, asking.held_event(approval))
-        await self._changed(approval.id)
+        await self.changed(approval.id)
         return approval
 
     async def ask(self, approval: Approval) -> Approval:
@@ -136,7 +151,7 @@ class Approvals:
         waiting_in_all = await self._covering.waiting_in_all(approval.requester)
         self._flood.take(self._who.behind(approval.requester), waiting_in_all)
         await self._ledger.open_approval(approval, asking.held_event(approval))
-        await self._changed(approval.id)
+        await self.changed(approval.id)
         return approval
 
     async def stay(self, id: str) -> tuple[Approval, Stay]:
@@ -160,7 +175,7 @@ class Approvals:
         if released.state == "approved" and (why := await why_changed(notice)):
             released = await self._covering.void(released, why)
         if released.state != "approved":
-            await self._changed(approval.id)
+            await self.changed(approval.id)
         elif not self._clock_problem():  # else this one passes, and nothing beyond it
             await self._covering.open(released)
         return released
@@ -234,7 +249,7 @@ class Approvals:
             id, by.id, granted, reason, name=by.name, groups=groups, scope=wanted, version=version
         )
         if counts:
-            await self._changed(id)
+            await self.changed(id)
         settled = await self._existing(id)
         if not counts:
             raise self._over(settled, granted) or Objection(
@@ -242,7 +257,7 @@ class Approvals:
             )
         if settled.state == "approved" and settled.kind == ACCESS:
             await self._covering.open(settled)
-            await self._changed(id)
+            await self.changed(id)
         return settled
 
     def _granted(self, approval: Approval, scope: str) -> str:
@@ -275,7 +290,7 @@ class Approvals:
         """What the requester says. A reason and a ticket can be given once each, and only before somebody has decided
         on what was there without them. Raises `Objection`."""
         await self._remarks.reply(self._held(await self._existing(id)), by, reason, ticket, text)
-        await self._changed(id)
+        await self.changed(id)
         return await self._existing(id)
 
     async def withdraw(self, id: str, by: Principal) -> Approval:
@@ -322,26 +337,26 @@ class Approvals:
         if not await self._glass.smash(approval, by, sha256, version, reason):
             now = await self._existing(id)
             raise self._over(now) or Objection("changed", f"{id} has changed meanwhile: look again")
-        await self._changed(id)
+        await self.changed(id)
         return await self._existing(id)
 
     async def sign(self, id: str, by: Principal, verdict: str, reason: str) -> Approval:
         """Somebody who was asked closes the review of a broken glass. Raises `Objection`."""
         await self._glass.sign(await self._existing(id), by, verdict, reason)
-        await self._changed(id)
+        await self.changed(id)
         return await self._existing(id)
 
     async def revoke(self, id: str, by: Principal, reason: str) -> Approval:
         """Somebody who could have denied it, or the requester, ends what it covers. Raises `Objection`."""
         await self._glass.revoke(await self._existing(id), by, reason)
-        await self._changed(id)
+        await self.changed(id)
         return await self._existing(id)
 
     # The rest.
 
     async def _remarked(self, id: str, by: Principal, kind: str, text: str = "") -> Approval:
         await self._remarks.remark(self._held(await self._existing(id)), by, kind, text)
-        await self._changed(id)
+        await self.changed(id)
         return await self._existing(id)
 
     async def _existing(self, id: str) -> Approval:
@@ -369,10 +384,12 @@ class Approvals:
 
     async def _close(self, id: str, state: str, event: ApprovalClosed | None = None) -> None:
         await self._ledger.close_approval(id, state, event)
-        await self._changed(id)
+        await self.changed(id)
 
-    async def _changed(self, id: str) -> None:
-        await self._bus.publish(Hint("approval", id))
+    async def changed(self, *ids: str) -> None:
+        """Something about these is written down: whoever waits looks."""
+        for id in ids:
+            await self._bus.publish(Hint("approval", id))
 
 
 def _unknown(id: str) -> Objection:

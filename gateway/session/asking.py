@@ -59,7 +59,11 @@ def request(
         shape=shape(operation),
         revision=revision,
         risk=hold.risk,
-        facts={**facts(session, operation), **({"author": "another has to run it"} if hold.author else {})},
+        facts={
+            **facts(session, operation),
+            **({"author": "another has to run it"} if hold.author else {}),
+            **({"matched": [list(span) for span in hold.matched]} if hold.matched else {}),
+        },
         answers=answers,
         break_glass=hold.break_glass,
         attachments=_masked(operation, hold),

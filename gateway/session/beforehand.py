@@ -33,6 +33,9 @@ Look = Callable[[Session, Foresee, Operation], Awaitable[Operation]]
 SSH = "ssh"
 
 
+_ASK = "ask for it with hoop-tui request create --text"
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What somebody wants to do later. `lasts`: as scopes write times."""
@@ -90,6 +93,54 @@ class Beforehand:
         except Refused as problem:
             raise Objection("many", problem.sentence) from problem
 
+    async def amend(
+        self, approval: Approval, by: Principal, sha: str, version: int, text: str, reason: str
+    ) -> Approval:
+        """Another text is proposed. It is read as its target would read it, and refused where rules block it for who
+        asks as they were then. Raises `Objection`."""
+        amending = self._approvals.amending
+        amending.must_be_amendable(approval, by, sha, version)
+        facts = approval.facts
+        groups = frozenset(map(str, facts.get("groups") or ()))
+        who = Principal(approval.requester, str(facts.get("person", "")), groups)
+        peer = Peer(str(facts.get("address", "")), 0, str(facts.get("client", "")))
+        session = self._session(who, peer, _same_place(approval, text))
+        operation = await self._read(session, text)
+        _verdict(self._judge(), operation, session)
+        if not await amending.propose(approval, by, operation.text, reason):
+            raise Objection("changed", f"{approval.id} has changed meanwhile: look again")
+        await self._approvals.changed(approval.id)
+        return approval
+
+    async def accept(
+        self, approval: Approval, who: Principal, peer: Peer, sha: str, version: int
+    ) -> Approval:
+        """Whoever asked takes the text that was proposed, judged as if they asked for it now. Raises `Objection`."""
+        amending = self._approvals.amending
+        said = amending.proposed(approval, who, sha, version)
+        session, judge = self._session(who, peer, _same_place(approval, said.text)), self._judge()
+        operation = await self._read(session, said.text)
+        verdict = _verdict(judge, operation, session)
+        other = None
+        if isinstance(verdict, Hold):
+            if verdict.author:
+                raise Objection("scope", f"{verdict.rule} wants somebody else to run it: {_ASK}")
+            now = self._clock.now()
+            other = asking.request(session, operation, verdict, judge.revision, now, approval.answers)
+            other = replace(other, kind=TEXT, mode="fail")
+        if not await amending.accept(approval, said, other):
+            raise Objection("changed", f"{approval.id} has changed meanwhile: look again")
+        await self._approvals.changed(approval.id, *([other.id] if other else []))
+        return approval
+
+    async def _read(self, session: Session, text: str) -> Operation:
+        if "\0" in text:
+            raise Objection("scope", "a text can not have a zero byte in it")
+        try:
+            return await self._draft(session.target, text)
+        except Refused as problem:
+            raise Objection("scope", problem.sentence) from problem
+
     def _session(self, who: Principal, peer: Peer, wish: Wish) -> Session:
         """In which it would be done; it never begins."""
         target = self._find(wish.target)
@@ -105,10 +156,7 @@ class Beforehand:
         """One text, judged as it would be when it is run."""
         if wish.lasts or wish.rule:
             raise Objection("scope", "a text passes once: ask for a time, or for a rule, without one")
-        try:
-            operation = await self._draft(session.target, wish.text)
-        except Refused as problem:
-            raise Objection("scope", problem.sentence) from problem
+        operation = await self._read(session, wish.text)
         verdict = _verdict(judge, operation, session)
         if self._look is not None and session.target.kind == SSH:
             operation = await self._looked_into(self._look, operation, judge, session)
@@ -141,6 +189,10 @@ class Beforehand:
         scope = _scope(hold, wish.lasts, name)
         text = f"{coming.text} for {_time(scope)}, for what {hold.rule} holds"
         return replace(coming, text=text), hold, scope
+
+
+def _same_place(approval: Approval, text: str) -> Wish:
+    return Wish(approval.target, login=str(approval.facts.get("login", "")), text=text)
 
 
 def _verdict(judge: Judge, operation: Operation, session: Session) -> Verdict:

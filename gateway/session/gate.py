@@ -43,11 +43,8 @@ HARMLESS = frozenset({Effect.READ})
 """What only reads may be repeated on the strength of one entry in the ledger."""
 
 T = TypeVar("T")
-
-log = logging.getLogger("hoop.session")
-
-
 Keepsake = Callable[[], Awaitable[tuple[str, BlobWriter]]]
+log = logging.getLogger("hoop.session")
 
 
 class Gate:
@@ -362,7 +359,9 @@ class Gate:
             await notice(words.approved(settled))
             return settled.id
         state, spoken = words.not_approved(settled)
-        raise await self._deny(operation, judge, hold.rule, state, spoken, settled.id)
+        denied = await self._deny(operation, judge, hold.rule, state, spoken, settled.id)
+        denied.instead = words.instead_of(settled)
+        raise denied
 
     async def _deny(
         self, operation: Operation, judge: Judge, rule: str, state: State, reason: str, request: str = ""

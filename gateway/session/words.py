@@ -84,9 +84,24 @@ def remarked(approval: Approval, remark: Remark) -> Said:
     name = remark.name or remark.by
     if remark.kind == "claim":
         return Said(sentence(f"{approval.id} - {name} is looking"), "waiting")
+    if remark.kind == "amend" and approval.amendment is not None:
+        return _proposed(approval, name, remark.text)
     if remark.kind == "comment":
         return Said(sentence(f"{approval.id} - {name}: {_quoted(remark.text)}"), "waiting")
     return Said("")
+
+
+def _proposed(approval: Approval, name: str, reason: str) -> Said:
+    id, text = approval.id, approval.amendment.text if approval.amendment else ""
+    why = f" ({_quoted(reason)})" if reason else ""
+    how = f"hoop-tui request accept {id}"
+    return Said(
+        sentence(f"{id} - {name} proposes another text: {how}"),
+        "waiting",
+        primary=sentence(f"{id} - {name} proposes another text{why}"),
+        detail=plain(text),
+        hint=f"To run it instead of yours, from another terminal: {how}",
+    )
 
 
 def granted_by_one(approval: Approval, word: Decision) -> Said:
@@ -143,8 +158,22 @@ def expired(approval: Approval) -> Said:
 
 
 def withdrawn(approval: Approval) -> str:
-    """The person took it back, or the gateway lost them."""
+    """The person took it back, accepted another text instead, or the gateway lost them."""
+    if instead_of(approval):
+        by = f" ({approval.replaced_by})" if approval.replaced_by else ""
+        return sentence(f"ended {approval.id} - you accepted another text{by}: run that, this was not run")
     return sentence(f"ended {approval.id} - withdrawn, nothing was run")
+
+
+def instead(id: str) -> str:
+    """The client goes on with the text that its person has accepted."""
+    return sentence(f"{id} - running the text that you accepted instead")
+
+
+def instead_of(approval: Approval) -> str:
+    """The text that the person has accepted instead; empty where there is none."""
+    said = approval.amendment
+    return said.text if said is not None and said.accepted and approval.state == "withdrawn" else ""
 
 
 def not_approved(approval: Approval) -> tuple[State, str]:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from gateway.core import attachments, quorum, scopes
+from gateway.core.approval import Amendment
 from gateway.core.approval_events import ApprovalClosed
 from gateway.core.events import ApprovalGiven, Event
 from gateway.core.ports import Approval, Decision, Remark
@@ -131,7 +132,7 @@ def _row(approval: Approval) -> dict[str, Any]:
     kept["then"] = [[after.total_seconds(), sorted(groups)] for after, groups in approval.then]
     glass = approval.break_glass
     kept["break_glass"] = glass and [sorted(glass.groups), glass.review.total_seconds()]
-    kept["revoked"] = None
+    kept["revoked"] = kept["amendment"] = None
     kept["attachments"] = [each.as_kept() for each in approval.attachments] or None
     return {**kept, "state": "held"}
 
@@ -186,6 +187,9 @@ def _approval(row: Row[Any]) -> Approval:
     if (revoked := kept["revoked"]) is not None:
         kept["revoked"] = Revocation(**{**revoked, "at": datetime.fromisoformat(revoked["at"])})
     kept["attachments"] = tuple(map(attachments.kept, kept["attachments"] or ()))
+    if (said := kept["amendment"]) is not None:
+        at, groups = datetime.fromisoformat(said["at"]), tuple(said["groups"])
+        kept["amendment"] = Amendment(**{**said, "at": at, "groups": groups})
     return Approval(**kept)
 
 

@@ -41,6 +41,12 @@ def find(connection: Connection, number: int) -> PolicyRevision | None:
     return None if row is None else _read(row)
 
 
+def number_of(connection: Connection, revision: str) -> int:
+    """Of the newest that is called so; 0: there is none."""
+    query = select(func.max(POLICIES.c.number)).where(POLICIES.c.revision == revision)
+    return connection.execute(query).scalar_one() or 0
+
+
 def _kept(policy: PolicyRevision) -> dict[str, Any]:
     names = ("revision", "sha256", "rules", "since", "gateway", "loaded_at")
     documents = [list(document) for document in policy.documents]

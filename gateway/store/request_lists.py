@@ -117,7 +117,10 @@ def past(connection: Connection, but: str, shape: str, requester: str) -> Past:
     counts = {row[0]: row[1] for row in connection.execute(counted)}
     last = select(newest.c.id).where(*settled).order_by(newest.c.opened_at.desc()).limit(1)
     by, at = _last(connection, connection.execute(last).scalar_one()) if counts else ("", None)
-    return Past(counts.get("approved", 0), counts.get("denied", 0), by, at)
+    approved = select(newest.c.id).where(newest.c.state == "approved", newest.c.id != but)
+    newest_of_them = approved.order_by(newest.c.opened_at.desc()).limit(1)
+    given = connection.execute(newest_of_them).scalar_one() if counts.get("approved") else ""
+    return Past(counts.get("approved", 0), counts.get("denied", 0), by, at, given)
 
 
 def _last(connection: Connection, id: str) -> tuple[str, Any]:

@@ -16,7 +16,7 @@ from gateway.store.making import make
 from gateway.store.one_thread import ThreadEngine
 from gateway.store.tables import METADATA
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision in `migrations/versions`, oldest first."""
 HEAD_REVISION = REVISIONS[-1]
 START_LIMIT = 10.0

@@ -45,3 +45,7 @@ class SqlPolicies(ABC):
     async def policy(self, number: int) -> PolicyRevision | None:
         """The one with this number."""
         return await self._reader.read(lambda c: policies.find(c, number))
+
+    async def policy_number(self, revision: str) -> int:
+        """Of the newest that decisions name so; 0: there is none."""
+        return await self._reader.read(lambda c: policies.number_of(c, revision))

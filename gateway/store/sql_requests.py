@@ -5,11 +5,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
+from gateway.core.approval import Acceptance, Amendment
 from gateway.core.events import Event
 from gateway.core.ports import Approval, Decision, Grant, Remark
 from gateway.core.request_lists import Past, Wanted
 from gateway.core.reviews import OpenReviews, Review, Revocation, Signature
-from gateway.store import approvals, grants, marks, remarks, request_lists, reviews
+from gateway.store import amendments, approvals, grants, marks, remarks, request_lists, reviews
 from gateway.store.entries import NewEntry
 from gateway.store.reader import Reader
 from gateway.store.writer import Writer
@@ -144,6 +145,15 @@ class SqlRequests(ABC):
         """Add to what the requester has given."""
         entry = self._note(event)
         return await self._writer.write(lambda c: remarks.answer(c, id, answers, entry))
+
+    async def amend_approval(self, id: str, said: Amendment, version: int, event: Event) -> bool:
+        """Keep another text that is proposed."""
+        entry = self._note(event)
+        return await self._writer.write(lambda c: amendments.propose(c, id, said, version, entry))
+
+    async def accept_amendment(self, id: str, taken: Acceptance) -> bool:
+        """Another request takes its place."""
+        return await self._writer.write(lambda c: amendments.accept(c, id, taken, self._note))
 
     async def open_grant(self, grant: Grant, event: Event) -> bool:
         """Let more through by an approval."""

@@ -127,6 +127,9 @@ class ApprovalRecord(_Table, table=True):
     break_glass: Any = Field(sa_type=ExactJson, nullable=True)
     revoked: Any = Field(sa_type=ExactJson, nullable=True)
     attachments: Any = Field(sa_type=ExactJson, nullable=True)
+    amendment: Any = Field(sa_type=ExactJson, nullable=True)
+    replaced_by: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
+    replaces: str = Field(sa_type=ExactText, sa_column_kwargs={"server_default": ""})
 
 
 class AskRecord(_Table, table=True):

@@ -37,6 +37,7 @@ Commands:
   people lock          Lock somebody out: everything of them ends now.
   people unlock        Let somebody sign in again.
   play                 Open a recording, at a moment.
+  request accept       Run the text that somebody proposes instead of yours.
   request break-glass  Let your own request through in an emergency.
   request cancel       Take back what you have asked for.
   request create       Ask before you do it.
@@ -44,6 +45,7 @@ Commands:
   request reply        Answer those who decide.
   request show         Show the card of a request.
   request wait         Wait until a request is decided.
+  review amend         Propose another text instead.
   review approve       Say yes to what you were shown.
   review claim         Tell others that you are looking at it.
   review comment       Say or ask something: the person is told.

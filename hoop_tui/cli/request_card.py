@@ -5,10 +5,11 @@ from hoop_tui.cli.printing import print_facts
 from hoop_tui.request_words import (
     about,
     about_file,
+    events,
     facts,
     file_heading,
     headline,
-    history,
+    proposed_lines,
     standing,
     statement_lines,
 )
@@ -28,6 +29,10 @@ def print_card(card: RequestCard) -> None:
         if each.contents is not None:
             for line in (*statement_lines(each.contents), *map(visible, about_file(each.contents))):
                 print(line)
+    if card.amendment is not None:
+        print("-" * 79)
+        for line in proposed_lines(card):
+            print(line)
     print("-" * 79)
-    for line in (*about(card.statement), *history(card), *standing(card)):
+    for line in (*about(card.statement), *events(card), *standing(card)):
         print(visible(line))

@@ -75,11 +75,10 @@ def approve(
     output: str,
 ) -> int:
     """With `yes`, exactly what `sha` is the beginning of the digest of. Else whoever sits there is asked."""
-    sha = sha.lower().removesuffix("...").removesuffix("..")
-    if sha and not _SHA.fullmatch(sha):
-        return complain(
-            "--sha takes 12 to 64 hex digits, from the beginning of the sha256 that you were shown", 2
-        )
+    try:
+        sha = shortened(sha)
+    except ValueError as problem:
+        return complain(str(problem), 2)
     if yes and not sha:
         return complain(
             "--yes needs --sha: the beginning of the sha256 that you were shown, 12 digits or more", 2
@@ -103,6 +102,16 @@ def approve(
         return await _decided(requests, card, requests.approve(card, reason, scope), output)
 
     return with_gateway(gateway, token_file, work)
+
+
+def shortened(sha: str) -> str:
+    """What was written of a digest. Raises ValueError, one sentence."""
+    sha = sha.lower().removesuffix("...").removesuffix("..")
+    if sha and not _SHA.fullmatch(sha):
+        raise ValueError(
+            "--sha takes 12 to 64 hex digits, from the beginning of the sha256 that you were shown"
+        )
+    return sha
 
 
 def deny(gateway: str, token_file: Path | None, id: str, *, reason: str, output: str) -> int:

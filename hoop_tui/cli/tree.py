@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from hoop_tui.cli import emergency_tree, login_tree, people_tree, review_tree
+from hoop_tui.cli import amend_tree, emergency_tree, login_tree, people_tree, review_tree
 from hoop_tui.cli.options import Gateway, Output, TokenFile
 
 app = App(
@@ -27,6 +27,7 @@ login_tree.join(app)
 people_tree.join(app)
 review_tree.join(app)
 emergency_tree.join()
+amend_tree.join()
 
 
 @app.default

@@ -12,7 +12,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.events import Resize
 
-from gateway.api.schema import FeedEvent, RequestCard
+from gateway.api.schema import FeedEvent, RequestCard, RequestPage
 from hoop_tui.clock import Clock
 from hoop_tui.errors import GatewayTrouble, NotFound, NotSignedIn
 from hoop_tui.feed import RECONNECTED
@@ -22,12 +22,12 @@ from hoop_tui.queue import ASKS, FILTER_WORDS, FILTERS, ORDERS, Filter, Order, Q
 from hoop_tui.request_cells import COLUMNS, request_cells
 from hoop_tui.request_words import RISKS
 from hoop_tui.safe_text import joined, safe
+from hoop_tui.screens.amend import AmendDialog, why_no_box
 from hoop_tui.screens.approve import ApproveDialog
-from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.card_keys import NOTHING, CardKeys
 from hoop_tui.screens.comment import CommentDialog
 from hoop_tui.screens.deny import DenyDialog
 from hoop_tui.screens.impact import ImpactScreen
-from hoop_tui.screens.why import WhyScreen
 from hoop_tui.widgets.card_view import CardView
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
@@ -38,10 +38,12 @@ from hoop_tui.wording import clock_length
 
 _SIDE_BY_SIDE = 140
 _UPDATE_SECONDS = 0.2
-_MOST = 500
+_MOST = 200
+_MOST_PAGES = 50
+"""A page is asked for when the cursor reaches the end of the one before."""
 
 
-class ApprovalsScreen(HoopScreen):
+class ApprovalsScreen(CardKeys):
     """Hints make it ask again; keys that decide ask the guard first."""
 
     places = ("everywhere", "lists", "approvals")
@@ -57,6 +59,7 @@ class ApprovalsScreen(HoopScreen):
         self._queue, self._guard = Queue(clock), Guard(clock)
         self._filter: Filter = "asked"
         self._order: Order = "time left"
+        self._pages = 1
         self._marked: dict[str, None] = {}
         self._stale = asyncio.Event()
         self._wanted = asyncio.Event()
@@ -95,7 +98,7 @@ class ApprovalsScreen(HoopScreen):
         asked = self._filter
         which, state = ASKS[asked]
         try:
-            page = await self.hoop.client.requests.page(which=which, state=state, limit=_MOST)
+            page = await self._asked_for(which, state)
         except NotSignedIn as trouble:
             self.hoop.sign_in_again(trouble.sentence)
         except GatewayTrouble as trouble:
@@ -108,6 +111,17 @@ class ApprovalsScreen(HoopScreen):
             self._queue.take(page, self._order)
             self.answered = True
             self._show_rows()
+
+    async def _asked_for(self, which: str, state: str) -> RequestPage:
+        """The first pages, as many as somebody has gone down to."""
+        requests = self.hoop.client.requests
+        page = await requests.page(which=which, state=state, limit=_MOST)
+        for _ in range(self._pages - 1):
+            if not page.cursor:
+                break
+            more = await requests.page(which=which, state=state, limit=_MOST, cursor=page.cursor)
+            page = more.model_copy(update={"requests": [*page.requests, *more.requests]})
+        return page
 
     def _show_rows(self) -> None:
         self._marked = {id: None for id in self._marked if id in self._queue.by_id}
@@ -177,6 +191,9 @@ class ApprovalsScreen(HoopScreen):
         card = self.card
         self._guard.showing(event.key, card.mark if card else "")  # what is decided waits for its card
         self._wanted.set()
+        if self._queue.has_more and self._queue.rows[-1].id == event.key and self._pages < _MOST_PAGES:
+            self._pages += 1
+            self._stale.set()
         self.redraw()
 
     def on_row_table_chosen(self, _: RowTable.Chosen) -> None:
@@ -241,6 +258,7 @@ class ApprovalsScreen(HoopScreen):
     def action_next_filter(self) -> None:
         self._filter = FILTERS[(FILTERS.index(self._filter) + 1) % len(FILTERS)]
         self.answered = False
+        self._pages = 1
         self._stale.set()
         self.redraw()
 
@@ -254,11 +272,10 @@ class ApprovalsScreen(HoopScreen):
         self.call_after_refresh(self.redraw)
 
     def action_toggle_raw(self) -> None:
-        self._view.toggle_raw()
-
-    def action_why(self) -> None:
-        if (card := self.card) is not None:
-            self.hoop.push_screen(WhyScreen(card))
+        if self.card is None:
+            self.refuse(NOTHING)
+        else:
+            self._view.toggle_raw()
 
     def action_impact(self) -> None:
         if (card := self.card) is not None:
@@ -267,18 +284,13 @@ class ApprovalsScreen(HoopScreen):
     def action_copy(self) -> None:
         if self.chosen:
             self.hoop.copy(self.chosen)
-
-    def action_watch(self) -> None:
-        card = self.card
-        if card is None or not card.where.session:
-            self.hoop.say(safe("There is no session to watch."))
         else:
-            self.hoop.open_replay(card.where.session)
+            self.refuse(NOTHING)
 
     def action_mark(self) -> None:
         if not self.chosen:
-            return
-        if self.chosen in self._marked:
+            self.refuse(NOTHING)
+        elif self.chosen in self._marked:
             del self._marked[self.chosen]
         else:
             self._marked[self.chosen] = None
@@ -311,6 +323,15 @@ class ApprovalsScreen(HoopScreen):
             self.hoop.say(safe(why), wrong=True)
         else:
             self.hoop.push_screen(DenyDialog([card]))
+
+    def action_amend(self) -> None:
+        card = self.card
+        why = self._readonly() or self._guard.why_not(card, self.hoop.freshness)
+        why = why or (why_no_box(card) if card else NOTHING)
+        if why or card is None:
+            self.refuse(why)
+        else:
+            self.hoop.push_screen(AmendDialog(card, self._guard))
 
     def action_comment(self) -> None:
         card = self.card

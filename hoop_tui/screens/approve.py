@@ -16,6 +16,7 @@ from hoop_tui.screens.dialog import Dialog
 from hoop_tui.widgets.choice import Choice
 from hoop_tui.widgets.line import Line
 from hoop_tui.widgets.scope_choice import ScopeChoice
+from hoop_tui.widgets.tick_box import TickBox
 
 GREAT = frozenset({"high", "critical"})
 _LINES = 6
@@ -33,6 +34,7 @@ class ApproveDialog(Dialog):
         self._scopes = ScopeChoice(card.rule.scopes, wider=wider, id="scopes")
         self._note = Input(id="note", compact=True, max_length=300)
         self._target = Input(id="name", compact=True, max_length=200)
+        self._watch = TickBox(safe("watch afterwards"), id="watch")
         self._yes = Choice(_yes_words(card), id="yes")
 
     def heading(self) -> Content:
@@ -58,6 +60,8 @@ class ApproveDialog(Dialog):
             safe(f"Note, shown to {card.who.person} and kept in the audit:", limit=120), classes="asked"
         )
         yield self._note
+        if card.about == "operation" and card.where.session:
+            yield self._watch
         if self._is_great:
             risk = card.risk.word.upper()
             yield Line(
@@ -104,12 +108,15 @@ class ApproveDialog(Dialog):
         scope = self._scopes.chosen
         self.say(
             lambda: self.hoop.client.requests.approve(self.card, self._note.value.strip(), scope),
-            lambda card: (
-                f"{card.id} is approved."
-                if card.state == "approved"
-                else f"Your yes to {card.id} counts; it waits for others still."
-            ),
+            self._approved,
         )
+
+    def _approved(self, card: RequestCard) -> str:
+        if card.state != "approved":
+            return f"Your yes to {card.id} counts; it waits for others still."
+        if self._watch.ticked:
+            self.hoop.open_replay(card.where.session)
+        return f"{card.id} is approved."
 
 
 def _yes_words(card: RequestCard) -> str:

@@ -9,7 +9,6 @@ from textual import work
 from textual.app import ComposeResult
 
 from gateway.api.schema import RequestCard, RequestImpact
-from hoop_tui.card_lines import by_words
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.impact_words import WARNING, summary, table_lines
 from hoop_tui.keymap import bindings
@@ -18,6 +17,7 @@ from hoop_tui.screens.base import HoopScreen
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.lines_view import LinesView, Piece, TextLine
 from hoop_tui.widgets.panel import Panel
+from hoop_tui.wrapped_pieces import by_words
 
 _STYLES = {"+": "bold $text-warning", "-": "$text-success", " ": ""}
 _TITLE = "bold $text-accent"

@@ -228,12 +228,13 @@ class SessionsScreen(HoopScreen):
             self.hoop.copy(self.chosen)
 
     def action_only_live(self) -> None:
-        self._ask(SessionFilter("live", self.filter.person, self.filter.target))
+        self.ask(SessionFilter("live", self.filter.person, self.filter.target))
 
     def action_all_states(self) -> None:
-        self._ask(SessionFilter("all", self.filter.person, self.filter.target))
+        self.ask(SessionFilter("all", self.filter.person, self.filter.target))
 
-    def _ask(self, wanted: SessionFilter) -> None:
+    def ask(self, wanted: SessionFilter) -> None:
+        """Show these, and no others."""
         self.filter = wanted
         self._stale.set()
         self.redraw()
@@ -251,7 +252,7 @@ class SessionsScreen(HoopScreen):
             self.hoop.say(safe(str(problem)), wrong=True)
             return
         self._close_filter()
-        self._ask(wanted)
+        self.ask(wanted)
 
     def _close_filter(self) -> None:
         self._box.display = False
@@ -261,4 +262,4 @@ class SessionsScreen(HoopScreen):
         if self._box.display:
             self._close_filter()
         elif self.filter != SessionFilter():
-            self._ask(SessionFilter())
+            self.ask(SessionFilter())

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from textual.app import ComposeResult
 
 from gateway.api.schema import RequestCard
-from hoop_tui.card_lines import by_words
-from hoop_tui.request_words import scope_words
+from hoop_tui.request_words import policy_of, scope_words
 from hoop_tui.safe_text import safe
 from hoop_tui.screens.base import HoopScreen
 from hoop_tui.widgets.lines_view import LinesView, Piece, TextLine
 from hoop_tui.widgets.panel import Panel
 from hoop_tui.wording import Zone, full_time
+from hoop_tui.wrapped_pieces import by_words
 
 _WIDTH = 88
 
@@ -44,7 +44,7 @@ def _lines(card: RequestCard, zone: Zone) -> Iterator[TextLine]:
     rule = card.rule
     yield from _fact("RULE", rule.id)
     yield from _fact("SAYS", rule.message or "nothing")
-    yield from _fact("POLICY", f"revision {rule.revision}" if rule.revision else "")
+    yield from _fact("POLICY", policy_of(rule).removeprefix(", policy "))
     yield from _fact("ASKS", ", ".join(rule.asked))
     for each in rule.missing:
         yield from _fact("MISSING", f"{each.missing} of {' or '.join(each.groups)}")

@@ -175,7 +175,8 @@ class House:
         return Beforehand(self.approvals, lambda: judge, self._find, draft, self.clock)
 
     def _find(self, name: str) -> Target | None:
-        prod = Target("appdb", "postgres", "127.0.0.1", 5432, "app", {"env": "prod"})
+        options = {"logins": ["app_rw"]}
+        prod = Target("appdb", "postgres", "127.0.0.1", 5432, "app", {"env": "prod"}, options)
         return prod if name == prod.name else None
 
     async def identify(self, token: str, peer: Peer) -> Principal:

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import httpx2
 
+from gateway.core.approval import Amendment
+from gateway.core.approval_events import RequestAmended
 from gateway.core.events import PersonUnlocked
 from gateway.core.people import Principal
 from gateway.core.reviews import Review
@@ -13,7 +15,9 @@ from gateway.session.gate import Gate
 from tests.api.role_table import Line
 from tests.api.town import OTHER, Town
 
-REQUESTS = ("wait", "reply", "cancel", "approve", "deny", "claim", "comment", "break-glass", "impact")
+REQUESTS = (
+    *("wait", "reply", "cancel", "approve", "deny", "claim", "comment", "break-glass", "impact", "amend"),
+)
 """What there is to do about a request that is held, but for leaving to others what is one's own to decide."""
 
 ABOUT_ONESELF = {
@@ -58,6 +62,12 @@ BODIES: dict[str, dict[str, Any]] = {
         "version": 1,
         "reason": "everything is down",
     },
+    "/v1/requests/{id}/amend": {
+        "sha256": sha256(b"reboot").hexdigest(),
+        "version": 1,
+        "text": "reboot later",
+    },
+    "/v1/requests/{id}/accept": {"sha256": sha256(b"reboot later").hexdigest(), "version": 2},
     "/v1/requests/{id}/sign": {"verdict": "ok", "reason": "it was right"},
     "/v1/requests/{id}/revoke": {"reason": "enough"},
 }
@@ -171,6 +181,19 @@ async def _claimed_request(town: Town, owner: str) -> Case:
     return Case({"id": id}, id)
 
 
+async def _amended_request(town: Town, owner: str) -> Case:
+    """Another text is proposed, by somebody who decides."""
+    case = await _request(town, owner)
+    id, now = case.values["id"], town.house.clock.now()
+    text = "reboot later"
+    said = Amendment("id-eve", "eve", text, sha256(text.encode()).hexdigest(), "", now, ("deciders",))
+    event = RequestAmended(
+        request=id, text=text, sha256=said.sha256, before="reboot", before_sha256="", version=2
+    )
+    assert await town.house.ledger.amend_approval(id, said, 1, event)
+    return case
+
+
 async def _broken_request(town: Town, owner: str) -> Case:
     case = await _request(town, owner)
     now = town.house.clock.now()
@@ -205,6 +228,7 @@ _PREPARE: dict[str, Prepare] = {
     "/v1/certificates/{serial}": _certificate,
     "/v1/machines": _machine,
     "/v1/requests/{id}/unclaim": _claimed_request,
+    "/v1/requests/{id}/accept": _amended_request,
     "/v1/requests/{id}/sign": _broken_request,
     "/v1/requests/{id}/revoke": _approved_request,
     **{f"/v1/requests{rest}": _request for rest in ("", "/{id}", *(f"/{{id}}/{what}" for what in REQUESTS))},

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.api.app import build_api
+from gateway.api.cards import link_of
 from gateway.core.events import TokenCreated
 from gateway.core.operation import Effect
 from gateway.core.ports import TokenRow
@@ -227,6 +228,73 @@ async def test_what_came_before(asking: Askers, people: dict[str, Colleague]) ->
     assert ("+", "the same shape was denied once") in [
         (line.sign, line.text) for line in (await people["pia"].card(asked.id)).risk.lines
     ]
+
+
+async def test_what_of_the_same_shape_was_approved_last_can_be_read_by_whoever_may(
+    asking: Askers, people: dict[str, Colleague]
+) -> None:
+    first = await asking.ask("drop table a", "nina")
+    card_of(await people["carl"].approve(first.id))
+    asking.house.clock.move(timedelta(minutes=1))
+    denied = await asking.ask("drop table a")
+    card_of(await people["carl"].deny(denied.id, "no"))
+    shape = (await people["pia"].card((await asking.ask("drop table a")).id)).past.shape
+    assert shape is not None
+    assert shape.last_approved == first.id
+    assert (await people["pia"].card(first.id)).statement.text == "drop table a"
+    assert refused(await people["ugo"].get(f"/{first.id}"), 404) == "there is no such request for you"
+
+
+async def test_what_a_rule_points_at_is_in_the_statement_and_not_among_facts(
+    asking: Askers, people: dict[str, Colleague]
+) -> None:
+    asked = await asking.ask(matched=((0, 4), (11, 23)))
+    card = await people["pia"].card(asked.id)
+    assert [DROP[each.offset : each.offset + each.length] for each in card.statement.matched] == [
+        "drop",
+        "payments_old",
+    ]
+    assert "matched" not in card.facts
+
+
+async def test_the_number_of_the_policy(asking: Askers, people: dict[str, Colleague]) -> None:
+    asked = await asking.ask()
+    assert (await people["pia"].card(asked.id)).rule.number == 0
+    await asking.house.ledger.keep_policy("rev-41", "41" * 32, (), 1)
+    await asking.house.ledger.keep_policy("rev-42", "42" * 32, (), 1)
+    assert (await people["pia"].card(asked.id)).rule.number == 2
+
+
+async def test_whether_the_person_is_still_there(asking: Askers, people: dict[str, Colleague]) -> None:
+    house = asking.house
+    asked = await asking.ask()
+    assert (await people["pia"].card(asked.id)).where.connected is None
+    await house.begin("s-2B8CK4TQ")
+    assert (await people["pia"].card(asked.id)).where.connected is True
+    house.live.clear()
+    house.clock.move(timedelta(seconds=40))
+    assert (await people["pia"].card(asked.id)).where.connected is False
+    card_of(await people["pia"].deny(asked.id, "no"))
+    assert (await people["pia"].card(asked.id)).where.connected is None
+
+
+@pytest.mark.parametrize(
+    ("ticket", "template", "link"),
+    [
+        ("OPS-1", "https://t.example/browse/{ticket}", "https://t.example/browse/OPS-1"),
+        ("../a?b#c&d=e f", "https://t.example/{ticket}", "https://t.example/..%2Fa%3Fb%23c%26d%3De%20f"),
+        ("\u202e\x1b]8;;\n@evil/", "https://t.example/?q={ticket}",
+         "https://t.example/?q=%E2%80%AE%1B%5D8%3B%3B%0A%40evil%2F"),
+        ("\udcff", "https://t.example/{ticket}", "https://t.example/%EF%BF%BD"),
+        ("..", "https://t.example/{ticket}", ""),
+        ("", "https://t.example/{ticket}", ""),
+        ("OPS-1", "", ""),
+        ("OPS-1", "http://t.example/{ticket}", ""),
+        ("OPS-1", "javascript:{ticket}", ""),
+    ],
+)  # fmt: skip
+def test_a_ticket_leads_nowhere_else(ticket: str, template: str, link: str) -> None:
+    assert link_of(ticket, template) == link
 
 
 async def test_the_person_is_not_told_what_others_asked_for(

@@ -393,3 +393,23 @@ def test_mistakes_in_rules_are_told_with_the_others(load: Load, good: str) -> No
     assert told[2].startswith('hoop.toml:48: rule "dev": do must be')
     assert told[3] == 'hoop.toml:51: policy.file: there is no such setting; did you mean "files"?'
     assert len(told) == 4
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("http://t.example/{ticket}", "must be an https:// address"),
+        ("javascript:{ticket}", "must be an https:// address"),
+        ("https://{ticket}/x", "must have {ticket} once, in its path or behind its question mark"),
+        ("https://bob@t.example/{ticket}", "must be an https:// address"),
+        ("https://t.example/", "must have {ticket} once"),
+        ("https://t.example/{ticket}/{ticket}", "must have {ticket} once"),
+        ("https://t.example/a b{ticket}", "must be plain ASCII letters without blanks"),
+    ],
+)
+def test_where_tickets_are(load: Load, good: str, url: str, told: str) -> None:
+    (problem,) = problems(load, good + f'\n[approvals]\nticket_url = "{url}"\n')
+    assert "approvals.ticket_url: " in problem
+    assert told in problem
+    right = "https://t.example/browse/{ticket}?a=b"
+    assert load(good + f'\n[approvals]\nticket_url = "{right}"\n').settings.approvals.ticket_url == right

@@ -175,8 +175,8 @@ async def test_what_became_of_earlier_ones(ledger: Ledger) -> None:
         await ledger.settle_approval(f"{n:03d}-AAAA", f"p{n}", n > 1, name=f"p{n}@example.com")
     await ledger.break_glass("007-AAAA", REVIEW, 1, [])
     decided = (await now(ledger, "005-AAAA")).decisions[0].at
-    assert await ledger.past(but="x", shape="s") == Past(4, 2, "p5@example.com", decided)
+    assert await ledger.past(but="x", shape="s") == Past(4, 2, "p5@example.com", decided, "005-AAAA")
     of_alice = await ledger.past(but="005-AAAA", requester="alice")
-    assert of_alice == Past(2, 1, "alice@example.com", NOON)
+    assert of_alice == Past(2, 1, "alice@example.com", NOON, "007-AAAA")
     assert await ledger.past(but="x", shape="none") == Past()
-    assert await ledger.past(but="006-AAAA", shape="t") == Past(1, 0, "alice@example.com", NOON)
+    assert await ledger.past(but="006-AAAA", shape="t") == Past(1, 0, "alice@example.com", NOON, "007-AAAA")

@@ -95,7 +95,7 @@ def test_show(gateway: RequestsGateway, program: Program) -> None:
     assert "ugo   dev   token t-7QF2KM   from 192.0.2.7, psql" in facts["WHO"]
     assert "pg:appdb (env=prod)   as app_rw   session s-2B8CK4TQ" in facts["WHERE"]
     assert "still to be given: ticket" in facts["WHY"]
-    assert "ddl, revision rev-42: DDL needs a DBA   needs 1 of dba" in facts["RULE"]
+    assert "ddl, policy rev-42: DDL needs a DBA   needs 1 of dba" in facts["RULE"]
     assert "+ production (env=prod)" in facts["RISK"]
     assert "same shape: 0 approved, 0 denied   ugo: 0 approved, 0 denied" in facts["PAST"]
     assert lines[8] == "-" * 79

@@ -45,6 +45,15 @@ class Withdrawn(Exception):
     """The person has cancelled what was waiting for people."""
 
 
+class Instead(Exception):
+    """The person has accepted another text while theirs was held."""
+
+    def __init__(self, denied: Denied) -> None:
+        super().__init__(denied.sentence)
+        self.denied = denied
+        self.text = denied.instead
+
+
 class Judging:
     """Of one conversation."""
 
@@ -219,11 +228,15 @@ class Judging:
         *,
         maskable: bool = True,
         portal: str | None = None,
+        has_other: bool = False,
     ) -> list[Results] | None:
-        """The same, where a refusal is passed on to whoever asked: then it is None."""
+        """The same, where a refusal is passed on to whoever asked: then it is None. `has_other`: whoever calls goes
+        on with another text where the person has accepted one; raises `Instead` then."""
         try:
             return await self.admit(facts, bound, maskable=maskable, portal=portal)
         except Denied as problem:
+            if has_other and problem.instead:
+                raise Instead(problem) from problem
             refuse(self.told(problem), problem.sentence)
         except Withdrawn:
             refuse(refusals.cancelled(), "withdrawn")

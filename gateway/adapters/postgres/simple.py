@@ -7,12 +7,14 @@ from typing import Any
 from gateway.adapters.postgres import refusals
 from gateway.adapters.postgres.flight import Awaited, Entry
 from gateway.adapters.postgres.functions import facts_of, facts_of_number
-from gateway.adapters.postgres.judging import Judging
+from gateway.adapters.postgres.judging import Instead, Judging
 from gateway.adapters.postgres.talk import Talk
 from gateway.adapters.postgres.texts import Texts, may_copy_in
 from gateway.core.sql import SqlFacts, unknown
-from gateway.wire.postgres.frames import Message, Run
+from gateway.session.words import instead
+from gateway.wire.postgres.frames import Message, Run, frame
 from gateway.wire.postgres.messages import parse_function_call, parse_function_number, parse_query
+from gateway.wire.postgres.tables import ByClient
 
 Slow = Coroutine[Any, Any, None]
 
@@ -59,13 +61,29 @@ class Simple:
             facts = (unknown(text, reading.error),)
             told = refusals.grammar(reading.error, reading.position)
             refuse = partial(self._refuse_with, told)
-        results = await self._judging.admitted(facts, (), refuse)
+        try:
+            results = await self._judging.admitted(facts, (), refuse, has_other=len(facts) == 1)
+        except Instead as other:
+            await self._query_other(other)
+            return
         if results is None:
             await self._talk.person.drain()  # whoever only asks for what is refused does not fill the memory
             return
         self._talk.ask(item.frame, Entry(Awaited.ANSWERED, results=results))
         if any(may_copy_in(each) for each in facts):
             await self._talk.settle()
+
+    async def _query_other(self, other: Instead) -> None:
+        """Another text, which the person has accepted while theirs was held: as if they had sent that."""
+        try:
+            data = other.text.encode(self._talk.encoding) + b"\0"
+        except UnicodeEncodeError:
+            self._refuse(self._judging.told(other.denied), "it can not be written in this encoding")
+            return
+        await self._talk.tell(instead(other.denied.request))
+        slow = self.query(Message(ord("Q"), data, frame(ByClient.QUERY, data)))
+        if slow is not None:
+            await slow
 
     def call(self, item: Message) -> Slow:
         """A function to be called."""

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from gateway.adapters.ssh import ending, only_commands
@@ -38,6 +38,7 @@ from gateway.core.shown import Stream
 from gateway.session.answering import Dialogue
 from gateway.session.gate import Gate, Permit
 from gateway.session.lobby import Lobby
+from gateway.session.words import instead
 
 log = logging.getLogger("hoop.ssh")
 
@@ -165,7 +166,7 @@ class SshSession:
             interrupt.cancel()
             return how
         async with Lookout(gate, self._dialler, self._asked) as lookout:
-            permit = await self._admitted_as_seen(gate, lookout)
+            permit = await self._this_or_instead(gate, lookout)
             interrupt.cancel()
             if self._asked.verb == "subsystem":
                 return await self._no_subsystem(gate)
@@ -231,6 +232,23 @@ class SshSession:
             return await gate.admit(operation, self._notice(gate, changed), maskable=maskable)
         finally:
             self._person.watch_for_interrupt = False
+
+    async def _this_or_instead(self, gate: Gate, lookout: Lookout) -> Permit:
+        """What was asked; or another command, which the person has accepted while it was held. That one is narrowed
+        and admitted as if it had been asked: what people have said of the first says nothing about it."""
+        while True:
+            try:
+                return await self._admitted_as_seen(gate, lookout)
+            except Denied as problem:
+                if (
+                    not problem.instead
+                    or self._asked.verb != "exec"
+                    or recognise(problem.instead) is not None
+                ):
+                    raise
+                self._asked = replace(self._asked, text=problem.instead)
+                await self._say(gate, instead(problem.request))
+                self._asked = await self._narrowed(gate)
 
     def _notice(self, gate: Gate, changed: Changed | None = None) -> Dialogue:
         """For as long as something is held."""

@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.needs("postgres", "psql"), pytest.mark.interop]
 
 
 def pid_of(caged: Running) -> int:
-    assert caged._process is not None
+    assert isinstance(caged._process, asyncio.subprocess.Process)
     return caged._process.pid
 
 
