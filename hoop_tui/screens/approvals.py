@@ -12,10 +12,9 @@ from textual.containers import Container
 from textual.content import Content
 from textual.events import Resize
 
-from gateway.api.schema import FeedEvent, RequestCard
+from gateway.api.schema import RequestCard, RequestPage
 from hoop_tui.clock import Clock
 from hoop_tui.errors import GatewayTrouble, NotFound, NotSignedIn
-from hoop_tui.feed import RECONNECTED
 from hoop_tui.guard import Guard
 from hoop_tui.keymap import bindings
 from hoop_tui.queue import ASKS, FILTER_WORDS, FILTERS, ORDERS, Filter, Order, Queue
@@ -23,7 +22,7 @@ from hoop_tui.request_cells import COLUMNS, request_cells
 from hoop_tui.request_words import RISKS
 from hoop_tui.safe_text import joined, safe
 from hoop_tui.screens.approve import ApproveDialog
-from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.base import ListScreen
 from hoop_tui.screens.comment import CommentDialog
 from hoop_tui.screens.deny import DenyDialog
 from hoop_tui.screens.why import WhyScreen
@@ -36,14 +35,14 @@ from hoop_tui.widgets.top_line import Tabs, TopLine
 from hoop_tui.wording import clock_length
 
 _SIDE_BY_SIDE = 140
-_UPDATE_SECONDS = 0.2
 _MOST = 500
 
 
-class ApprovalsScreen(HoopScreen):
+class ApprovalsScreen(ListScreen[RequestPage]):
     """Hints make it ask again; keys that decide ask the guard first."""
 
     places = ("everywhere", "lists", "approvals")
+    topic = "approval"
     BINDINGS = bindings("approvals")
     CSS_PATH = "approvals.tcss"
     AUTO_FOCUS = "#rows"
@@ -57,11 +56,9 @@ class ApprovalsScreen(HoopScreen):
         self._filter: Filter = "asked"
         self._order: Order = "time left"
         self._marked: dict[str, None] = {}
-        self._stale = asyncio.Event()
         self._wanted = asyncio.Event()
         self.answered = False
         """The gateway has said what there is."""
-        self._trouble = ""
 
     def compose(self) -> ComposeResult:
         yield self._top
@@ -75,38 +72,22 @@ class ApprovalsScreen(HoopScreen):
         yield FooterLine(*self.places, lines=2)
 
     def on_mount(self) -> None:
-        self._stale.set()
         self._keep_current()
         self._keep_card()
         self.redraw()
 
     # What the gateway says.
 
-    @work(group="queue", exclusive=True)
-    async def _keep_current(self) -> None:
-        while True:
-            await self._stale.wait()
-            self._stale.clear()
-            await self._fetch()
-            await asyncio.sleep(_UPDATE_SECONDS)
-
-    async def _fetch(self) -> None:
+    async def _ask_for(self) -> RequestPage | None:
         asked = self._filter
         which, state = ASKS[asked]
-        try:
-            page = await self.hoop.client.requests.page(which=which, state=state, limit=_MOST)
-        except NotSignedIn as trouble:
-            self.hoop.sign_in_again(trouble.sentence)
-        except GatewayTrouble as trouble:
-            self._trouble = trouble.sentence
-            self.redraw()
-        else:
-            self._trouble = ""
-            if asked != self._filter:
-                return
-            self._queue.take(page, self._order)
-            self.answered = True
-            self._show_rows()
+        page = await self.hoop.client.requests.page(which=which, state=state, limit=_MOST)
+        return page if asked == self._filter else None
+
+    def _show(self, page: RequestPage) -> None:
+        self._queue.take(page, self._order)
+        self.answered = True
+        self._show_rows()
 
     def _show_rows(self) -> None:
         self._marked = {id: None for id in self._marked if id in self._queue.by_id}
@@ -150,10 +131,6 @@ class ApprovalsScreen(HoopScreen):
         if card is not None:
             self._guard.showing(card.id, card.mark)
         self.redraw()
-
-    def hear(self, event: FeedEvent) -> None:
-        if event.topic in ("approval", RECONNECTED):
-            self._stale.set()
 
     # What is on the screen.
 
@@ -233,9 +210,6 @@ class ApprovalsScreen(HoopScreen):
         self._box.set_heading(joined(*parts), safe(seen, "bold $text-warning"))
 
     # What keys do.
-
-    def action_reload(self) -> None:
-        self._stale.set()
 
     def action_next_filter(self) -> None:
         self._filter = FILTERS[(FILTERS.index(self._filter) + 1) % len(FILTERS)]

@@ -1,21 +1,18 @@
 """F3: the sessions, live ones first to see, with a preview of the one under the cursor."""
 
-import asyncio
 from collections.abc import Sequence
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.events import Resize
 from textual.widgets import Input
 
-from gateway.api.schema import FeedEvent, SessionPage, SessionState, SessionSummary
+from gateway.api.schema import SessionPage, SessionState, SessionSummary
 from hoop_tui.client import GatewayClient
-from hoop_tui.errors import GatewayTrouble, NotSignedIn
-from hoop_tui.feed import RECONNECTED
 from hoop_tui.filters import SessionFilter, parse_filter
 from hoop_tui.keymap import bindings
 from hoop_tui.safe_text import joined, safe, stacked
-from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.base import ListScreen
 from hoop_tui.stage import Stage
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
@@ -44,14 +41,13 @@ _STATE_STYLE = {
 }
 _PREVIEW_NEEDS_ROWS = 28
 _MOST_HINTS = 4
-_UPDATE_SECONDS = 0.2
-"""However often the gateway hints, the list is fetched five times a second at most."""
 
 
-class SessionsScreen(HoopScreen):
+class SessionsScreen(ListScreen[SessionPage]):
     """The list is the gateway's: filters go there, and every hint makes it fetch the list again."""
 
     places = ("everywhere", "lists", "sessions")
+    topic = "session"
     BINDINGS = bindings("sessions")
     CSS_PATH = "sessions.tcss"
     AUTO_FOCUS = "#rows"
@@ -65,9 +61,7 @@ class SessionsScreen(HoopScreen):
         self.filter = SessionFilter()
         self.page: SessionPage | None = None
         self._by_id: dict[str, SessionSummary] = {}
-        self._stale = asyncio.Event()
         self._wants_preview = True
-        self._trouble = ""
 
     def compose(self) -> ComposeResult:
         yield self._top
@@ -82,33 +76,13 @@ class SessionsScreen(HoopScreen):
 
     def on_mount(self) -> None:
         self._box.display = False
-        self._stale.set()
         self._keep_current()
         self.redraw()
 
-    @work(group="list", exclusive=True)
-    async def _keep_current(self) -> None:
-        while True:
-            await self._stale.wait()
-            self._stale.clear()
-            await self._fetch()
-            await asyncio.sleep(_UPDATE_SECONDS)
-
-    async def _fetch(self) -> None:
+    async def _ask_for(self) -> SessionPage | None:
         asked = self.filter
-        try:
-            page = await self.hoop.client.sessions(
-                state=asked.state, person=asked.person, target=asked.target
-            )
-        except NotSignedIn as trouble:
-            self.hoop.sign_in_again(trouble.sentence)
-        except GatewayTrouble as trouble:
-            self._trouble = trouble.sentence
-            self.redraw()
-        else:
-            self._trouble = ""
-            if asked == self.filter:
-                self._show(page)
+        page = await self.hoop.client.sessions(state=asked.state, person=asked.person, target=asked.target)
+        return page if asked == self.filter else None
 
     def _show(self, page: SessionPage) -> None:
         self.page = page
@@ -158,10 +132,6 @@ class SessionsScreen(HoopScreen):
     @property
     def sessions(self) -> Sequence[SessionSummary]:
         return self.page.sessions if self.page else ()
-
-    def hear(self, event: FeedEvent) -> None:
-        if event.topic in ("session", RECONNECTED):
-            self._stale.set()
 
     def rest(self) -> None:
         """Another screen covers this one: the preview need not be followed."""
@@ -213,9 +183,6 @@ class SessionsScreen(HoopScreen):
         self._empty.display = not self._by_id or bool(self._trouble)
         # Never hidden: a hidden table loses the keyboard, and nothing would give it back.
         self._table.set_class(not self._by_id, "bare")
-
-    def action_reload(self) -> None:
-        self._stale.set()
 
     def action_toggle_preview(self) -> None:
         self._wants_preview = not self._preview.display
