@@ -58,6 +58,8 @@ class ListScreen(HoopScreen, Generic[_Page]):
     def __init__(self) -> None:
         super().__init__()
         self._stale = asyncio.Event()
+        self.shown = asyncio.Event()
+        """What was asked for last is on the screen."""
         self._trouble = ""
 
     async def _ask_for(self) -> _Page | None:
@@ -88,6 +90,7 @@ class ListScreen(HoopScreen, Generic[_Page]):
             self._trouble = ""
             if page is not None:
                 self._show(page)
+                self.shown.set()
 
     def hear(self, event: FeedEvent) -> None:
         if event.topic in (self.topic, RECONNECTED):
@@ -106,6 +109,10 @@ class RecordingScreen(HoopScreen):
 
     @property
     def session(self) -> str:
+        return self._session
+
+    @property
+    def steered(self) -> str:
         return self._session
 
     @property

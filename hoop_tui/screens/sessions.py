@@ -9,10 +9,11 @@ from textual.widgets import Input
 
 from gateway.api.schema import SessionPage, SessionState, SessionSummary
 from hoop_tui.client import GatewayClient
-from hoop_tui.filters import SessionFilter, parse_filter
+from hoop_tui.filters import EVERYTHING, SessionFilter, parse_filter
 from hoop_tui.keymap import bindings
 from hoop_tui.safe_text import joined, safe, stacked
 from hoop_tui.screens.base import ListScreen
+from hoop_tui.screens.steering import SteeringScreen
 from hoop_tui.stage import Stage
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
@@ -43,22 +44,22 @@ _PREVIEW_NEEDS_ROWS = 28
 _MOST_HINTS = 4
 
 
-class SessionsScreen(ListScreen[SessionPage]):
+class SessionsScreen(ListScreen[SessionPage], SteeringScreen):
     """The list is the gateway's: filters go there, and every hint makes it fetch the list again."""
 
-    places = ("everywhere", "lists", "sessions")
+    places = ("everywhere", "lists", "sessions", "steering")
     topic = "session"
-    BINDINGS = bindings("sessions")
+    BINDINGS = bindings("sessions", "steering")
     CSS_PATH = "sessions.tcss"
     AUTO_FOCUS = "#rows"
 
-    def __init__(self, client: GatewayClient, stage: Stage) -> None:
+    def __init__(self, client: GatewayClient, stage: Stage, asked: SessionFilter = EVERYTHING) -> None:
         super().__init__()
         self._top, self._tabs, self._panel = TopLine(), Tabs(), Panel(id="list")
         self._table, self._empty = RowTable(_COLUMNS, id="rows"), Line(id="empty")
         self._preview, self._hints = Preview(client, stage, id="preview"), Line(id="hints")
         self._box = Input(id="filter", placeholder="user:alice target:web-1 state:live", compact=True)
-        self.filter = SessionFilter()
+        self.filter = asked
         self.page: SessionPage | None = None
         self._by_id: dict[str, SessionSummary] = {}
         self._wants_preview = True
@@ -75,6 +76,7 @@ class SessionsScreen(ListScreen[SessionPage]):
         yield FooterLine(*self.places)
 
     def on_mount(self) -> None:
+        self._wants_preview = not self.hoop.manner.plain
         self._box.display = False
         self._keep_current()
         self.redraw()
@@ -95,6 +97,7 @@ class SessionsScreen(ListScreen[SessionPage]):
     def _cells(self, id: str) -> Cells:
         session, now = self._by_id[id], self.hoop.clock.now()
         target, env = target_of(session)
+        paused = [safe("paused", "bold $text-warning")] if session.paused_by else []
         flags = [safe(flag, "bold $text-warning" if flag[0] in "HB" else "") for flag, _ in flags_of(session)]
         person, _, domain = session.person.partition("@")
         return (
@@ -105,7 +108,7 @@ class SessionsScreen(ListScreen[SessionPage]):
             safe(short_time(session.started_at, now, self.hoop.zone)),
             safe(clock_length(length_of(session, now))),
             safe(str(session.commands)),
-            safe(" ").join(flags),
+            safe(" ").join([*paused, *flags]),
         )
 
     @on(RowTable.Moved)
@@ -124,6 +127,14 @@ class SessionsScreen(ListScreen[SessionPage]):
     def chosen(self) -> str:
         """The id under the cursor, or nothing."""
         return self._table.cursor_key
+
+    @property
+    def steered(self) -> str:
+        return self.chosen
+
+    def only(self, person: str) -> None:
+        """Their sessions, in every state."""
+        self._ask(SessionFilter(person=person))
 
     def move_to(self, id: str) -> None:
         """Put the cursor on this session, if it is in the list."""
@@ -199,6 +210,14 @@ class SessionsScreen(ListScreen[SessionPage]):
 
     def action_all_states(self) -> None:
         self._ask(SessionFilter("all", self.filter.person, self.filter.target))
+
+    def action_their_sessions(self) -> None:
+        if self.chosen:
+            self._ask(SessionFilter(self.filter.state, self._by_id[self.chosen].person, self.filter.target))
+
+    def action_their_requests(self) -> None:
+        if self.chosen:
+            self.hoop.show_requests_of(self._by_id[self.chosen].person)
 
     def _ask(self, wanted: SessionFilter) -> None:
         self.filter = wanted
