@@ -5,11 +5,10 @@ Next in the reading path: `screens/sessions.py`, `screens/replay.py`.
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from functools import partial
 
 from textual import work
 from textual.app import App, SystemCommand
-from textual.content import Content
 from textual.screen import Screen
 
 from gateway.api.schema import FeedEvent, Me
@@ -18,25 +17,25 @@ from hoop_tui.client import GatewayClient, HttpGateway
 from hoop_tui.clock import Clock, SystemClock
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.feed import RECONNECTED, Feed, Freshness
-from hoop_tui.filters import SessionFilter
+from hoop_tui.going import Going
+from hoop_tui.keymap import shown_of
 from hoop_tui.login.desk import Desk, HttpDesk
+from hoop_tui.no_colour import colours
 from hoop_tui.notices import desktop_notice, title
-from hoop_tui.palette import SessionProvider
+from hoop_tui.opening import AS_USUAL, FROM_THE_START, Begin, Manner, OpenAt
+from hoop_tui.palette import HoopProvider
 from hoop_tui.replay.worker import WorkerEmulator
-from hoop_tui.safe_text import joined, safe, visible
-from hoop_tui.screens.approvals import ApprovalsScreen
+from hoop_tui.safe_text import safe
+from hoop_tui.screen_table import SCREENS
 from hoop_tui.screens.base import HoopScreen, RecordingScreen
 from hoop_tui.screens.export import ExportScreen
 from hoop_tui.screens.help import HelpScreen
-from hoop_tui.screens.replay import ReplayScreen
-from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
-from hoop_tui.screens.statements import StatementsScreen
-from hoop_tui.sign_in import SignIn, Token, read_sign_in, sign_in_file
+from hoop_tui.sign_in import SignIn, Token, file_of, read_sign_in, sign_in_file
 from hoop_tui.stage import EmulatorMaker, Stage
-from hoop_tui.themes import DARK, STAGE_PALETTE, THEMES
-from hoop_tui.wording import Zone, is_database, short_id
+from hoop_tui.themes import NAMES, STAGE_PALETTE, THEMES
+from hoop_tui.wording import Zone
 
 _MOST_REASONS = 20
 
@@ -44,21 +43,13 @@ Connect = Callable[[str, Token], GatewayClient]
 OpenDesk = Callable[[str], Desk]
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAt:
-    """Which recording to open first, and where in it."""
-
-    session: str
-    at_us: int | None = None
-
-
-class HoopApp(App[int]):
+class HoopApp(Going):
     """Give it a `client`, or a `sign_in` to connect with. It returns the exit code."""
 
     TITLE = "hoop"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    COMMANDS = App.COMMANDS | {lambda: SessionProvider}
+    COMMANDS = App.COMMANDS | {lambda: HoopProvider}
     CSS_PATH = "app.tcss"
 
     def __init__(
@@ -71,10 +62,11 @@ class HoopApp(App[int]):
         clock: Clock | None = None,
         emulators: EmulatorMaker = WorkerEmulator,
         open_at: OpenAt | None = None,
-        readonly: bool = False,
-        theme: str = DARK,
+        begin: Begin = FROM_THE_START,
+        manner: Manner = AS_USUAL,
     ) -> None:
-        super().__init__()
+        with colours(not manner.plain):
+            super().__init__(ansi_color=True if manner.plain else None)
         self._client, self._connect, self._desk = client, connect, desk
         self._sign_in = sign_in or SignIn()
         self.clock: Clock = clock or SystemClock()
@@ -83,16 +75,21 @@ class HoopApp(App[int]):
         self.me: Me | None = None
         self.zone: Zone = "utc"
         self.sign_in_path = sign_in_file(os.environ)
-        self.readonly = readonly
+        self.manner = manner
+        self.readonly = manner.readonly
         self.last_replay = open_at
-        self._open_at = open_at
+        self._open_at, self._begin = open_at, begin
         self._feed: Feed | None = None
         self._calling: Calling | None = None
         self.reasons: list[str] = []
         """For which requests were denied here, the newest last."""
         for each in THEMES:
             self.register_theme(each)
-        self.theme = theme
+        self.theme = manner.theme
+        self.set_keymap(dict(manner.keys))
+        if manner.plain:
+            self.animation_level = "none"
+            self.set_class(True, "plain")
         # The toolkit's own themes lack the colours of recorded screens.
         for name in set(self.available_themes) - {each.name for each in THEMES}:
             self.unregister_theme(name)
@@ -111,10 +108,6 @@ class HoopApp(App[int]):
     def waiting(self) -> int | None:
         """So many requests wait for whoever sits here, as far as it is known."""
         return self._calling.waiting if self._calling else None
-
-    @property
-    def last_replay_id(self) -> str:
-        return short_id(self.last_replay.session) if self.last_replay else ""
 
     async def on_mount(self) -> None:
         self.set_interval(1.0, self._every_second)
@@ -153,10 +146,8 @@ class HoopApp(App[int]):
         self._calling = Calling(client.requests, self._called)
         self._follow_requests(self._calling)
         self._learn_who()
-        self.push_screen(SessionsScreen(client, self.preview_stage))
-        if self._open_at is not None:
-            opening, self._open_at = self._open_at, None
-            self.push_screen(ReplayScreen(opening.session, opening.at_us))
+        opening, self._open_at = self._open_at, None
+        self.open_first(client, self._begin, opening)
 
     @work(group="feed", exclusive=True)
     async def _follow_feed(self, feed: Feed) -> None:
@@ -173,7 +164,7 @@ class HoopApp(App[int]):
             self.bell()
             self._write(desktop_notice(fresh, waiting, os.environ))
             what = "1 request waits" if fresh == 1 else f"{fresh} requests wait"
-            self.say(safe(f"{what} for you: F2"))
+            self.say(safe(f"{what} for you: {shown_of('everywhere.show_approvals', self.manner.keys)}"))
         for screen in self.screen_stack:  # those below a box are seen, too
             if isinstance(screen, HoopScreen) and screen.is_mounted:
                 screen.redraw()
@@ -194,7 +185,7 @@ class HoopApp(App[int]):
             self.sign_in_again(trouble.sentence)
         except GatewayTrouble:
             return  # the header says offline already, and the feed's reconnect asks again
-        self._redraw()
+        self.draw_again()
 
     def _refused(self, trouble: NotSignedIn) -> None:
         self.sign_in_again(trouble.sentence)
@@ -204,15 +195,9 @@ class HoopApp(App[int]):
 
         What was open is opened again afterwards.
         """
-        if isinstance(self.screen, SignInScreen | CodeScreen):
+        if self.is_signing_in:
             return
-        self.workers.cancel_group(self, "feed")
-        self.workers.cancel_group(self, "requests")
-        self.workers.cancel_group(self, "me")
-        while len(self.screen_stack) > 1:
-            if isinstance(self.screen, RecordingScreen):
-                self._open_at = OpenAt(self.screen.session, self.screen.position_us)
-            self.pop_screen()
+        self._leave_gateway()
         client = self._connect_renewed()
         if client is None:
             self._ask_to_sign_in(sentence)
@@ -224,7 +209,7 @@ class HoopApp(App[int]):
         if not self._sign_in.kept:
             return None
         try:
-            kept = read_sign_in(self.sign_in_path)
+            kept = read_sign_in(file_of(self.sign_in_path, self._sign_in.gateway))
         except ValueError:
             return None
         before = self._sign_in
@@ -234,6 +219,32 @@ class HoopApp(App[int]):
             return None
         self._sign_in = kept
         return self._connect_kept()
+
+    def go_to_gateway(self, gateway: str) -> None:
+        """Leave this gateway for another, with the sign-in that is kept for that."""
+        try:
+            kept = read_sign_in(file_of(self.sign_in_path, gateway))
+        except ValueError as problem:
+            self.say(safe(str(problem), limit=200), wrong=True)
+            return
+        self._leave_gateway()
+        self._sign_in = kept if kept.gateway == gateway else SignIn(gateway)
+        self._open_at = None
+        self.me, self.last_replay, self._begin = None, None, FROM_THE_START
+        client = self._connect_kept()
+        if client is None:
+            self._ask_to_sign_in()
+        else:
+            self.begin(client)
+
+    def _leave_gateway(self) -> None:
+        """Nothing of it is followed or shown any more."""
+        for group in ("feed", "requests", "me", "going", "looking"):
+            self.workers.cancel_group(self, group)
+        while len(self.screen_stack) > 1:
+            if isinstance(self.screen, RecordingScreen):
+                self._open_at = OpenAt(self.screen.session, self.screen.position_us)
+            self.pop_screen()
 
     def _ask_to_sign_in(self, sentence: str = "") -> None:
         """With a browser where the gateway is known, else with its address first."""
@@ -264,58 +275,45 @@ class HoopApp(App[int]):
         for screen in self.screen_stack:
             if isinstance(screen, HoopScreen):
                 screen.hear(event)
-        if (
-            event.topic != "recording"
-        ):  # a console that draws grows a recording: drawing for that would never end
-            self._redraw()
+        if event.topic != "recording":  # a console that draws grows a recording: that would never end
+            self.draw_again()
 
     def _every_second(self) -> None:
-        self._redraw()
+        self.draw_again()
 
-    def _redraw(self) -> None:
+    def draw_again(self) -> None:
+        """What depends on the time, the zone, or how fresh things are."""
         # While the app closes its screens, the feed may still bring a hint.
         stack = self.screen_stack
         if stack and isinstance(stack[-1], HoopScreen) and stack[-1].is_mounted:
             stack[-1].redraw()
 
-    def say(self, words: Content, *, wrong: bool = False) -> None:
-        """A short notice in the corner."""
-        self.notify(words.plain, severity="warning" if wrong else "information", timeout=5, markup=False)
-
-    def copy(self, text: str) -> None:
-        """Into the clipboard, where the terminal allows it; the text is shown too, so it can be read."""
-        shown = visible(text)
-        self.copy_to_clipboard(shown)
-        self.say(joined(safe("Copied: "), safe(shown)))
-
-    def open_replay(self, session: str, at_us: int | None = None) -> None:
-        """Show this recording, in place of the one that is open."""
-        if isinstance(self.screen, RecordingScreen):
-            self.pop_screen()
-        has_statements = False
-        if isinstance(self.screen, SessionsScreen):
-            self.screen.rest()
-            has_statements = any(each.id == session and is_database(each) for each in self.screen.sessions)
-        self.last_replay = OpenAt(session, at_us)
-        screen = StatementsScreen if has_statements else ReplayScreen
-        self.push_screen(screen(session, at_us))
-
-    def show_statements(self, session: str, at_us: int | None) -> None:
-        """The recording that was opened is one of a database session."""
-        self.switch_screen(StatementsScreen(session, at_us))
-
     def open_export(self, session: str) -> None:
         """Ask as what to save this recording."""
         self.push_screen(ExportScreen(session))
 
-    def remember(self, session: str, at_us: int) -> None:
-        """Where F4 goes next."""
-        self.last_replay = OpenAt(session, at_us)
-
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        yield SystemCommand("Theme", "Dark, light or high contrast", self.action_change_theme)
+        if not self.is_signing_in:
+            for each in SCREENS:
+                yield SystemCommand(each.title, each.does, partial(self.show_tab, each.name))
+            yield from self._switches()
+        for name, theme in NAMES.items():
+            yield SystemCommand(f"Theme {name}", "Colours", partial(self.use_theme, theme))
         yield SystemCommand("Keys", "What each key does here", self.action_help)
         yield SystemCommand("Quit", "Leave the app", self.action_leave)
+
+    def _switches(self) -> Iterable[SystemCommand]:
+        if not self.readonly:
+            yield SystemCommand("Read-only", "Nothing is changed from now on", lambda: self._look_only(True))
+        elif not self.manner.readonly:
+            yield SystemCommand("Read-only off", "Keys change things again", lambda: self._look_only(False))
+
+    def _look_only(self, wanted: bool) -> None:
+        self.readonly = wanted
+        self.draw_again()
+
+    def use_theme(self, theme: str) -> None:
+        self.theme = theme
 
     def action_help(self) -> None:
         if isinstance(self.screen, HelpScreen):
@@ -323,48 +321,13 @@ class HoopApp(App[int]):
         elif isinstance(self.screen, HoopScreen):
             self.push_screen(HelpScreen(self.screen.places))
 
-    def action_show_sessions(self) -> None:
-        if not isinstance(self.screen, SignInScreen | CodeScreen):
-            self._uncover(SessionsScreen)
-
-    def show_sessions_of(self, wanted: SessionFilter) -> None:
-        """The sessions screen, with this filter."""
-        self._uncover(SessionsScreen)
-        if isinstance(self.screen, SessionsScreen):
-            self.screen.ask(wanted)
-
-    def action_show_approvals(self) -> None:
-        if isinstance(self.screen, SignInScreen | CodeScreen) or self._uncover(ApprovalsScreen):
-            return
-        if isinstance(self.screen, SessionsScreen):
-            self.screen.rest()
-        self.push_screen(ApprovalsScreen(self.clock))
-
-    def _uncover(self, wanted: type[Screen[None]]) -> bool:
-        """Close what stands over that screen. Without one, whatever can be left is; False then."""
-        stack = self.screen_stack
-        is_there = any(isinstance(each, wanted) for each in stack)
-        while not isinstance(self.screen, wanted) and not isinstance(self.screen, SessionsScreen):
-            self.pop_screen()
-        return is_there
-
-    def action_show_replay(self) -> None:
-        if not isinstance(self.screen, SessionsScreen | ApprovalsScreen):
-            return
-        if self.last_replay is not None:
-            self.open_replay(self.last_replay.session, self.last_replay.at_us)
-        elif isinstance(self.screen, SessionsScreen) and self.screen.chosen:
-            self.open_replay(self.screen.chosen)
-        else:
-            self.say(safe("There is no session to replay yet."))
-
     def action_toggle_zone(self) -> None:
         self.zone = "local" if self.zone == "utc" else "utc"
-        self._redraw()
+        self.draw_again()
 
     def action_leave(self) -> None:
         """Leave; whoever could not sign in leaves with the exit code that says so."""
-        self.exit(NotSignedIn.exit_code if isinstance(self.screen, SignInScreen | CodeScreen) else 0)
+        self.exit(NotSignedIn.exit_code if self.is_signing_in else 0)
 
     async def on_unmount(self) -> None:
         self.workers.cancel_all()

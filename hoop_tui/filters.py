@@ -25,6 +25,9 @@ class SessionFilter:
         return " ".join(words)
 
 
+EVERYTHING = SessionFilter()
+
+
 def parse_filter(text: str) -> SessionFilter:
     """Raises ValueError with one sentence that says what to write instead."""
     found: dict[str, str] = {}

@@ -1,14 +1,18 @@
 """One table of keys: bindings, footer, help and docs/tui.md are all made from it.
 
 Lower case looks; a dialog or upper case changes something. Nothing here knows a screen's code: an action is a
-name, with `app.` before it where the app does it whatever the screen.
+name, with `app.` before it where the app does it whatever the screen. Keys that a person has chosen instead come in
+as `own`, by the name of the action (`own_keys.py`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
+
+from hoop_tui.screen_table import SCREENS
 
 Place = Literal[
     "everywhere",
@@ -21,6 +25,7 @@ Place = Literal[
     "choices",
     "scopes",
     "sessions",
+    "steering",
     "replay",
     "statements",
     "result",
@@ -37,10 +42,21 @@ PLACES: dict[Place, str] = {
     "choices": "On a button",
     "scopes": "On a scope",
     "sessions": "Sessions",
+    "steering": "A live session",
     "replay": "Replay",
     "statements": "Replay of a database session",
     "result": "Result of a statement",
 }
+
+FIXED_PLACES: frozenset[Place] = frozenset({"code", "signin", "dialog", "choices", "scopes"})
+TOGETHER: tuple[tuple[Place, ...], ...] = (
+    ("everywhere", "lists", "approvals"),
+    ("everywhere", "lists", "sessions", "steering"),
+    ("everywhere", "replay", "steering"),
+    ("everywhere", "lists", "statements", "steering"),
+    ("everywhere", "lists", "result"),
+)
+"""Places whose keys work at the same time: within one of these no key means two things."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +73,33 @@ class Key:
     """One word for the footer; empty keeps it out of there."""
     writes: bool = False
     """Opens a box to write in: it must have the keys that follow, however fast they come."""
+    at_once: bool = False
+    """Changes something on the gateway without a box in between."""
+
+    @property
+    def name(self) -> str:
+        """`approvals.approve`: what it is called in the settings."""
+        return f"{self.place}.{self.action.removeprefix('app.')}"
+
+    @property
+    def is_fixed(self) -> bool:
+        """Nobody can give it another key: boxes that decide, and the ways out, are the same for everybody."""
+        return self.place in FIXED_PLACES or self.action in ("back", "choose", "app.help", "to_tenth")
+
+    def shown_now(self, own: Mapping[str, str]) -> str:
+        """As people read it, with the keys that are in force."""
+        return shown_keys(own[self.name]) if self.name in own else self.shown
 
 
 KEYS: tuple[Key, ...] = (
     Key("everywhere", "f1,question_mark", "F1 ?", "app.help", "show the keys", "Help"),
-    Key("everywhere", "f2", "F2", "app.show_approvals", "the approvals screen: what waits for people"),
-    Key("everywhere", "f3", "F3", "app.show_sessions", "the sessions screen"),
-    Key(
-        "everywhere",
-        "f4",
-        "F4",
-        "app.show_replay",
-        "the replay screen: the last recording, or the chosen one",
-    ),
+    *(Key("everywhere", each.key, each.key.upper(), each.action, each.does) for each in SCREENS),
     Key(
         "everywhere",
         "ctrl+p,colon",
         "ctrl+p :",
         "app.command_palette",
-        "find a session, a theme or a command",
+        "find a person, a session, a request, a theme or a command",
     ),
     Key("everywhere", "escape", "Esc", "back", "go back, or close what is open"),
     Key("everywhere", "t", "t", "app.toggle_zone", "show times in UTC or in local time"),
@@ -122,6 +146,7 @@ KEYS: tuple[Key, ...] = (
         "claim",
         "say that you are looking at it, or that you are not any more",
         "Claim",
+        at_once=True,
     ),
     Key(
         "approvals",
@@ -172,7 +197,20 @@ KEYS: tuple[Key, ...] = (
     Key("sessions", "l", "l", "only_live", "live sessions only", "Live"),
     Key("sessions", "a", "a", "all_states", "ended sessions too", "All"),
     Key("sessions", "p", "p", "toggle_preview", "show or hide the preview", "Preview"),
+    Key("sessions", "u", "u", "their_sessions", "sessions of this person only"),
+    Key("sessions", "A", "A", "their_requests", "what this person asks for and waits for"),
     Key("sessions", "y", "y", "copy", "copy the id of the session", "Copy id"),
+    Key(
+        "steering",
+        "P",
+        "P",
+        "pause",
+        "hold back what the person types, or let it go on",
+        "Pause",
+        at_once=True,
+    ),
+    Key("steering", "m", "m", "message", "say one line to the person: a box opens", "Message.."),
+    Key("steering", "X", "X", "end", "end the session: a box opens, nothing happens yet", "End.."),
     Key("replay", "space", "space", "toggle_play", "play or pause", "Play"),
     Key("replay", "less_than_sign", "<", "slower", "half the speed", "Speed"),
     Key("replay", "greater_than_sign", ">", "faster", "double the speed", "Speed"),
@@ -222,7 +260,8 @@ def bindings(*places: Place) -> list[BindingType]:
             continue
         for name in key.keys.split(","):
             action = f"to_tenth({name})" if key.action == "to_tenth" else key.action
-            made.append(Binding(name, action, key.does, show=False, priority=key.writes))
+            id = None if key.is_fixed else key.name
+            made.append(Binding(name, action, key.does, show=False, priority=key.writes, id=id))
     return made
 
 
@@ -238,21 +277,25 @@ _ORDER: tuple[Place, ...] = (
     "replay",
     "statements",
     "result",
+    "steering",
     "lists",
     "everywhere",
 )
 
 WRITING = frozenset(key.action for key in KEYS if key.writes)
 """Actions that give way while somebody writes in a box."""
+DEFAULTS: Mapping[str, str] = {}
+"""Nobody has chosen other keys."""
 
 
-def footer(*places: Place) -> list[tuple[str, str, str]]:
+def footer(*places: Place, own: Mapping[str, str] = DEFAULTS) -> list[tuple[str, str, str]]:
     """Keys, word and action of the first of them, for each footer entry in the order of the table."""
     entries: dict[str, tuple[list[str], str]] = {}
     for key in _sorted(places):
         if key.footer:
             shown, _ = entries.setdefault(key.footer, ([], key.action))
-            shown.append(key.shown.split(" ")[-1] if key.footer == "Help" else key.shown)
+            now = key.shown_now(own)
+            shown.append(now.split(" ")[-1] if key.footer == "Help" else now)
     return [(" ".join(shown), word, action) for word, (shown, action) in entries.items()]
 
 
@@ -262,10 +305,34 @@ def _sorted(places: Iterable[Place]) -> list[Key]:
     return [key for place in _ORDER if place in wanted for key in KEYS if key.place == place]
 
 
-def help_sections(*places: Place) -> list[tuple[str, list[tuple[str, str]]]]:
+def help_sections(
+    *places: Place, own: Mapping[str, str] = DEFAULTS
+) -> list[tuple[str, list[tuple[str, str]]]]:
     """Title and rows of (keys, what they do) for the help panel."""
     return [
-        (PLACES[place], [(key.shown, key.does) for key in KEYS if key.place == place])
+        (PLACES[place], [(key.shown_now(own), key.does) for key in KEYS if key.place == place])
         for place in _ORDER
         if place in places
     ]
+
+
+def shown_of(action: str, own: Mapping[str, str] = DEFAULTS) -> str:
+    """The keys of an action by its name, as people read them."""
+    return next(key.shown_now(own) for key in KEYS if key.name == action)
+
+
+_SIGNS = {"up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn"}
+
+
+def shown_keys(keys: str) -> str:
+    """`ctrl+a,f5,question_mark` as people read it: `ctrl+a F5 ?`."""
+    return " ".join(_shown_key(key) for key in keys.split(","))
+
+
+def _shown_key(key: str) -> str:
+    *modifiers, last = key.split("+")
+    if last[:1] == "f" and last[1:].isdigit():
+        last = last.upper()
+    elif len(last) > 1 and last != "space":
+        last = _SIGNS.get(last) or key_to_character(last) or last.capitalize()
+    return "+".join([*modifiers, last])

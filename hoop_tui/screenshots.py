@@ -10,7 +10,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from hoop_tui.shots import SHOTS, Shot, take
+from hoop_tui.shots import SHOTS, Shot, groups, take_together
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "screenshots"
 MANIFEST = "manifest.json"
@@ -74,7 +74,10 @@ def _manifest(directory: Path) -> dict[str, str]:
 
 
 async def _take_all(shots: list[Shot]) -> dict[str, str]:
-    return {shot.name: await take(shot) for shot in shots}
+    pictures: dict[str, str] = {}
+    for together in groups(shots):
+        pictures |= await take_together(together)
+    return pictures
 
 
 def main(arguments: list[str]) -> int:

@@ -1,24 +1,26 @@
 """What screenshots and snapshot tests show: screens of a gateway that never changes, at a time that stands still.
 
 A shot is a name, a size, a look and the keys that lead there. Taking one needs no network, no other process and
-no luck: the emulator runs in this process, and a step waits until what it asks for is on the screen.
+no luck: the emulator runs in this process, and a step waits until what it asks for is on the screen. Shots that are
+reached in the same way are taken in one go: the window gets another size, and the app another theme.
 """
 
 import asyncio
-import os
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import unescape
 
+from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from hoop_tui import approval_shots as asking
-from hoop_tui.app import HoopApp, OpenAt
+from hoop_tui.app import HoopApp
 from hoop_tui.demo import FakeDesk, FakeGateway, FrozenClock, demo_gateway
 from hoop_tui.errors import NotSignedIn
+from hoop_tui.no_colour import colours
+from hoop_tui.opening import Manner, OpenAt
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.scenery import PATIENCE_SECONDS, Scenery
 from hoop_tui.screens.replay import ReplayScreen
@@ -27,11 +29,12 @@ from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.screens.statements import StatementsScreen
+from hoop_tui.screens.steering import EndDialog
 from hoop_tui.sign_in import SignIn
-from hoop_tui.themes import CONTRAST, DARK, LIGHT
+from hoop_tui.themes import ANSI, CONTRAST, DARK, LIGHT
 
 _STILL = 3
-_MOMENT = 0.15
+_MOMENT = 0.1
 _FONTS = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
 Steps = Callable[["Scenery"], Awaitable[None]]
 
@@ -46,28 +49,20 @@ class Shot:
     height: int = 30
     theme: str = DARK
     no_color: bool = False
+    plain: bool = False
     published: bool = False
 
-
-@contextmanager
-def _colours(wanted: bool) -> Iterator[None]:
-    """Textual reads NO_COLOR when an app is made."""
-    before = os.environ.pop("NO_COLOR", None)
-    if not wanted:
-        os.environ["NO_COLOR"] = "1"
-    try:
-        yield
-    finally:
-        os.environ.pop("NO_COLOR", None)
-        if before is not None:
-            os.environ["NO_COLOR"] = before
+    @property
+    def way(self) -> tuple[object, ...]:
+        """Shots with the same one are taken with one start of the app."""
+        return self.steps, self.no_color, self.plain, self.theme == ANSI
 
 
 def make_app(
     shot: Shot, gateway: FakeGateway | None, clock: FrozenClock, opening: OpenAt | None = None
 ) -> HoopApp:
     """An app as the shot wants it; without a gateway it asks for one."""
-    with _colours(not shot.no_color):
+    with colours(not shot.no_color):
         return HoopApp(
             client=gateway,
             sign_in=SignIn("https://hoop.example.com"),
@@ -75,7 +70,7 @@ def make_app(
             clock=clock,
             emulators=GhosttyEmulator,
             open_at=opening,
-            theme=shot.theme,
+            manner=Manner(theme=shot.theme, plain=shot.plain),
         )
 
 
@@ -86,14 +81,32 @@ def _desk_of(shot: Shot) -> Callable[[str], FakeDesk]:
 
 async def take(shot: Shot) -> str:
     """The picture as SVG, the same on every machine."""
-    clock = FrozenClock()
+    return (await take_together([shot]))[shot.name]
+
+
+async def take_together(shots: Sequence[Shot]) -> dict[str, str]:
+    """The pictures of shots with one `way`, by name. The first is as if it were alone."""
+    first, clock, pictures = shots[0], FrozenClock(), {}
     strangers = (sign_in, sign_in_code, code_expired)
-    app = make_app(shot, None if shot.steps in strangers else demo_gateway(), clock)
-    async with app.run_test(size=(shot.width, shot.height)) as pilot:
-        await shot.steps(Scenery(app, pilot, clock))
+    app = make_app(first, None if first.steps in strangers else demo_gateway(), clock)
+    async with app.run_test(size=(first.width, first.height)) as pilot:
+        await first.steps(Scenery(app, pilot, clock))
         for box in app.screen.query(Input):
             box.cursor_blink = False
-        return await _at_rest(app, pilot)
+        for shot in shots:
+            app.theme = shot.theme
+            if app.size != (shot.width, shot.height):
+                await pilot.resize_terminal(shot.width, shot.height)
+            pictures[shot.name] = await _at_rest(app, pilot)
+    return pictures
+
+
+def groups(shots: Iterable[Shot]) -> list[list[Shot]]:
+    """Those that are taken together, with published ones first: these are the same when they are taken alone."""
+    found: dict[tuple[object, ...], list[Shot]] = {}
+    for shot in sorted(shots, key=lambda each: (not each.published, each.width * each.height)):
+        found.setdefault(shot.way, []).append(shot)
+    return list(found.values())
 
 
 async def _at_rest(app: HoopApp, pilot: "Pilot[int]") -> str:
@@ -101,6 +114,7 @@ async def _at_rest(app: HoopApp, pilot: "Pilot[int]") -> str:
     picture, still = "", 0
     async with asyncio.timeout(PATIENCE_SECONDS):
         while still < _STILL:
+            app.draw_again()  # it does so every second, which must not make a difference
             await pilot.pause(_MOMENT)
             before, picture = picture, normal(app.export_screenshot(title="hoop-tui"))
             still = still + 1 if picture == before else 0
@@ -234,6 +248,39 @@ async def result_row(scenery: Scenery) -> None:
     await scenery.pilot.pause()
 
 
+async def ending(scenery: Scenery) -> None:
+    await scenery.sessions("s-91XKD0PM")
+    await scenery.press("X")
+    await scenery.until(lambda: isinstance(scenery.app.screen, EndDialog))
+    await scenery.press(*"lost laptop", "enter", "tab")
+
+
+async def paused(scenery: Scenery) -> None:
+    await scenery.sessions("s-91XKD0PM")
+    await scenery.press("P")
+    gateway = scenery.app.client
+    assert isinstance(gateway, FakeGateway)
+    await scenery.until(lambda: any(question.startswith("pause") for question in gateway.asked))
+    gateway.hint("session", "s-91XKD0PM")
+    screen = scenery.app.screen
+    assert isinstance(screen, SessionsScreen)
+    await scenery.until(lambda: any(each.paused_by for each in screen.sessions))
+    scenery.app.clear_notifications()
+
+
+async def palette(scenery: Scenery) -> None:
+    await scenery.sessions()
+    await scenery.press("colon", *"alice")
+    app = scenery.app
+    await scenery.until(
+        lambda: (
+            isinstance(app.screen, CommandPalette)
+            and app.screen.query_one(CommandList).option_count > 3
+            and all(worker.is_finished for worker in app.workers if worker.node is app.screen)
+        )
+    )
+
+
 async def export(scenery: Scenery) -> None:
     await denied(scenery)
     await scenery.press("e")
@@ -305,4 +352,30 @@ SHOTS = (
     Shot("help", keys),
     Shot("help-80", keys, 80, 24),
     Shot("export", export),
+    Shot("approvals-200", asking.approvals, 200, 60),
+    Shot("sessions-200", sessions, 200, 60),
+    Shot("replay-200", denied, 200, 60),
+    Shot("statements-200", statements, 200, 60),
+    Shot("result-200", result, 200, 60),
+    Shot("signin-code-200", sign_in_code, 200, 60),
+    Shot("help-200", keys, 200, 60),
+    Shot("sessions-ansi", sessions, theme=ANSI),
+    Shot("approvals-ansi", asking.approvals, theme=ANSI),
+    Shot("approving-ansi", asking.approving_great, theme=ANSI),
+    Shot("sessions-plain", sessions, plain=True),
+    Shot("sessions-plain-80", sessions, 80, 24, plain=True),
+    Shot("approvals-plain", asking.approvals, plain=True),
+    Shot("approving-plain", asking.approving_great, plain=True),
+    Shot("replay-plain", denied, plain=True),
+    Shot("statements-plain", statements, plain=True),
+    Shot("sessions-paused", paused),
+    Shot("ending", ending),
+    Shot("ending-80", ending, 80, 24),
+    Shot("ending-light", ending, theme=LIGHT),
+    Shot("ending-contrast", ending, theme=CONTRAST),
+    Shot("palette", palette),
+    Shot("palette-80", palette, 80, 24),
+    Shot("palette-light", palette, theme=LIGHT),
+    Shot("palette-contrast", palette, theme=CONTRAST),
+    Shot("palette-no-color", palette, no_color=True),
 )

@@ -1,19 +1,25 @@
-"""Where the gateway's address and the token come from, and where they are kept: flags, environment, one file.
+"""Where the gateway's address and the token come from, and where they are kept: flags, environment, a file.
 
-The token is shown nowhere: `Token` hides it, and the file is made readable by its owner only.
+One sign-in is in use (`sign-in.json`); those for other gateways wait beside it, a file each (`gateways/`). The token
+is shown nowhere: `Token` hides it, and the file is made readable by its owner only.
 """
 
 import json
 import os
+import re
 import stat
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from hoop_tui.address import base_url
 from hoop_tui.private_files import write_private
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a person may call a gateway: no address has neither a dot nor a colon, but for one on the same network."""
 
 
 class Token:
@@ -77,11 +83,60 @@ def find_sign_in(
     in_environment = environ.pop("HOOP_TOKEN", "")
     kept = read_sign_in(sign_in_file(environ))
     where = gateway or environ.get("HOOP_GATEWAY", "") or kept.gateway
+    if _NAME.fullmatch(where):
+        from hoop_tui.gateways import called  # few have names for their gateways
+
+        where = called(environ, where)
     if token_file is not None:
         return SignIn(where, Token(_read_private(token_file)))
     if in_environment:
         return SignIn(where, Token(in_environment))
-    return kept if where and base_url(where) == kept.gateway else SignIn(where)
+    if where and base_url(where) != kept.gateway:
+        waiting = read_sign_in(file_of(sign_in_file(environ), base_url(where)))
+        return waiting if waiting.gateway == base_url(where) else SignIn(where)
+    return kept if where else SignIn(where)
+
+
+def file_of(in_use: Path, gateway: str) -> Path:
+    """Where the sign-in for this gateway is, or is to be kept. `in_use`: the file that counts where none is named."""
+    return in_use if _kept_for(in_use) in ("", gateway) else _waiting(in_use, gateway)
+
+
+def make_room(in_use: Path, gateway: str) -> None:
+    """From now on the sign-in for this gateway is the one in use; another one waits. Raises OSError."""
+    kept = _kept_for(in_use)
+    if kept in ("", gateway):
+        return
+    aside, coming = _waiting(in_use, kept), _waiting(in_use, gateway)
+    aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    in_use.replace(aside)
+    if coming.exists():
+        coming.replace(in_use)
+
+
+def all_kept(in_use: Path) -> list[SignIn]:
+    """The one in use first. Files that are none are left out."""
+    found = []
+    for path in [in_use, *sorted((in_use.parent / "gateways").glob("*.json"))]:
+        try:
+            sign_in = read_sign_in(path)
+        except ValueError:
+            continue
+        if sign_in.token is not None:
+            found.append(sign_in)
+    return found
+
+
+def _kept_for(path: Path) -> str:
+    try:
+        return read_sign_in(path).gateway
+    except ValueError:
+        return ""
+
+
+def _waiting(in_use: Path, gateway: str) -> Path:
+    host = re.sub(r"[^a-z0-9.-]", "_", gateway.partition("://")[2].lower())[:80]
+    return in_use.parent / "gateways" / f"{host}-{sha256(gateway.encode()).hexdigest()[:8]}.json"
 
 
 def keep_sign_in(

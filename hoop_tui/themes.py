@@ -1,9 +1,14 @@
-"""Colours: dark (the default), light and high contrast. No screen depends on them: words and signs carry it all."""
+"""Colours: dark (the default), light, high contrast, and the terminal's own sixteen.
+
+No screen depends on them: words and signs carry it all.
+"""
 
 from rich.terminal_theme import TerminalTheme
 from textual.theme import Theme
 
-DARK, LIGHT, CONTRAST = "hoop-dark", "hoop-light", "hoop-contrast"
+DARK, LIGHT, CONTRAST, ANSI = "hoop-dark", "hoop-light", "hoop-contrast", "hoop-ansi"
+NAMES = {"dark": DARK, "light": LIGHT, "contrast": CONTRAST, "ansi": ANSI}
+"""As people say them."""
 
 _STAGE = {"stage": "#0c0f14", "stage-text": "#d5dae2"}
 """Recorded screens keep their dark ground in every theme: their programs chose colours for one."""
@@ -96,6 +101,46 @@ THEMES = (
             "text-success": "#00ff66",
             "text-warning": "#ffff00",
             "text-error": "#ff9999",
+        },
+    ),
+    Theme(
+        name=ANSI,
+        ansi=True,
+        primary="ansi_blue",
+        secondary="ansi_cyan",
+        accent="ansi_cyan",
+        success="ansi_green",
+        warning="ansi_yellow",
+        error="ansi_red",
+        foreground="ansi_default",
+        background="ansi_default",
+        surface="ansi_default",
+        panel="ansi_default",
+        boost="ansi_default",
+        dark=True,
+        variables=_STAGE
+        | {
+            "edge": "ansi_default",
+            **_scrollbar("ansi_white", "ansi_black"),
+            "edge-focus": "ansi_cyan",
+            "cursor": "ansi_blue",
+            "cursor-blurred": "ansi_bright_black",
+            "text-muted": "ansi_default",
+            "text-accent": "ansi_cyan",
+            "text-success": "ansi_green",
+            "text-warning": "ansi_yellow",
+            "text-error": "ansi_red",
+            "ansi-background": "ansi_black",
+            "ansi-foreground": "ansi_white",
+            "border-blurred": "ansi_black",
+            "screen-selection-background": "ansi_bright_blue",
+            "screen-selection-foreground": "ansi_black",
+            "block-cursor-foreground": "ansi_black",
+            "block-cursor-background": "ansi_white",
+            "input-cursor-background": "ansi_white",
+            "input-cursor-foreground": "ansi_black",
+            "input-selection-background": "ansi_bright_blue",
+            "input-selection-foreground": "ansi_black",
         },
     ),
 )

@@ -15,7 +15,7 @@ from hoop_tui.login.door import Door
 from hoop_tui.login.renewal import keep
 from hoop_tui.login.ssh_access import open_access
 from hoop_tui.private_files import can_write, my_turn
-from hoop_tui.sign_in import SignIn, config_dir, find_sign_in, sign_in_file
+from hoop_tui.sign_in import SignIn, config_dir, find_sign_in, make_room, sign_in_file
 
 NO_SUCH_SIGN_IN = "The gateway has no such sign-in; its operator can make a token: hoop-gateway token create"
 
@@ -93,6 +93,7 @@ def _settle(gateway: str, signed_in: SignedIn, wishes: Wishes) -> int:
     path = sign_in_file(os.environ)
     try:
         with my_turn(path.parent):
+            make_room(path, gateway)
             sign_in = keep(path, gateway, signed_in, renewable=not wishes.machine)
     except OSError:
         return complain(f"The sign-in can not be kept: {path} can not be written.", 1)

@@ -5,18 +5,20 @@ import os
 from hoop_tui.address import base_url
 from hoop_tui.cli.printing import complain, tell
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
+from hoop_tui.gateways import called
 from hoop_tui.login.answers import refusal
 from hoop_tui.login.door import Door
 from hoop_tui.login.ssh_access import close_access
-from hoop_tui.sign_in import SignIn, read_sign_in, sign_in_file
+from hoop_tui.sign_in import SignIn, file_of, read_sign_in, sign_in_file
 
 
 def logout(gateway: str) -> int:
     """What is here goes in any case, also where the gateway can not be told."""
     path = sign_in_file(os.environ)
     try:
+        where = base_url(called(os.environ, gateway)) if gateway else read_sign_in(path).gateway
+        path = file_of(path, where)
         kept = read_sign_in(path)
-        where = base_url(gateway) if gateway else kept.gateway
     except ValueError as problem:
         return complain(str(problem), 2)
     theirs = kept.gateway == where and kept.token is not None

@@ -22,6 +22,9 @@ Examples:
   hoop-tui review approve 7QF-2KM4
 
 Commands:
+  gateways ls          List the gateways that you are signed in to, or have named.
+  gateways use         Make this gateway the one that commands go to.
+  keys                 List the keys of the app, yours included.
   login                Sign in, and get a certificate for ssh.
   logout               Sign out.
   whoami               Show who the gateway takes you for.
@@ -69,8 +72,10 @@ Commands:
 Options:
   --gateway URL        The gateway's address. Else HOOP_GATEWAY.
   --token-file PATH    A file with the token, readable by you only. Else HOOP_TOKEN, else the kept one.
-  --screen NAME        The screen to begin with: sessions.
-  --theme NAME         dark, light or contrast. NO_COLOR is honoured too.
+  --screen NAME        The screen to begin with: approvals, sessions or replay.
+  --user NAME          List the sessions of this person only.
+  --theme NAME         dark, light, contrast or ansi. NO_COLOR is honoured too.
+  --plain              No boxes, no colours, each row a line that can be read aloud.
   --readonly           Look only: nothing that changes anything is offered.
   --version            Print the version.
 

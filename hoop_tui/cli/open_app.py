@@ -1,42 +1,65 @@
-"""Opens the app from the command line: finds the sign-in, and where to begin."""
+"""Opens the app from the command line: finds the sign-in, what its owner wants of it, and where to begin."""
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from hoop_tui.address import base_url
-from hoop_tui.app import HoopApp, OpenAt
+from hoop_tui.app import HoopApp
 from hoop_tui.cli.printing import complain
 from hoop_tui.errors import NotSignedIn
 from hoop_tui.login.renewal import usable_sign_in
 from hoop_tui.moments import parse_link
+from hoop_tui.opening import Begin, Manner, OpenAt
+from hoop_tui.own_settings import Mistakes, OwnSettings, own_settings_file, read_own_settings
+from hoop_tui.screen_table import ScreenName
 from hoop_tui.sign_in import SignIn, find_sign_in
+from hoop_tui.themes import NAMES
 
 
-def run_app(
-    gateway: str,
-    token_file: Path | None,
-    *,
-    link: str = "",
-    theme: str = "dark",
-    readonly: bool = False,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says; what it does not say is in `tui.toml`, or as usual."""
+
+    link: str = ""
+    screen: ScreenName = "sessions"
+    person: str = ""
+    theme: str = ""
+    readonly: bool = False
+    plain: bool = False
+
+
+def run_app(gateway: str, token_file: Path | None, asked: Asked) -> int:
     """The exit code of the app."""
     if not sys.stdin.isatty() or not sys.stdout.isatty():
         return complain("The app needs a terminal; in a script use: hoop-tui sessions", 2)
     try:
+        own = read_own_settings(own_settings_file(os.environ))
         if gateway:
             base_url(gateway)
         sign_in = _sign_in(gateway, token_file)
-        open_at = None
-        if link:
-            session, at_us = parse_link(link)
-            open_at = OpenAt(session, at_us)
+        open_at = OpenAt(*parse_link(asked.link)) if asked.link else None
+    except Mistakes as mistakes:
+        for sentence in mistakes.sentences:
+            complain(sentence, 2)
+        return 2
     except ValueError as problem:
         return complain(str(problem), 2)
-    app = HoopApp(sign_in=sign_in, open_at=open_at, readonly=readonly, theme=f"hoop-{theme}")
-    app.run()
+    begin = Begin(asked.screen, asked.person)
+    app = HoopApp(sign_in=sign_in, open_at=open_at, begin=begin, manner=manner_of(asked, own))
+    app.run(mouse=not app.manner.plain)
     return app.return_value if app.return_value is not None else app.return_code or 0
+
+
+def manner_of(asked: Asked, own: OwnSettings) -> Manner:
+    """The command line wins."""
+    return Manner(
+        theme=NAMES[asked.theme or own.theme],
+        plain=asked.plain or own.plain,
+        readonly=asked.readonly or own.readonly,
+        keys=own.keys,
+    )
 
 
 def _sign_in(gateway: str, token_file: Path | None) -> SignIn:

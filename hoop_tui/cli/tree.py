@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from hoop_tui.cli import amend_tree, emergency_tree, login_tree, people_tree, review_tree
+from hoop_tui.cli import amend_tree, emergency_tree, gateways_tree, login_tree, people_tree, review_tree
 from hoop_tui.cli.options import Gateway, Output, TokenFile
 
 app = App(
@@ -28,6 +28,7 @@ people_tree.join(app)
 review_tree.join(app)
 emergency_tree.join()
 amend_tree.join()
+gateways_tree.join(app)
 
 
 @app.default
@@ -35,8 +36,10 @@ def open_app(
     *,
     gateway: Gateway = "",
     token_file: TokenFile = None,
-    screen: Literal["sessions"] = "sessions",
-    theme: Literal["dark", "light", "contrast"] = "dark",
+    screen: Literal["approvals", "sessions", "replay"] = "sessions",
+    user: str = "",
+    theme: Literal["dark", "light", "contrast", "ansi"] | None = None,
+    plain: bool = False,
     readonly: bool = False,
 ) -> int:
     """Open the app.
@@ -45,14 +48,19 @@ def open_app(
     ----------
     screen
         The screen to begin with.
+    user
+        List the sessions of this person only.
     theme
-        Dark, light, or high contrast. NO_COLOR is honoured too.
+        Dark, light, high contrast, or the colours of the terminal. NO_COLOR is honoured too.
+    plain
+        No boxes, no colours, each row a line that can be read aloud.
     readonly
         Look only: nothing that changes anything is offered.
     """
-    from hoop_tui.cli.open_app import run_app
+    from hoop_tui.cli.open_app import Asked, run_app
 
-    return run_app(gateway, token_file, theme=theme, readonly=readonly)
+    asked = Asked(screen=screen, person=user, theme=theme or "", readonly=readonly, plain=plain)
+    return run_app(gateway, token_file, asked)
 
 
 @app.command
@@ -64,9 +72,17 @@ def play(link: str, /, *, gateway: Gateway = "", token_file: TokenFile = None) -
     link
         A session's id, with @m:ss for a moment in it.
     """
-    from hoop_tui.cli.open_app import run_app
+    from hoop_tui.cli.open_app import Asked, run_app
 
-    return run_app(gateway, token_file, link=link)
+    return run_app(gateway, token_file, Asked(link=link))
+
+
+@app.command
+def keys(*, output: Output = "table") -> int:
+    """List the keys of the app, yours included, with the names that tui.toml calls them by."""
+    from hoop_tui.cli.keys import list_keys
+
+    return list_keys(output)
 
 
 @app.command

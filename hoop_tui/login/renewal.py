@@ -11,7 +11,7 @@ from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.login.answers import SIGN_IN_NEEDED, SignedIn, read_signed_in, refusal
 from hoop_tui.login.door import Door
 from hoop_tui.private_files import can_write, my_turn
-from hoop_tui.sign_in import SignIn, Token, find_sign_in, keep_sign_in, read_sign_in, sign_in_file
+from hoop_tui.sign_in import SignIn, Token, file_of, find_sign_in, keep_sign_in, read_sign_in, sign_in_file
 
 _AHEAD = timedelta(hours=1)
 
@@ -26,7 +26,11 @@ def usable_sign_in(
         return sign_in
     if sign_in.expires_at <= now:
         raise NotSignedIn(SIGN_IN_NEEDED)
-    return _renewed(sign_in_file(environ), sign_in, now) if is_due(sign_in, now) else sign_in
+    return (
+        _renewed(file_of(sign_in_file(environ), sign_in.gateway), sign_in, now)
+        if is_due(sign_in, now)
+        else sign_in
+    )
 
 
 def token_of(sign_in: SignIn) -> Token:

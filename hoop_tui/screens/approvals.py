@@ -12,10 +12,9 @@ from textual.containers import Container
 from textual.content import Content
 from textual.events import Resize
 
-from gateway.api.schema import FeedEvent, RequestCard, RequestPage
+from gateway.api.schema import RequestCard, RequestPage
 from hoop_tui.clock import Clock
 from hoop_tui.errors import GatewayTrouble, NotFound, NotSignedIn
-from hoop_tui.feed import RECONNECTED
 from hoop_tui.guard import Guard
 from hoop_tui.keymap import bindings
 from hoop_tui.queue import ASKS, FILTER_WORDS, FILTERS, ORDERS, Filter, Order, Queue
@@ -24,6 +23,7 @@ from hoop_tui.request_words import RISKS
 from hoop_tui.safe_text import joined, safe
 from hoop_tui.screens.amend import AmendDialog, why_no_box
 from hoop_tui.screens.approve import ApproveDialog
+from hoop_tui.screens.base import ListScreen
 from hoop_tui.screens.card_keys import NOTHING, CardKeys
 from hoop_tui.screens.comment import CommentDialog
 from hoop_tui.screens.deny import DenyDialog
@@ -37,16 +37,16 @@ from hoop_tui.widgets.top_line import Tabs, TopLine
 from hoop_tui.wording import clock_length
 
 _SIDE_BY_SIDE = 140
-_UPDATE_SECONDS = 0.2
 _MOST = 200
 _MOST_PAGES = 50
 """A page is asked for when the cursor reaches the end of the one before."""
 
 
-class ApprovalsScreen(CardKeys):
+class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
     """Hints make it ask again; keys that decide ask the guard first."""
 
     places = ("everywhere", "lists", "approvals")
+    topic = "approval"
     BINDINGS = bindings("approvals")
     CSS_PATH = "approvals.tcss"
     AUTO_FOCUS = "#rows"
@@ -61,11 +61,9 @@ class ApprovalsScreen(CardKeys):
         self._order: Order = "time left"
         self._pages = 1
         self._marked: dict[str, None] = {}
-        self._stale = asyncio.Event()
         self._wanted = asyncio.Event()
         self.answered = False
         """The gateway has said what there is."""
-        self._trouble = ""
 
     def compose(self) -> ComposeResult:
         yield self._top
@@ -79,38 +77,22 @@ class ApprovalsScreen(CardKeys):
         yield FooterLine(*self.places, lines=2)
 
     def on_mount(self) -> None:
-        self._stale.set()
         self._keep_current()
         self._keep_card()
         self.redraw()
 
     # What the gateway says.
 
-    @work(group="queue", exclusive=True)
-    async def _keep_current(self) -> None:
-        while True:
-            await self._stale.wait()
-            self._stale.clear()
-            await self._fetch()
-            await asyncio.sleep(_UPDATE_SECONDS)
-
-    async def _fetch(self) -> None:
+    async def _ask_for(self) -> RequestPage | None:
         asked = self._filter
         which, state = ASKS[asked]
-        try:
-            page = await self._asked_for(which, state)
-        except NotSignedIn as trouble:
-            self.hoop.sign_in_again(trouble.sentence)
-        except GatewayTrouble as trouble:
-            self._trouble = trouble.sentence
-            self.redraw()
-        else:
-            self._trouble = ""
-            if asked != self._filter:
-                return
-            self._queue.take(page, self._order)
-            self.answered = True
-            self._show_rows()
+        page = await self._asked_for(which, state)
+        return page if asked == self._filter else None
+
+    def _show(self, page: RequestPage) -> None:
+        self._queue.take(page, self._order)
+        self.answered = True
+        self._show_rows()
 
     async def _asked_for(self, which: str, state: str) -> RequestPage:
         """The first pages, as many as somebody has gone down to."""
@@ -165,10 +147,6 @@ class ApprovalsScreen(CardKeys):
         if card is not None:
             self._guard.showing(card.id, card.mark)
         self.redraw()
-
-    def hear(self, event: FeedEvent) -> None:
-        if event.topic in ("approval", RECONNECTED):
-            self._stale.set()
 
     # What is on the screen.
 
@@ -251,9 +229,6 @@ class ApprovalsScreen(CardKeys):
         self._box.set_heading(joined(*parts), safe(seen, "bold $text-warning"))
 
     # What keys do.
-
-    def action_reload(self) -> None:
-        self._stale.set()
 
     def action_next_filter(self) -> None:
         self._filter = FILTERS[(FILTERS.index(self._filter) + 1) % len(FILTERS)]

@@ -1,15 +1,23 @@
 """What every screen has: where the app's shared things are, and what happens when the gateway hints."""
 
-from typing import TYPE_CHECKING, cast
+import asyncio
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from textual import work
 from textual.screen import Screen
 from textual.widgets import Input
 
 from gateway.api.schema import FeedEvent
+from hoop_tui.errors import GatewayTrouble, NotSignedIn
+from hoop_tui.feed import RECONNECTED
 from hoop_tui.keymap import WRITING, Place, bindings
 
 if TYPE_CHECKING:
     from hoop_tui.app import HoopApp
+
+_UPDATE_SECONDS = 0.2
+"""However often the gateway hints, a list is fetched five times a second at most."""
+_Page = TypeVar("_Page")
 
 
 class HoopScreen(Screen[None]):
@@ -41,6 +49,57 @@ class HoopScreen(Screen[None]):
         """Ask the gateway again, where the screen shows something of it."""
 
 
+class ListScreen(HoopScreen, Generic[_Page]):
+    """Shows a list of the gateway's, and asks for it again whenever that hints."""
+
+    topic = ""
+    """Of the hints that make the list stale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stale = asyncio.Event()
+        self.shown = asyncio.Event()
+        """What was asked for last is on the screen."""
+        self._trouble = ""
+
+    async def _ask_for(self) -> _Page | None:
+        """What the gateway has; None where something else is wanted by now. Raises `GatewayTrouble`."""
+        raise NotImplementedError
+
+    def _show(self, page: _Page) -> None:
+        """Put it on the screen."""
+        raise NotImplementedError
+
+    @work(group="list", exclusive=True)
+    async def _keep_current(self) -> None:
+        while True:
+            self._stale.clear()
+            await self._fetch()
+            await asyncio.sleep(_UPDATE_SECONDS)
+            await self._stale.wait()
+
+    async def _fetch(self) -> None:
+        try:
+            page = await self._ask_for()
+        except NotSignedIn as trouble:
+            self.hoop.sign_in_again(trouble.sentence)
+        except GatewayTrouble as trouble:
+            self._trouble = trouble.sentence
+            self.redraw()
+        else:
+            self._trouble = ""
+            if page is not None:
+                self._show(page)
+                self.shown.set()
+
+    def hear(self, event: FeedEvent) -> None:
+        if event.topic in (self.topic, RECONNECTED):
+            self._stale.set()
+
+    def action_reload(self) -> None:
+        self._stale.set()
+
+
 class RecordingScreen(HoopScreen):
     """A recording is open: which, and where in it somebody is."""
 
@@ -50,6 +109,10 @@ class RecordingScreen(HoopScreen):
 
     @property
     def session(self) -> str:
+        return self._session
+
+    @property
+    def steered(self) -> str:
         return self._session
 
     @property

@@ -9,7 +9,6 @@ from textual import work
 
 from gateway.api.schema import RequestCard
 from hoop_tui.errors import GatewayTrouble, NotFound
-from hoop_tui.filters import SessionFilter
 from hoop_tui.login.browser import has_browser, open_page
 from hoop_tui.request_words import settled_by
 from hoop_tui.safe_text import safe
@@ -51,7 +50,7 @@ class CardKeys(HoopScreen):
         if (card := self.card) is None:
             self.refuse(NOTHING)
         else:
-            self.hoop.show_sessions_of(SessionFilter(person=card.who.person))
+            self.hoop.show_person(card.who.person)
 
     def action_ticket(self) -> None:
         card = self.card

@@ -24,7 +24,7 @@ class HelpScreen(HoopScreen):
 
     def compose(self) -> ComposeResult:
         with Panel(id="help"), VerticalScroll():
-            for title, rows in help_sections(*self._about):
+            for title, rows in help_sections(*self._about, own=self.hoop.manner.keys):
                 yield Line(safe(title, "bold $text-accent"), classes="title")
                 for keys, does in rows:
                     shown = fitted(safe(keys, "bold"), _KEYS_WIDTH)

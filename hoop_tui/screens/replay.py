@@ -15,6 +15,7 @@ from hoop_tui.playback import Command, NoTerminal, Picture, Playback
 from hoop_tui.replay.emulator import EmulatorFailed
 from hoop_tui.safe_text import safe
 from hoop_tui.screens.base import RecordingScreen
+from hoop_tui.screens.steering import SteeringScreen
 from hoop_tui.stage import Stage
 from hoop_tui.widgets.chapter_pane import ChapterPane
 from hoop_tui.widgets.footer_line import FooterLine
@@ -29,11 +30,11 @@ _Pane = Literal["off", "narrow", "wide"]
 _PANES: tuple[_Pane, ...] = ("narrow", "wide", "off")
 
 
-class ReplayScreen(RecordingScreen):
+class ReplayScreen(RecordingScreen, SteeringScreen):
     """Its keys are handed to a `Playback`, which draws when there is something new."""
 
-    places = ("everywhere", "replay")
-    BINDINGS = bindings("replay")
+    places = ("everywhere", "replay", "steering")
+    BINDINGS = bindings("replay", "steering")
     CSS_PATH = "replay.tcss"
     AUTO_FOCUS = ""
 
@@ -140,7 +141,8 @@ class ReplayScreen(RecordingScreen):
 
     def _set_pane(self, pane: str) -> None:
         self._chapters.display = pane != "off"
-        self._chapters.styles.width = _PANE_WIDTHS[pane]
+        if not self.hoop.manner.plain:
+            self._chapters.styles.width = _PANE_WIDTHS[pane]
 
     def _do(self, command: Command) -> None:
         if self.playback is not None:

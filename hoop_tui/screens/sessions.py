@@ -1,21 +1,19 @@
 """F3: the sessions, live ones first to see, with a preview of the one under the cursor."""
 
-import asyncio
 from collections.abc import Sequence
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.events import Resize
 from textual.widgets import Input
 
-from gateway.api.schema import FeedEvent, SessionPage, SessionState, SessionSummary
+from gateway.api.schema import SessionPage, SessionState, SessionSummary
 from hoop_tui.client import GatewayClient
-from hoop_tui.errors import GatewayTrouble, NotSignedIn
-from hoop_tui.feed import RECONNECTED
-from hoop_tui.filters import SessionFilter, parse_filter
+from hoop_tui.filters import EVERYTHING, SessionFilter, parse_filter
 from hoop_tui.keymap import bindings
 from hoop_tui.safe_text import joined, safe, stacked
-from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.base import ListScreen
+from hoop_tui.screens.steering import SteeringScreen
 from hoop_tui.stage import Stage
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
@@ -44,30 +42,27 @@ _STATE_STYLE = {
 }
 _PREVIEW_NEEDS_ROWS = 28
 _MOST_HINTS = 4
-_UPDATE_SECONDS = 0.2
-"""However often the gateway hints, the list is fetched five times a second at most."""
 
 
-class SessionsScreen(HoopScreen):
+class SessionsScreen(ListScreen[SessionPage], SteeringScreen):
     """The list is the gateway's: filters go there, and every hint makes it fetch the list again."""
 
-    places = ("everywhere", "lists", "sessions")
-    BINDINGS = bindings("sessions")
+    places = ("everywhere", "lists", "sessions", "steering")
+    topic = "session"
+    BINDINGS = bindings("sessions", "steering")
     CSS_PATH = "sessions.tcss"
     AUTO_FOCUS = "#rows"
 
-    def __init__(self, client: GatewayClient, stage: Stage) -> None:
+    def __init__(self, client: GatewayClient, stage: Stage, asked: SessionFilter = EVERYTHING) -> None:
         super().__init__()
         self._top, self._tabs, self._panel = TopLine(), Tabs(), Panel(id="list")
         self._table, self._empty = RowTable(_COLUMNS, id="rows"), Line(id="empty")
         self._preview, self._hints = Preview(client, stage, id="preview"), Line(id="hints")
         self._box = Input(id="filter", placeholder="user:alice target:web-1 state:live", compact=True)
-        self.filter = SessionFilter()
+        self.filter = asked
         self.page: SessionPage | None = None
         self._by_id: dict[str, SessionSummary] = {}
-        self._stale = asyncio.Event()
         self._wants_preview = True
-        self._trouble = ""
 
     def compose(self) -> ComposeResult:
         yield self._top
@@ -81,34 +76,15 @@ class SessionsScreen(HoopScreen):
         yield FooterLine(*self.places)
 
     def on_mount(self) -> None:
+        self._wants_preview = not self.hoop.manner.plain
         self._box.display = False
-        self._stale.set()
         self._keep_current()
         self.redraw()
 
-    @work(group="list", exclusive=True)
-    async def _keep_current(self) -> None:
-        while True:
-            await self._stale.wait()
-            self._stale.clear()
-            await self._fetch()
-            await asyncio.sleep(_UPDATE_SECONDS)
-
-    async def _fetch(self) -> None:
+    async def _ask_for(self) -> SessionPage | None:
         asked = self.filter
-        try:
-            page = await self.hoop.client.sessions(
-                state=asked.state, person=asked.person, target=asked.target
-            )
-        except NotSignedIn as trouble:
-            self.hoop.sign_in_again(trouble.sentence)
-        except GatewayTrouble as trouble:
-            self._trouble = trouble.sentence
-            self.redraw()
-        else:
-            self._trouble = ""
-            if asked == self.filter:
-                self._show(page)
+        page = await self.hoop.client.sessions(state=asked.state, person=asked.person, target=asked.target)
+        return page if asked == self.filter else None
 
     def _show(self, page: SessionPage) -> None:
         self.page = page
@@ -121,6 +97,7 @@ class SessionsScreen(HoopScreen):
     def _cells(self, id: str) -> Cells:
         session, now = self._by_id[id], self.hoop.clock.now()
         target, env = target_of(session)
+        paused = [safe("paused", "bold $text-warning")] if session.paused_by else []
         flags = [safe(flag, "bold $text-warning" if flag[0] in "HB" else "") for flag, _ in flags_of(session)]
         person, _, domain = session.person.partition("@")
         return (
@@ -131,7 +108,7 @@ class SessionsScreen(HoopScreen):
             safe(short_time(session.started_at, now, self.hoop.zone)),
             safe(clock_length(length_of(session, now))),
             safe(str(session.commands)),
-            safe(" ").join(flags),
+            safe(" ").join([*paused, *flags]),
         )
 
     @on(RowTable.Moved)
@@ -151,6 +128,14 @@ class SessionsScreen(HoopScreen):
         """The id under the cursor, or nothing."""
         return self._table.cursor_key
 
+    @property
+    def steered(self) -> str:
+        return self.chosen
+
+    def only(self, person: str) -> None:
+        """Their sessions, in every state."""
+        self._ask(SessionFilter(person=person))
+
     def move_to(self, id: str) -> None:
         """Put the cursor on this session, if it is in the list."""
         self._table.set_cursor(id)
@@ -158,10 +143,6 @@ class SessionsScreen(HoopScreen):
     @property
     def sessions(self) -> Sequence[SessionSummary]:
         return self.page.sessions if self.page else ()
-
-    def hear(self, event: FeedEvent) -> None:
-        if event.topic in ("session", RECONNECTED):
-            self._stale.set()
 
     def rest(self) -> None:
         """Another screen covers this one: the preview need not be followed."""
@@ -214,9 +195,6 @@ class SessionsScreen(HoopScreen):
         # Never hidden: a hidden table loses the keyboard, and nothing would give it back.
         self._table.set_class(not self._by_id, "bare")
 
-    def action_reload(self) -> None:
-        self._stale.set()
-
     def action_toggle_preview(self) -> None:
         self._wants_preview = not self._preview.display
         if self._wants_preview and self.size.height < _PREVIEW_NEEDS_ROWS:
@@ -228,13 +206,20 @@ class SessionsScreen(HoopScreen):
             self.hoop.copy(self.chosen)
 
     def action_only_live(self) -> None:
-        self.ask(SessionFilter("live", self.filter.person, self.filter.target))
+        self._ask(SessionFilter("live", self.filter.person, self.filter.target))
 
     def action_all_states(self) -> None:
-        self.ask(SessionFilter("all", self.filter.person, self.filter.target))
+        self._ask(SessionFilter("all", self.filter.person, self.filter.target))
 
-    def ask(self, wanted: SessionFilter) -> None:
-        """Show these, and no others."""
+    def action_their_sessions(self) -> None:
+        if self.chosen:
+            self._ask(SessionFilter(self.filter.state, self._by_id[self.chosen].person, self.filter.target))
+
+    def action_their_requests(self) -> None:
+        if self.chosen:
+            self.hoop.show_requests_of(self._by_id[self.chosen].person)
+
+    def _ask(self, wanted: SessionFilter) -> None:
         self.filter = wanted
         self._stale.set()
         self.redraw()
@@ -252,7 +237,7 @@ class SessionsScreen(HoopScreen):
             self.hoop.say(safe(str(problem)), wrong=True)
             return
         self._close_filter()
-        self.ask(wanted)
+        self._ask(wanted)
 
     def _close_filter(self) -> None:
         self._box.display = False
@@ -262,4 +247,4 @@ class SessionsScreen(HoopScreen):
         if self._box.display:
             self._close_filter()
         elif self.filter != SessionFilter():
-            self.ask(SessionFilter())
+            self._ask(SessionFilter())

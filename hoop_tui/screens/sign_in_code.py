@@ -20,6 +20,7 @@ from hoop_tui.login.desk import Desk
 from hoop_tui.login.renewal import keep
 from hoop_tui.safe_text import joined, safe
 from hoop_tui.screens.base import HoopScreen
+from hoop_tui.sign_in import make_room
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
 from hoop_tui.widgets.panel import Panel
@@ -113,6 +114,7 @@ class CodeScreen(HoopScreen):
             self._say(trouble.sentence)
             return
         try:
+            make_room(self.hoop.sign_in_path, self._desk.url)
             keep(self.hoop.sign_in_path, self._desk.url, signed_in, renewable=True)
         except OSError:
             self.hoop.say(

@@ -11,7 +11,7 @@ from hoop_tui.errors import GatewayTrouble
 from hoop_tui.keymap import Place
 from hoop_tui.safe_text import safe
 from hoop_tui.screens.base import HoopScreen
-from hoop_tui.sign_in import Token, keep_sign_in
+from hoop_tui.sign_in import Token, keep_sign_in, make_room
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
 from hoop_tui.widgets.panel import Panel
@@ -82,6 +82,7 @@ class SignInScreen(HoopScreen):
 
     def _keep(self, gateway: str, token: Token) -> None:
         try:
+            make_room(self.hoop.sign_in_path, gateway)
             keep_sign_in(self.hoop.sign_in_path, gateway, token)
         except OSError:
             self.hoop.say(

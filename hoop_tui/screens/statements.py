@@ -23,6 +23,7 @@ from hoop_tui.replay.statements import StatementIndex
 from hoop_tui.safe_text import joined, safe, visible
 from hoop_tui.screens.base import RecordingScreen
 from hoop_tui.screens.result import ResultScreen
+from hoop_tui.screens.steering import SteeringScreen
 from hoop_tui.screens.transcript import TranscriptScreen
 from hoop_tui.statement_cells import COLUMNS, statement_cells
 from hoop_tui.statement_words import details
@@ -35,11 +36,11 @@ from hoop_tui.widgets.statements_head import StatementsHead, warning
 from hoop_tui.wording import full_time
 
 
-class StatementsScreen(RecordingScreen):
+class StatementsScreen(RecordingScreen, SteeringScreen):
     """The cursor is a statement, or a line of folded ones; its place is remembered as a moment of the recording."""
 
-    places = ("everywhere", "lists", "statements")
-    BINDINGS = bindings("statements")
+    places = ("everywhere", "lists", "statements", "steering")
+    BINDINGS = bindings("statements", "steering")
     CSS_PATH = "statements.tcss"
     AUTO_FOCUS = "#rows"
 

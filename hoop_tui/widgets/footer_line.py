@@ -4,6 +4,7 @@ from textual.content import Content
 from textual.events import Click, Resize
 
 from hoop_tui.keymap import Place, footer
+from hoop_tui.opening import own_keys
 from hoop_tui.safe_text import fitted, joined, safe, stacked
 from hoop_tui.widgets.line import Line
 
@@ -25,7 +26,7 @@ class FooterLine(Line):
         rows: list[list[Content]] = [[safe(" ")]]
         used = 1
         self._spots = []
-        for keys, word, action in footer(*self._places):
+        for keys, word, action in footer(*self._places, own=own_keys(self.app)):
             entry = joined(safe(keys, "bold $text-accent"), safe(f" {word}", "$text-muted"))
             width = entry.cell_length
             if used + width > self.size.width:

@@ -10,6 +10,7 @@ from textual.strip import Strip
 from textual.visual import Visual
 
 from hoop_tui.keymap import bindings
+from hoop_tui.opening import is_plain
 from hoop_tui.safe_text import fitted, joined, safe
 
 
@@ -76,7 +77,10 @@ class LinesView(ScrollView, can_focus=True):
         row = y + round(self.scroll_y)
         if row >= len(self._lines) or width < 1:
             return Strip.blank(width, self.rich_style)
-        line = fitted(joined(safe(" "), *map(_content, self._lines[row])), width)
+        pieces = self._lines[row]
+        if is_plain(self.app) and all(piece.text.strip("─") == "" for piece in pieces):
+            return Strip.blank(width, self.rich_style)
+        line = fitted(joined(safe(" "), *map(_content, pieces)), width)
         return Visual.to_strips(self, line, width, 1, self.visual_style, pad=True)[0]
 
 

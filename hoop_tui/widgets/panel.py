@@ -4,6 +4,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.events import Resize
 
+from hoop_tui.opening import is_plain
 from hoop_tui.safe_text import fitted, joined
 
 _EDGE = 6
@@ -44,6 +45,9 @@ class Panel(Vertical):
             return
         if not hint or gap < 1:
             self.border_title = heading if heading.cell_length <= room else fitted(heading, room)
+            return
+        if is_plain(self.app):
+            self.border_title = joined(heading, Content("   "), hint)
             return
         edge = "$edge-focus" if self.has_pseudo_class("focus-within") else "$edge"
         self.border_title = joined(heading, Content.styled(f" {'─' * gap} ", edge), hint)

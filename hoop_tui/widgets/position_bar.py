@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.events import Click, Resize
 from textual.message import Message
 
+from hoop_tui.opening import is_plain
 from hoop_tui.replay.player import PlayerState
 from hoop_tui.replay.recording import Recording
 from hoop_tui.safe_text import fitted, joined, safe, stacked
@@ -63,6 +64,11 @@ class PositionBar(Line):
         if self._told is None or self.size.width < 30:
             return
         recording, state = self._told
+        if is_plain(self.app):
+            self.show(
+                safe(f" at {position(state.position_us)} of {position(state.duration_us)}, {_note(state)}")
+            )
+            return
         left, right = f" {position(state.position_us)} ", f" {position(state.duration_us)} "
         note = _note(state)
         width = self.size.width - len(left) - len(right) - len(note) - 2

@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.visual import Visual
 
 from hoop_tui.keymap import bindings
+from hoop_tui.opening import is_plain
 from hoop_tui.safe_text import fitted, joined, safe
 
 Cells = tuple[Content, ...]
@@ -148,6 +149,8 @@ class RowTable(ScrollView, can_focus=True):
         ]
 
     def _line(self, mark: str, cells: Cells) -> Content:
+        if is_plain(self.app):
+            return self._told(mark, cells)
         widths = self._widths(self.size.width - 3)
         parts = [
             fitted(cell, width, right=column.right)
@@ -156,10 +159,21 @@ class RowTable(ScrollView, can_focus=True):
         ]
         return fitted(joined(safe(f"{mark} "), safe(_GAP).join(parts)), self.size.width)
 
+    def _told(self, mark: str, cells: Cells) -> Content:
+        """A row as it is read aloud: each value after its title, nothing where there is none."""
+        told = [
+            joined(safe(f"{column.title.lower()} "), cell) if column.title.strip() else cell
+            for column, cell in zip(self._columns, cells, strict=True)
+            if cell.plain.strip()
+        ]
+        return fitted(joined(safe(f"{mark} "), safe(", ").join(told)), self.size.width)
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
-            line = self._line(" ", tuple(safe(column.title) for column in self._columns))
+            plain = is_plain(self.app)
+            titles = tuple(safe("" if plain else column.title) for column in self._columns)
+            line = self._line(" ", titles)
             style = self.get_visual_style("row-table--titles")
         else:
             row = y - 1 + round(self.scroll_y)

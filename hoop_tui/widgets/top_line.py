@@ -7,7 +7,10 @@ from textual.events import Resize
 
 from gateway.api.schema import Me
 from hoop_tui.feed import Freshness
+from hoop_tui.keymap import shown_of
+from hoop_tui.opening import own_keys
 from hoop_tui.safe_text import fitted, joined, safe
+from hoop_tui.screen_table import SCREENS, Badge
 from hoop_tui.widgets.line import Line
 from hoop_tui.wording import Zone, full_time
 
@@ -49,18 +52,17 @@ class Tabs(Line):
     """`[F3 Sessions 4]  F4 Replay`: the screen you are on stands in brackets."""
 
     def tell(self, current: str, live: int | None, replay: str, waiting: int | None = None) -> None:
-        count = "" if live is None else f" {live}"
-        asked = "" if waiting is None else f" {waiting}"
-        name = f" {replay}" if replay else ""
-        tabs = (
-            ("approvals", f"F2 Approvals{asked}"),
-            ("sessions", f"F3 Sessions{count}"),
-            ("replay", f"F4 Replay{name}"),
-        )
+        badges: dict[Badge, str] = {
+            "waiting": "" if waiting is None else f" {waiting}",
+            "live": "" if live is None else f" {live}",
+            "last_replay": f" {replay}" if replay else "",
+        }
+        own = own_keys(self.app)
         parts: list[Content] = [safe(" ")]
-        for screen, label in tabs:
-            chosen = screen == current
-            calls = screen == "approvals" and bool(waiting)
+        for each in SCREENS:
+            label = f"{shown_of(f'everywhere.show_{each.name}', own)} {each.title}{badges[each.badge]}"
+            chosen = each.name == current
+            calls = each.badge == "waiting" and bool(waiting)
             style = "bold $text-warning" if calls else "bold" if chosen else "$text-muted"
             parts.append(safe(f"[{label}]" if chosen else f" {label} ", style))
             parts.append(safe(" "))

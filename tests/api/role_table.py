@@ -1,5 +1,6 @@
 """Reads the table of roles: `role_table.txt`."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +8,10 @@ FILE = Path(__file__).with_name("role_table.txt")
 CALLERS = ("person", "approver", "auditor", "operator", "admin", "machine")
 WORDS = ("all", "own", "sees", "others", "never", "no", "open")
 _ROUTES, _KEYS = ["route", "action", *CALLERS], ["keys", "action", "asks"]
+
+
+_BETWEEN = re.compile(r", (?!resume )")
+"""Between two actions: one of them has a comma of its own."""
 
 
 class Line(NamedTuple):
@@ -42,7 +47,7 @@ def read() -> list[Line]:
 def read_keys() -> list[Asks]:
     """The keys in their order."""
     return [
-        Asks(place, actions.split(", "), [] if asks == "-" else asks.split(", "))
+        Asks(place, actions.split(", "), [] if asks == "-" else _BETWEEN.split(asks))
         for place, actions, asks in _rows(_KEYS)
     ]
 

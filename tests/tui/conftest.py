@@ -32,11 +32,12 @@ from gateway.api.schema import (
     Problem,
     pack_frames,
 )
-from hoop_tui.app import HoopApp, OpenAt
+from hoop_tui.app import HoopApp
 from hoop_tui.cli.main import main
 from hoop_tui.client import HttpGateway
 from hoop_tui.demo import FakeGateway, FrozenClock, demo_gateway
 from hoop_tui.errors import NotFound, ServerSaid
+from hoop_tui.opening import AS_USUAL, FROM_THE_START, Begin, Manner, OpenAt
 from hoop_tui.replay.emulator import Screen
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.replay.player import PlayerState
@@ -62,10 +63,19 @@ async def opened(
     opening: OpenAt | None = None,
     emulators: EmulatorMaker = GhosttyEmulator,
     app: HoopApp | None = None,
+    begin: Begin = FROM_THE_START,
+    manner: Manner = AS_USUAL,
 ) -> AsyncIterator[Scenery]:
     """The running app, and words for what a person does in it."""
     clock = FrozenClock()
-    app = app or HoopApp(client=gateway or demo_gateway(), clock=clock, emulators=emulators, open_at=opening)
+    app = app or HoopApp(
+        client=gateway or demo_gateway(),
+        clock=clock,
+        emulators=emulators,
+        open_at=opening,
+        begin=begin,
+        manner=manner,
+    )
     async with app.run_test(size=size) as pilot:
         yield Scenery(app, pilot, app.clock if isinstance(app.clock, FrozenClock) else clock)
 

@@ -45,7 +45,9 @@ def actions(asked: list[str]) -> set[str]:
 
 
 IN_LISTS = [
-    key for key in KEYS if key.place in ("sessions", "lists", "everywhere") and key.action != "app.leave"
+    key
+    for key in KEYS
+    if key.place in ("sessions", "lists", "everywhere", "steering") and key.action != "app.leave"
 ]
 IN_APPROVALS = [key for key in KEYS if key.place == "approvals"]
 IN_REPLAYS = [key for key in KEYS if key.place == "replay"]

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from cyclopts import App
@@ -9,9 +10,12 @@ from cyclopts import App
 from hoop_tui.app import HoopApp
 from hoop_tui.cli.main import HELP
 from hoop_tui.cli.tree import app as cli
-from hoop_tui.keymap import KEYS, PLACES, Key, Place, bindings, footer, help_sections
+from hoop_tui.keymap import FIXED_PLACES, KEYS, PLACES, TOGETHER, Key, Place, bindings, footer, help_sections
+from hoop_tui.own_settings import THEME_NAMES
+from hoop_tui.screen_table import SCREENS, ScreenName
 from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.approve import ApproveDialog
+from hoop_tui.screens.base import HoopScreen
 from hoop_tui.screens.deny import DenyDialog
 from hoop_tui.screens.impact import ImpactScreen
 from hoop_tui.screens.replay import ReplayScreen
@@ -21,6 +25,7 @@ from hoop_tui.screens.sign_in_code import CodeScreen
 from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.shots import SHOTS
+from hoop_tui.themes import NAMES
 from hoop_tui.widgets.choice import Choice
 from hoop_tui.widgets.row_table import RowTable
 from hoop_tui.widgets.scope_choice import ScopeChoice
@@ -37,6 +42,7 @@ OWNERS: dict[Place, type] = {
     "choices": Choice,
     "scopes": ScopeChoice,
     "sessions": SessionsScreen,
+    "steering": ReplayScreen,
     "replay": ReplayScreen,
     "statements": StatementsScreen,
     "result": ResultScreen,
@@ -68,16 +74,28 @@ def test_every_key_does_something(key: Key) -> None:
 
 
 def test_no_key_means_two_things_on_a_screen() -> None:
-    for places in (
-        ("everywhere", "lists", "sessions"),
-        ("everywhere", "replay"),
-        ApprovalsScreen.places,
-        ApproveDialog.places,
-        StatementsScreen.places,
-        ResultScreen.places,
-    ):
+    for places in (*TOGETHER, ApproveDialog.places):
         names = [name for key in KEYS if key.place in places for name in key.keys.split(",")]
         assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    "screen", [ApprovalsScreen, SessionsScreen, ReplayScreen, StatementsScreen, ResultScreen]
+)
+def test_the_table_knows_what_works_together(screen: type[HoopScreen]) -> None:
+    assert set(screen.places) in [set(places) for places in TOGETHER]
+
+
+def test_every_name_of_a_key_is_one() -> None:
+    names = [key.name for key in KEYS]
+    assert len(names) == len(set(names))
+    assert set(PLACES) >= FIXED_PLACES
+
+
+def test_the_table_of_screens() -> None:
+    asked = next(each for each in cli.assemble_argument_collection() if each.name == "--screen")
+    assert get_args(asked.hint) == tuple(each.name for each in SCREENS) == get_args(ScreenName)
+    assert NAMES.keys() == set(THEME_NAMES)
 
 
 def test_bindings_and_footer_come_from_the_table() -> None:

@@ -9,7 +9,11 @@ import hoop_tui
 
 ROOT = Path(hoop_tui.__file__).parent
 FILES = sorted(
-    [*(ROOT / "screens").glob("*.py"), *(ROOT / "widgets").glob("*.py"), ROOT / "app.py", ROOT / "palette.py"]
+    [
+        *(ROOT / "screens").glob("*.py"),
+        *(ROOT / "widgets").glob("*.py"),
+        *(ROOT / f"{name}.py" for name in ("app", "going", "palette")),
+    ]
 )
 SHOWS_PLAIN_TEXT = {
     "Collapsible", "DataTable", "DirectoryTree", "Label", "ListItem", "Log", "Markdown", "MarkdownViewer",

@@ -7,9 +7,9 @@ import pytest
 from textual.widgets import Input
 
 from gateway.api.schema import FrameKind, RecordingState, WireFrame
-from hoop_tui.app import OpenAt
 from hoop_tui.demo import demo_gateway
 from hoop_tui.errors import Unreachable
+from hoop_tui.opening import OpenAt
 from hoop_tui.scenery import Scenery
 from hoop_tui.scenes import Scene
 from hoop_tui.screens.export import ExportScreen

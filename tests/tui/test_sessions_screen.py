@@ -15,6 +15,7 @@ from hoop_tui.scenes import Scene
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.screens.signin import SignInScreen
+from hoop_tui.themes import NAMES
 from hoop_tui.widgets.preview import Preview
 from hoop_tui.widgets.row_table import RowTable
 from tests.tui.conftest import OpenedApp, words
@@ -71,7 +72,7 @@ async def test_hints_while_the_app_closes_hurt_nothing(open_app: OpenedApp) -> N
         await scenery.sessions()
         app = scenery.app
     app._hear(FeedEvent(topic="session", key="s-1"))
-    app._redraw()
+    app.draw_again()
     assert app.screen_stack == []
 
 
@@ -275,18 +276,6 @@ async def test_hints_of_the_gateway_stand_at_the_foot(open_app: OpenedApp) -> No
         assert "DEMO" in words(scenery.app)
 
 
-async def test_the_palette_opens_a_moment(open_app: OpenedApp) -> None:
-    async with open_app() as scenery:
-        await scenery.sessions()
-        await scenery.press("ctrl+p")
-        await scenery.pilot.pause()
-        await scenery.press(*"2b8ck4tq@8:39")
-        await scenery.until(lambda: "Open 2b8ck4tq@8:39" in words(scenery.app))
-        await scenery.press("enter")
-        await scenery.until(lambda: isinstance(scenery.app.screen, ReplayScreen) and scenery.app.screen.ready)
-        await scenery.until(lambda: "08:39.000" in words(scenery.app))
-
-
 async def test_f4_goes_where_one_was(open_app: OpenedApp) -> None:
     async with open_app() as scenery:
         await scenery.sessions()
@@ -323,7 +312,7 @@ async def test_keys_typed_in_a_hurry_land_in_the_filter(open_app: OpenedApp) -> 
 async def test_every_theme_there_is_works(open_app: OpenedApp) -> None:
     async with open_app() as scenery:
         await scenery.sessions()
-        assert set(scenery.app.available_themes) == {"hoop-dark", "hoop-light", "hoop-contrast"}
+        assert set(scenery.app.available_themes) == set(NAMES.values())
         for name in scenery.app.available_themes:
             scenery.app.theme = name
             await scenery.pilot.pause()

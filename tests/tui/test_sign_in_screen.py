@@ -15,12 +15,13 @@ import pytest
 import segno
 
 from gateway.api.schema import DeviceCode
-from hoop_tui.app import HoopApp, OpenAt
+from hoop_tui.app import HoopApp
 from hoop_tui.client import GatewayClient
 from hoop_tui.demo import FakeDesk, FakeGateway, FrozenClock, demo_gateway
 from hoop_tui.errors import NotFound, NotSignedIn, ServerSaid, Unreachable
 from hoop_tui.login.desk import Desk, HttpDesk
 from hoop_tui.login.qr import inverted, qr_lines
+from hoop_tui.opening import OpenAt
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.scenery import Scenery
 from hoop_tui.screens.replay import ReplayScreen

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from hoop_tui.shots import SHOTS, Shot, take, text_of
+from hoop_tui.shots import SHOTS, Shot, groups, take, take_together, text_of
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
-@pytest.mark.parametrize("shot", SHOTS, ids=lambda shot: shot.name)
-async def test_the_screen_looks_as_before(shot: Shot, compare_snapshot: Callable[[str, str], None]) -> None:
-    compare_snapshot(shot.name, await take(shot))
+@pytest.mark.parametrize("shots", groups(SHOTS), ids=lambda shots: shots[0].name)
+async def test_the_screen_looks_as_before(
+    shots: list[Shot], compare_snapshot: Callable[[str, str], None]
+) -> None:
+    for name, picture in (await take_together(shots)).items():
+        compare_snapshot(name, picture)
 
 
 def test_no_snapshot_is_left_over() -> None:
@@ -32,6 +35,19 @@ async def test_without_colours_no_colour_is_left() -> None:
     frame = {"ff5f57", "febc2e", "28c840", "c5c8c6"}  # the window that the picture draws around the screen
     assert colours - frame
     assert [colour for colour in colours - frame if len({colour[:2], colour[2:4], colour[4:]}) > 1] == []
+
+
+BOXES = re.compile(r"[\u2500-\u259f]")
+
+
+@pytest.mark.parametrize("name", [shot.name for shot in SHOTS if shot.plain])
+def test_plain_pictures_have_no_boxes_and_no_colours(name: str) -> None:
+    svg = (SNAPSHOTS / f"{name}.svg").read_text(encoding="utf-8")
+    assert [line for line in text_of(svg) if BOXES.search(line)] == []
+    coloured = set(re.findall(r"\.hoop-r\d+ \{ fill: #([0-9a-f]{6})", svg)) - {
+        "c5c8c6"
+    }  # what the picture takes for the terminal's own
+    assert [each for each in coloured if len({each[:2], each[2:4], each[4:]}) > 1] == []
 
 
 async def test_the_words_of_a_picture_can_be_read() -> None:

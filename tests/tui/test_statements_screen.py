@@ -7,11 +7,11 @@ import pytest
 
 from gateway.api.schema import FrameKind, RecordingState, SessionState, WireFrame
 from gateway.recording.statements import mark_again, mark_command, mark_result
-from hoop_tui.app import OpenAt
 from hoop_tui.client import FrameBatch
 from hoop_tui.demo import FakeGateway, demo_gateway
 from hoop_tui.demo_statements import Statements, look_into_orders
 from hoop_tui.errors import Unreachable
+from hoop_tui.opening import OpenAt
 from hoop_tui.scenery import Scenery
 from hoop_tui.screens.help import HelpScreen
 from hoop_tui.screens.result import ResultScreen
