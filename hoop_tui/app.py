@@ -18,6 +18,7 @@ from hoop_tui.client import GatewayClient, HttpGateway
 from hoop_tui.clock import Clock, SystemClock
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.feed import RECONNECTED, Feed, Freshness
+from hoop_tui.guide import Guide
 from hoop_tui.login.desk import Desk, HttpDesk
 from hoop_tui.notices import desktop_notice, title
 from hoop_tui.palette import SessionProvider
@@ -34,6 +35,7 @@ from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.sign_in import SignIn, Token, read_sign_in, sign_in_file
 from hoop_tui.stage import EmulatorMaker, Stage
 from hoop_tui.themes import DARK, STAGE_PALETTE, THEMES
+from hoop_tui.widgets.guide_line import GuideLine, keep_guide
 from hoop_tui.wording import Zone, is_database, short_id
 
 _MOST_REASONS = 20
@@ -71,7 +73,9 @@ class HoopApp(App[int]):
         open_at: OpenAt | None = None,
         readonly: bool = False,
         theme: str = DARK,
+        guide: Guide | None = None,
     ) -> None:
+        """`guide`: for whoever is at a demo for the first time."""
         super().__init__()
         self._client, self._connect, self._desk = client, connect, desk
         self._sign_in = sign_in or SignIn()
@@ -82,6 +86,7 @@ class HoopApp(App[int]):
         self.zone: Zone = "utc"
         self.sign_in_path = sign_in_file(os.environ)
         self.readonly = readonly
+        self.guide = guide
         self.last_replay = open_at
         self._open_at = open_at
         self._feed: Feed | None = None
@@ -272,6 +277,24 @@ class HoopApp(App[int]):
         stack = self.screen_stack
         if stack and isinstance(stack[-1], HoopScreen) and stack[-1].is_mounted:
             stack[-1].redraw()
+            self.draw_guide()
+
+    def draw_guide(self) -> None:
+        """The strip of the demo, where there is one: on the screen that is in front, and on no other."""
+        is_demo = self.me is not None and self.me.demo
+        *behind, front = self.screen_stack
+        if self.guide is not None and is_demo and isinstance(front, HoopScreen):
+            for each in behind:
+                each.query(GuideLine).remove()
+            keep_guide(self.guide, front, self.waiting or 0)
+
+    def leave_guide(self) -> bool:
+        """True if there was one to send away."""
+        is_there = self.guide is not None and not self.guide.is_over and bool(self.screen.query(GuideLine))
+        if is_there and self.guide is not None:
+            self.guide.leave()
+            self.draw_guide()
+        return is_there
 
     def say(self, words: Content, *, wrong: bool = False) -> None:
         """A short notice in the corner."""

@@ -188,7 +188,9 @@ def _welcome(demo: Demo, tui: bool) -> str:
     sign_in, shell, blocked, masked = demo_config.lines(demo.directory)
     held, approver = demo_config.approver_lines(demo.directory)
     databases = _databases(demo)
-    colleague = ", where Dave, a colleague, asks him for something now and then," if demo.has_database else ","
+    colleague = (
+        ", where Dave, a colleague, asks him for something now and then," if demo.has_database else ","
+    )
     after = "The app opens when you press Enter, as Bob; q leaves it." if tui else "Ctrl-C ends the demo."
     return f"""
 hoop-tui demo: a gateway, a target with a real shell, and recorded sessions, on loopback only.
@@ -226,7 +228,10 @@ def _databases(demo: Demo) -> str:
 
 
 async def _app(demo: Demo, stop: asyncio.Event) -> int:
-    theirs = {"XDG_CONFIG_HOME": demo.directory / "bob-config", "XDG_STATE_HOME": demo.directory / "bob-state"}
+    theirs = {
+        "XDG_CONFIG_HOME": demo.directory / "bob-config",
+        "XDG_STATE_HOME": demo.directory / "bob-state",
+    }
     app = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

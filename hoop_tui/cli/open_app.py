@@ -8,9 +8,10 @@ from hoop_tui.address import base_url
 from hoop_tui.app import HoopApp, OpenAt
 from hoop_tui.cli.printing import complain
 from hoop_tui.errors import NotSignedIn
+from hoop_tui.guide import Guide
 from hoop_tui.login.renewal import usable_sign_in
 from hoop_tui.moments import parse_link
-from hoop_tui.sign_in import SignIn, find_sign_in
+from hoop_tui.sign_in import SignIn, find_sign_in, state_dir
 
 
 def run_app(
@@ -34,7 +35,8 @@ def run_app(
             open_at = OpenAt(session, at_us)
     except ValueError as problem:
         return complain(str(problem), 2)
-    app = HoopApp(sign_in=sign_in, open_at=open_at, readonly=readonly, theme=f"hoop-{theme}")
+    guide = Guide(state_dir(os.environ) / "guide-seen")
+    app = HoopApp(sign_in=sign_in, open_at=open_at, readonly=readonly, theme=f"hoop-{theme}", guide=guide)
     app.run()
     return app.return_value if app.return_value is not None else app.return_code or 0
 

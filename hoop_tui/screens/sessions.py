@@ -262,3 +262,5 @@ class SessionsScreen(HoopScreen):
             self._close_filter()
         elif self.filter != SessionFilter():
             self._ask(SessionFilter())
+        else:
+            super().action_back()
