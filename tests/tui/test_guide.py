@@ -14,7 +14,6 @@ from hoop_tui.scenery import Scenery
 from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.approve import ApproveDialog
 from hoop_tui.screens.base import RecordingScreen
-from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.widgets.choice import Choice
 from tests.tui.conftest import OpenedApp, words
 
@@ -78,12 +77,17 @@ async def test_esc_sends_it_away_for_good_and_cancels_boxes_first(
         assert not seen.exists()
         await scenery.press("escape")
         await scenery.until(lambda: "of 5:" not in words(scenery.app))
-        assert isinstance(scenery.app.screen, ApprovalsScreen)
         assert seen.exists()
+        assert "[F2 Approvals" in words(scenery.app)
         await scenery.press("escape")
-        assert isinstance(scenery.app.screen, SessionsScreen)
-    async with open_app(app=app(seen)) as scenery:
+        assert "[F3 Sessions" in words(scenery.app)
+
+
+async def test_who_has_seen_it_does_not_see_it_again(open_app: OpenedApp, tmp_path: Path) -> None:
+    Guide(tmp_path / "guide-seen").leave()
+    async with open_app(app=app(tmp_path / "guide-seen")) as scenery:
         await scenery.sessions()
+        scenery.app.draw_guide()
         assert "of 5:" not in words(scenery.app)
 
 
