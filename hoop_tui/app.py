@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from textual import work
 from textual.app import App, SystemCommand
 from textual.content import Content
+from textual.events import Event, Paste
 from textual.screen import Screen
 
 from gateway.api.schema import FeedEvent, Me
@@ -184,6 +185,12 @@ class HoopApp(App[int]):
     def _write(self, sequence: str) -> None:
         if self._driver is not None and sequence and not self.is_headless:
             self._driver.write(sequence)
+
+    async def on_event(self, event: Event) -> None:
+        """What is pasted comes from anywhere, and boxes to write in draw it as it is."""
+        if isinstance(event, Paste):
+            event.text = visible(event.text, keep="\r\n")
+        await super().on_event(event)
 
     def remember_reason(self, reason: str) -> None:
         """For the next one that is denied."""

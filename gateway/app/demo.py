@@ -134,15 +134,8 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
                 await seeds.plant(house.ledger, house.blobs)
             for subject, file in ((STAFF, made.token_file), (APPROVER, made.approver_token_file)):
                 await _give_token(house, provider, subject, file)
-            yield Demo(
-                house,
-                directory,
-                made.token_file,
-                made.approver_token_file,
-                provider,
-                identity,
-                database is not None,
-            )
+            tokens = made.token_file, made.approver_token_file
+            yield Demo(house, directory, *tokens, provider, identity, database is not None)
         finally:
             await house.stop()
     finally:
