@@ -9,6 +9,7 @@ from functools import partial
 
 from textual import work
 from textual.app import App, SystemCommand
+from textual.events import Event, Paste
 from textual.screen import Screen
 
 from gateway.api.schema import FeedEvent, Me
@@ -18,6 +19,7 @@ from hoop_tui.clock import Clock, SystemClock
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.feed import RECONNECTED, Feed, Freshness
 from hoop_tui.going import Going
+from hoop_tui.guide import Guide
 from hoop_tui.keymap import shown_of
 from hoop_tui.login.desk import Desk, HttpDesk
 from hoop_tui.no_colour import colours
@@ -25,7 +27,7 @@ from hoop_tui.notices import desktop_notice, title
 from hoop_tui.opening import AS_USUAL, FROM_THE_START, Begin, Manner, OpenAt
 from hoop_tui.palette import HoopProvider
 from hoop_tui.replay.worker import WorkerEmulator
-from hoop_tui.safe_text import safe
+from hoop_tui.safe_text import safe, visible
 from hoop_tui.screen_table import SCREENS
 from hoop_tui.screens.base import HoopScreen, RecordingScreen
 from hoop_tui.screens.export import ExportScreen
@@ -35,6 +37,7 @@ from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.sign_in import SignIn, Token, file_of, read_sign_in, sign_in_file
 from hoop_tui.stage import EmulatorMaker, Stage
 from hoop_tui.themes import NAMES, STAGE_PALETTE, THEMES
+from hoop_tui.widgets.guide_line import GuideLine, keep_guide
 from hoop_tui.wording import Zone
 
 _MOST_REASONS = 20
@@ -64,7 +67,9 @@ class HoopApp(Going):
         open_at: OpenAt | None = None,
         begin: Begin = FROM_THE_START,
         manner: Manner = AS_USUAL,
+        guide: Guide | None = None,
     ) -> None:
+        """`guide`: for whoever is at a demo for the first time."""
         with colours(not manner.plain):
             super().__init__(ansi_color=True if manner.plain else None)
         self._client, self._connect, self._desk = client, connect, desk
@@ -77,6 +82,7 @@ class HoopApp(Going):
         self.sign_in_path = sign_in_file(os.environ)
         self.manner = manner
         self.readonly = manner.readonly
+        self.guide = guide
         self.last_replay = open_at
         self._open_at, self._begin = open_at, begin
         self._feed: Feed | None = None
@@ -172,6 +178,12 @@ class HoopApp(Going):
     def _write(self, sequence: str) -> None:
         if self._driver is not None and sequence and not self.is_headless:
             self._driver.write(sequence)
+
+    async def on_event(self, event: Event) -> None:
+        """What is pasted comes from anywhere, and boxes to write in draw it as it is."""
+        if isinstance(event, Paste):
+            event.text = visible(event.text, keep="\r\n")
+        await super().on_event(event)
 
     def remember_reason(self, reason: str) -> None:
         """For the next one that is denied."""
@@ -287,6 +299,24 @@ class HoopApp(Going):
         stack = self.screen_stack
         if stack and isinstance(stack[-1], HoopScreen) and stack[-1].is_mounted:
             stack[-1].redraw()
+            self.draw_guide()
+
+    def draw_guide(self) -> None:
+        """The strip of the demo, where there is one: on the screen that is in front, and on no other."""
+        is_demo = self.me is not None and self.me.demo
+        *behind, front = self.screen_stack
+        if self.guide is not None and is_demo and isinstance(front, HoopScreen):
+            for each in behind:
+                each.query(GuideLine).remove()
+            keep_guide(self.guide, front, self.waiting or 0)
+
+    def leave_guide(self) -> bool:
+        """True if there was one to send away."""
+        is_there = self.guide is not None and not self.guide.is_over and bool(self.screen.query(GuideLine))
+        if is_there and self.guide is not None:
+            self.guide.leave()
+            self.draw_guide()
+        return is_there
 
     def open_export(self, session: str) -> None:
         """Ask as what to save this recording."""

@@ -19,6 +19,7 @@ async def approvals(scenery: Scenery) -> None:
 
 
 async def approvals_at(scenery: Scenery, id: str) -> None:
+    """The queue, with the card of this one, a second later."""
     await scenery.sessions()
     await scenery.press("f2")
     await scenery.until(
@@ -29,6 +30,7 @@ async def approvals_at(scenery: Scenery, id: str) -> None:
     screen.move_to(id)
     await scenery.until(lambda: screen.card is not None and screen.card.id == id)
     scenery.clock.pass_seconds(1)
+    screen.redraw()  # the app does so every second of its own
 
 
 async def approvals_hidden(scenery: Scenery) -> None:

@@ -68,6 +68,12 @@ def config_dir(environ: MutableMapping[str, str]) -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".config") / "hoop"
 
 
+def state_dir(environ: MutableMapping[str, str]) -> Path:
+    """`$XDG_STATE_HOME/hoop`, or `~/.local/state/hoop`: what may be lost."""
+    base = environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "hoop"
+
+
 def sign_in_file(environ: MutableMapping[str, str]) -> Path:
     return config_dir(environ) / "sign-in.json"
 

@@ -44,7 +44,7 @@ async def _measure(waiting: int, releases: int) -> dict[str, float]:
         ledger = await SqlLedger.open(f"sqlite:///{Path(directory, 'hoop.db')}", patience=30)
         desk = Approvals(ledger, InProcessBus(), SystemClock(), most_a_minute=1_000_000)
         release = [await _release(desk, n) for n in range(releases)]
-        await _fill(ledger, waiting)
+        await fill(ledger, waiting)
         lists = [await _list(desk, which) for which in ("asked", "all") for _ in range(LISTS)]
         decide = [await _decide(desk, each) for each in (await desk.listing(BOB))[:LISTS]]
         await ledger.close()
@@ -81,7 +81,8 @@ async def _release(desk: Approvals, n: int) -> float:
     return taken * 1000
 
 
-async def _fill(ledger: SqlLedger, waiting: int) -> None:
+async def fill(ledger: SqlLedger, waiting: int) -> None:
+    """So many requests of five hundred people."""
     now = datetime.now(UTC)
 
     def request(n: int) -> Approval:

@@ -22,6 +22,7 @@ import asyncssh
 from gateway.api.schema import CertificateAsked
 from gateway.app import demo_config, demo_database, demo_files, seeds
 from gateway.app.config_file import load_config
+from gateway.app.demo_colleague import Colleague
 from gateway.app.demo_provider import PEOPLE, DemoProvider
 from gateway.app.demo_target import DemoTarget
 from gateway.app.house import House
@@ -42,6 +43,7 @@ class Demo:
     house: House
     directory: Path
     token_file: Path
+    approver_token_file: Path
     provider: DemoProvider
     identity: Path
     """Where ssh looks for the key that signing in leaves."""
@@ -86,10 +88,22 @@ async def _run(directory: Path, tui: bool, ssh_port: int) -> int:
         loop.add_signal_handler(number, stop.set)
     async with opened(directory, ssh_port) as demo:
         print(_welcome(demo, tui), flush=True)
-        if not tui:
-            await stop.wait()
-            return 0
-        return await _app(demo, stop)
+        if not demo.has_database:
+            return await _serve(demo, stop, tui)
+        colleague = Colleague(demo.house, demo.provider.url, directory)
+        async with colleague.working():
+            return await _serve(demo, stop, tui, colleague)
+
+
+async def _serve(demo: Demo, stop: asyncio.Event, tui: bool, colleague: Colleague | None = None) -> int:
+    if not tui:
+        await stop.wait()
+        return 0
+    if not await _enter_pressed(stop):
+        return 0
+    if colleague is not None:
+        colleague.somebody_looks()
+    return await _app(demo, stop)
 
 
 @asynccontextmanager
@@ -121,7 +135,8 @@ async def opened(directory: Path, ssh_port: int, *, seeded: bool = True) -> Asyn
                 await seeds.plant(house.ledger, house.blobs)
             for subject, file in ((STAFF, made.token_file), (APPROVER, made.approver_token_file)):
                 await _give_token(house, provider, subject, file)
-            yield Demo(house, directory, made.token_file, provider, identity, database is not None)
+            tokens = made.token_file, made.approver_token_file
+            yield Demo(house, directory, *tokens, provider, identity, database is not None)
         finally:
             await house.stop()
     finally:
@@ -167,7 +182,10 @@ def _welcome(demo: Demo, tui: bool) -> str:
     sign_in, shell, blocked, masked = demo_config.lines(demo.directory)
     held, approver = demo_config.approver_lines(demo.directory)
     databases = _databases(demo)
-    after = "The app opens when you press Enter; q leaves it." if tui else "Ctrl-C ends the demo."
+    colleague = (
+        ", where Dave, a colleague, asks him for something now and then," if demo.has_database else ","
+    )
+    after = "The app opens when you press Enter, as Bob; q leaves it." if tui else "Ctrl-C ends the demo."
     return f"""
 hoop-tui demo: a gateway, a target with a real shell, and recorded sessions, on loopback only.
 
@@ -181,7 +199,8 @@ In a second terminal:
 
 {databases}
 
-What is held waits until Bob decides, in a third terminal (then: review approve ID, review deny ID --reason "..."):
+What is held waits until Bob decides: in the app{colleague}
+or in a third terminal (then: review approve ID, review deny ID --reason "..."):
 
   as Bob        {approver}
   a console     {demo_config.console_line(demo.directory)}
@@ -204,9 +223,10 @@ def _databases(demo: Demo) -> str:
 
 
 async def _app(demo: Demo, stop: asyncio.Event) -> int:
-    if not await _enter_pressed(stop):
-        return 0
-    environment = {**os.environ, "HOOP_GATEWAY_URL": demo.api}
+    theirs = {
+        "XDG_CONFIG_HOME": demo.directory / "bob-config",
+        "XDG_STATE_HOME": demo.directory / "bob-state",
+    }
     app = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -214,8 +234,8 @@ async def _app(demo: Demo, stop: asyncio.Event) -> int:
         "--gateway",
         demo.api,
         "--token-file",
-        str(demo.token_file),
-        env=environment,
+        str(demo.approver_token_file),
+        env=os.environ | {name: str(path) for name, path in theirs.items()},
     )
     left = asyncio.create_task(app.wait())
     stopped = asyncio.create_task(stop.wait())

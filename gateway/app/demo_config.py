@@ -124,6 +124,14 @@ ask     = {{ group = "dba", ttl = "10m", scopes = ["once", "shape 15m 3"] }}
 message = "a DBA looks at what is deleted"
 
 [[rule]]
+id      = "customers-are-looked-at"
+match   = {{ verb = ["insert", "update", "delete"], table = "customers", label = {{ env = "demo" }} }}
+do      = "hold"
+ask     = {{ group = "dba", ttl = "10m" }}
+risk    = "high"
+message = "a DBA looks at what becomes of customers"
+
+[[rule]]
 id    = "nobody-sees-ssn"
 match = {{ protocol = "postgres", label = {{ env = "demo" }} }}
 do    = "mask"

@@ -9,12 +9,13 @@ from hoop_tui.address import base_url
 from hoop_tui.app import HoopApp
 from hoop_tui.cli.printing import complain
 from hoop_tui.errors import NotSignedIn
+from hoop_tui.guide import Guide
 from hoop_tui.login.renewal import usable_sign_in
 from hoop_tui.moments import parse_link
 from hoop_tui.opening import Begin, Manner, OpenAt
 from hoop_tui.own_settings import Mistakes, OwnSettings, own_settings_file, read_own_settings
 from hoop_tui.screen_table import ScreenName
-from hoop_tui.sign_in import SignIn, find_sign_in
+from hoop_tui.sign_in import SignIn, find_sign_in, state_dir
 from hoop_tui.themes import NAMES
 
 
@@ -47,7 +48,8 @@ def run_app(gateway: str, token_file: Path | None, asked: Asked) -> int:
     except ValueError as problem:
         return complain(str(problem), 2)
     begin = Begin(asked.screen, asked.person)
-    app = HoopApp(sign_in=sign_in, open_at=open_at, begin=begin, manner=manner_of(asked, own))
+    guide = Guide(state_dir(os.environ) / "guide-seen")
+    app = HoopApp(sign_in=sign_in, open_at=open_at, begin=begin, manner=manner_of(asked, own), guide=guide)
     app.run(mouse=not app.manner.plain)
     return app.return_value if app.return_value is not None else app.return_code or 0
 

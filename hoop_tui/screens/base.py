@@ -31,6 +31,9 @@ class HoopScreen(Screen[None]):
     def hoop(self) -> "HoopApp":
         return cast("HoopApp", self.app)
 
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self.hoop.draw_guide)
+
     def hear(self, event: FeedEvent) -> None:
         """Something changed. Called on the screen that is shown, and on those below it."""
 
@@ -42,7 +45,7 @@ class HoopScreen(Screen[None]):
         return not (action in WRITING and isinstance(self.focused, Input))
 
     def action_back(self) -> None:
-        if len(self.app.screen_stack) > 2:
+        if not self.hoop.leave_guide() and len(self.app.screen_stack) > 2:
             self.dismiss()
 
     def action_reload(self) -> None:

@@ -128,5 +128,7 @@ class Dialog(HoopScreen):
         else:
             self.dismiss()
             self.hoop.say(safe(done(card)))
+            if self.hoop.guide is not None and card.state != "held":
+                self.hoop.guide.decided()
         finally:
             self._busy = False

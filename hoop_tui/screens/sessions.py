@@ -248,3 +248,5 @@ class SessionsScreen(ListScreen[SessionPage], SteeringScreen):
             self._close_filter()
         elif self.filter != SessionFilter():
             self._ask(SessionFilter())
+        else:
+            super().action_back()

@@ -9,7 +9,7 @@ from textual.widgets import Button, Input
 from hoop_tui.address import base_url
 from hoop_tui.errors import GatewayTrouble
 from hoop_tui.keymap import Place
-from hoop_tui.safe_text import safe
+from hoop_tui.safe_text import safe, visible
 from hoop_tui.screens.base import HoopScreen
 from hoop_tui.sign_in import Token, keep_sign_in, make_room
 from hoop_tui.widgets.footer_line import FooterLine
@@ -32,7 +32,9 @@ class SignInScreen(HoopScreen):
     def compose(self) -> ComposeResult:
         with Panel(id="signin"):
             yield Line(safe("Gateway", "$text-muted"))
-            yield Input(self._gateway, placeholder="https://hoop.example.com", id="gateway", compact=True)
+            yield Input(
+                visible(self._gateway), placeholder="https://hoop.example.com", id="gateway", compact=True
+            )
             yield Line(safe("Token; leave it empty to sign in with a browser", "$text-muted"))
             yield Input(
                 password=True, placeholder="from: hoop-gateway token create", id="token", compact=True

@@ -24,11 +24,16 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-PEOPLE = ("alice", "bob", "carol")
+PEOPLE = ("alice", "bob", "carol", "dan")
 MORE = """
 [[person]]
 name = "bob@example.com"
 groups = ["dba", "sre"]
+roles = ["approver"]
+
+[[person]]
+name = "dan@example.com"
+groups = ["dba"]
 roles = ["approver"]
 
 [[person]]

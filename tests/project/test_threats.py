@@ -18,6 +18,7 @@ CASES = [
     *(f"P-{number}" for number in range(1, 27)),
     *(f"K-{number}" for number in range(1, 19)),
     *(f"A-{number}" for number in range(1, 18)),
+    *(f"T-{number}" for number in range(1, 11)),
     *("C-1", "C-8"),
 ]
 NOT_YET = {

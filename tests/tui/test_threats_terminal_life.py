@@ -1,0 +1,174 @@
+"""What happens around a terminal while somebody decides: keys by the hundred, what is pasted, no room, no terminal, a
+line that breaks. Nothing is decided by it, and nothing is left half decided."""
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.api.schema import RequestCard
+from hoop_tui import demo_requests
+from hoop_tui.demo import demo_gateway
+from hoop_tui.errors import Unreachable
+from hoop_tui.screens.approve import ApproveDialog
+from tests.tui.conftest import OpenedApp, words
+from tests.tui.requests_gateway import RequestsGateway
+
+BIN = Path(sys.executable).parent
+F2 = "\x1bOQ"
+
+
+class Seat:
+    """`hoop-tui` as pia, who is asked, in a terminal of 100x30."""
+
+    def __init__(self, home: Path, gateway: RequestsGateway, term: str = "xterm-256color") -> None:
+        self._ours, theirs = pty.openpty()
+        self.resize(30, 100)
+        environ = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": term, "LC_ALL": "C.UTF-8"}
+        self.process = subprocess.Popen(
+            [str(BIN / "hoop-tui")],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env=environ | {"HOOP_GATEWAY": gateway.url, "HOOP_TOKEN": "token-of-pia"},
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.sent = ""
+
+    def resize(self, lines: int, columns: int) -> None:
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        if hasattr(self, "process"):
+            self.process.send_signal(signal.SIGWINCH)
+
+    def see(self, words: str) -> None:
+        deadline = time.monotonic() + 60
+        while words not in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.sent):
+            assert time.monotonic() < deadline, self.sent[-2000:]
+            self.rest(0.1)
+        self.sent = ""
+
+    def rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if select.select([self._ours], [], [], left)[0]:
+                try:
+                    self.sent += os.read(self._ours, 1 << 16).decode(errors="replace")
+                except OSError:
+                    return
+
+    def press(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[RequestsGateway]:
+    made = RequestsGateway(tmp_path)
+    made.house.groups["pia"] = {"dba"}
+    yield made
+    made.run(made.asking.gone())
+    made.close()
+
+
+def states(gateway: RequestsGateway) -> list[str]:
+    return [row.state for row in gateway.run(gateway.house.ledger.approvals())]
+
+
+def test_keys_by_the_hundred_paste_no_room_and_no_terminal(gateway: RequestsGateway, tmp_path: Path) -> None:
+    for number in range(3):
+        gateway.ask(f"drop table t{number}")
+    seat = Seat(tmp_path, gateway)
+    try:
+        seat.see("* live")
+        seat.press(F2)
+        seat.see("denies itself in")
+        seat.rest(1)
+        seat.press("\x1b[200~aaaa\r\ryyyy\rX \rno\r\x1b[201~")
+        seat.press("y" * 100 + "\r" * 50 + "a" * 100 + "\r" * 100 + "yyyy" + "\r" * 50)
+        seat.rest(2)
+        assert states(gateway) == ["held"] * 3
+        seat.press("\x1b")
+        seat.rest(0.5)
+        for size in ((1, 1), (2, 3), (1, 200), (200, 1), (30, 100)):
+            seat.resize(*size)
+            seat.rest(0.3)
+            assert seat.process.poll() is None
+        seat.press(F2)
+        seat.see("F2 Approvals 3")
+        seat.process.send_signal(signal.SIGHUP)
+        assert seat.process.wait(30) != 0
+        assert states(gateway) == ["held"] * 3
+    finally:
+        seat.close()
+
+
+def test_a_dumb_terminal_is_no_reason_to_fall_over(gateway: RequestsGateway, tmp_path: Path) -> None:
+    gateway.ask("drop table t")
+    seat = Seat(tmp_path, gateway, "dumb")
+    try:
+        seat.see("* live")
+        seat.press("q")
+        seat.rest(2)
+        assert seat.process.wait(30) == 0
+        assert "token-of-pia" not in seat.sent
+    finally:
+        seat.close()
+
+
+async def test_a_line_that_breaks_during_a_yes_is_looked_at_again(open_app: OpenedApp) -> None:
+    """The gateway has taken it, and its answer is lost: what the box says is what the gateway says afterwards."""
+    gateway = demo_gateway()
+    async with open_app(gateway) as scenery:
+        await scenery.sessions()
+        await scenery.press("f2")
+        await scenery.until(lambda: "denies itself in" in words(scenery.app))
+        taken = gateway.requests.approve
+
+        async def lost(card: RequestCard, reason: str = "", scope: str = "once") -> RequestCard:
+            await taken(card, reason, scope)
+            raise Unreachable("The line to the gateway broke.")
+
+        gateway.requests.approve = lost  # type: ignore[method-assign]
+        scenery.clock.pass_seconds(1)
+        await scenery.press("j")
+        await scenery.until(lambda: "K4T-9XA2" in words(scenery.app))
+        scenery.clock.pass_seconds(1)
+        await scenery.pilot.pause()
+        await scenery.press("a")
+        await scenery.until(lambda: isinstance(scenery.app.screen, ApproveDialog))
+        await scenery.press("tab", "tab", "enter")
+        await scenery.until(lambda: "K4T-9XA2 has changed: approved by bob@example.com" in words(scenery.app))
+        assert [each for each in gateway.requests.said if each.startswith("approve")] == [
+            "approve K4T-9XA2 once"
+        ]
+
+
+async def test_ten_megabytes_of_reason(open_app: OpenedApp) -> None:
+    gateway = demo_gateway()
+    made = demo_requests.card(
+        "AAA-AAAA", "alice@example.com", "appdb", "delete from t", gateway.requests.now(), left=5
+    )
+    why = made.why.model_copy(update={"reason": "because " * 1_250_000})
+    gateway.requests.cards[made.id] = made.model_copy(update={"why": why})
+    async with open_app(gateway) as scenery:
+        await scenery.sessions()
+        await scenery.press("f2")
+        began = time.monotonic()
+        await scenery.until(lambda: "AAA-AAAA" in words(scenery.app) and "because" in words(scenery.app))
+        assert time.monotonic() - began < 5
