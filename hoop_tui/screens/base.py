@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from textual import work
+from textual.await_complete import AwaitComplete
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -43,6 +44,10 @@ class HoopScreen(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that open a box come before all others, but not before those written into one."""
         return not (action in WRITING and isinstance(self.focused, Input))
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        """Once. A key that is held down asks for it again while it closes, and would close what is below."""
+        return super().dismiss(result) if self.is_active else AwaitComplete()
 
     def action_back(self) -> None:
         if not self.hoop.leave_guide() and len(self.app.screen_stack) > 2:

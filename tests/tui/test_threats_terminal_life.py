@@ -108,7 +108,7 @@ def test_keys_by_the_hundred_paste_no_room_and_no_terminal(gateway: RequestsGate
         for size in ((1, 1), (2, 3), (1, 200), (200, 1), (30, 100)):
             seat.resize(*size)
             seat.rest(0.3)
-            assert seat.process.poll() is None
+            assert seat.process.poll() is None, seat.sent[-4000:]
         seat.press(F2)
         seat.see("F2 Approvals 3")
         seat.process.send_signal(signal.SIGHUP)
