@@ -121,6 +121,8 @@ id      = "deletes-are-looked-at"
 match   = {{ verb = "delete", label = {{ env = "demo" }} }}
 do      = "hold"
 ask     = {{ group = "dba", ttl = "10m", scopes = ["once", "shape 15m 3"] }}
+risk    = "medium"
+impact  = "dry-run"
 message = "a DBA looks at what is deleted"
 
 [[rule]]
