@@ -182,8 +182,8 @@ def demo_requests(now: Callable[[], datetime]) -> FakeRequests:
              lines=(("+", "1 hidden character in the statement"), ("-", "not production (env=stage)"))),
         card("T5N-3QZ6", "bob@example.com", "appdb", "DELETE FROM carts WHERE age > 90", moment, left=3302,
              risk="low", verb="delete", may_decide="you are the requester", lines=(("+", "writes"),)),
-        card("G2X-8WNA", "alice@example.com", "appdb", _DROP.replace("payments_old", "payments_2024")
-             .replace("OPS-4412", "OPS-4100"), moment - timedelta(days=12), left=0, verb="drop", risk="high",
+        card("G2X-8WNA", "alice@example.com", "appdb", _DROP.replace("OPS-4412", "OPS-4100"),
+             moment - timedelta(days=12), left=0, verb="drop", risk="high",
              state="approved", decisions=[SaidYesOrNo(by="carol@example.com", granted=True, reason="backup is done",
                                                       at=moment - timedelta(days=12))]),
     ]  # fmt: skip
@@ -233,13 +233,7 @@ def card(
         expires_at=moment + timedelta(seconds=left),
         now=moment,
         left=left,
-        who=CardWho(
-            person=person,
-            groups=["dev"],
-            method="ssh-certificate 17",
-            address="10.0.0.7",
-            client="psql" if kind == "postgres" else "OpenSSH_9.2",
-        ),
+        who=_who(person, kind),
         where=CardWhere(
             target=target,
             kind=kind,
@@ -267,6 +261,13 @@ def card(
         remarks=list(remarks),
         claimed_by=claimed_by,
         may_decide=may_decide,
+    )
+
+
+def _who(person: str, kind: str) -> CardWho:
+    client = "psql" if kind == "postgres" else "OpenSSH_9.2"
+    return CardWho(
+        person=person, groups=["dev"], method="ssh-certificate 17", address="10.0.0.7", client=client
     )
 
 

@@ -25,7 +25,7 @@ from gateway.session.answering import given, why_changed
 from gateway.session.covering import Covering, Stay
 from gateway.session.flood import MOST_A_MINUTE, MOST_WAITING, Flood
 from gateway.session.glass import BreakGlass
-from gateway.session.objections import Objection
+from gateway.session.objections import Objection, wanted_scope
 from gateway.session.remarks import Remarks, Spoken, must_say
 from gateway.session.request_lists import RequestLists
 from gateway.session.who_decides import People, WhoDecides
@@ -243,7 +243,7 @@ class Approvals:
             raise Objection("changed", f"{id} is not what you were shown: look again")
         if reason or not granted:
             must_say(reason)
-        wanted = self._granted(approval, scope) if granted else scopes.ONCE
+        wanted = wanted_scope(approval, scope) if granted else scopes.ONCE
         groups = self._who.groups(by) & quorum.asked(approval, self._clock.now())
         counts = await self._ledger.settle_approval(
             id, by.id, granted, reason, name=by.name, groups=groups, scope=wanted, version=version
@@ -259,18 +259,6 @@ class Approvals:
             await self._covering.open(settled)
             await self.changed(id)
         return settled
-
-    def _granted(self, approval: Approval, scope: str) -> str:
-        if missing := quorum.missing(approval):
-            what = " and a ".join(sorted(missing))
-            raise Objection(
-                "missing", f"{approval.id} can not be granted yet: a {what} has to be given first"
-            )
-        wanted = scopes.chosen(scope, approval.scopes, once=approval.kind != ACCESS)
-        if wanted is None:
-            listed = ", ".join(scopes.grantable(approval.scopes, once=approval.kind != ACCESS))
-            raise Objection("scope", f"{approval.rule} lets nobody grant {scope[:40]!r}: it lists {listed}")
-        return str(wanted)
 
     async def claim(self, id: str, by: Principal) -> Approval:
         """Say that they are looking at it: the requester hears so. Raises `Objection`."""

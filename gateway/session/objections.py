@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from gateway.core import quorum, scopes
+from gateway.core.approval import ACCESS, Approval
 from gateway.core.errors import Refused
 
 Code = Literal[
@@ -18,3 +20,15 @@ class Objection(Refused):
     def __init__(self, code: Code, sentence: str) -> None:
         super().__init__(sentence)
         self.code: Code = code
+
+
+def wanted_scope(approval: Approval, scope: str) -> str:
+    """What a yes with this scope covers. Raises `Objection` where it can not be granted, or not so widely."""
+    if missing := quorum.missing(approval):
+        what = " and a ".join(sorted(missing))
+        raise Objection("missing", f"{approval.id} can not be granted yet: a {what} has to be given first")
+    wanted = scopes.chosen(scope, approval.scopes, once=approval.kind != ACCESS)
+    if wanted is None:
+        listed = ", ".join(scopes.grantable(approval.scopes, once=approval.kind != ACCESS))
+        raise Objection("scope", f"{approval.rule} lets nobody grant {scope[:40]!r}: it lists {listed}")
+    return str(wanted)

@@ -17,7 +17,7 @@ CASES = [
     *(f"I-{number}" for number in range(1, 19)),
     *(f"P-{number}" for number in range(1, 27)),
     *(f"K-{number}" for number in range(1, 19)),
-    *(f"A-{number}" for number in range(1, 18)),
+    *(f"A-{number}" for number in range(1, 20)),
     *(f"T-{number}" for number in range(1, 11)),
     *("C-1", "C-8"),
 ]

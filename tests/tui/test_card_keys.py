@@ -67,8 +67,8 @@ async def test_the_difference_from_the_last_that_was_approved(open_app: OpenedAp
         await scenery.until(lambda: isinstance(scenery.app.screen, DiffScreen))
         await scenery.pilot.pause()
         shown = words(scenery.app)
-        assert "- DROP TABLE payments_2024 CASCADE;" in shown
-        assert "+ DROP TABLE payments_old CASCADE;" in shown
+        assert "- -- clean-up agreed in OPS-4100" in shown
+        assert "+ -- clean-up agreed in OPS-4412" in shown
         assert "G2X-8WNA  alice@example.com  approved by carol@example.com" in shown
         await scenery.press("escape")
         assert isinstance(scenery.app.screen, ApprovalsScreen)

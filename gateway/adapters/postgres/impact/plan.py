@@ -38,7 +38,9 @@ def _scan(node: Node) -> ImpactLine:
         sign: Literal["+", " "] = "+" if float(node.get("Total Cost", 0)) >= DEAR else " "
         return ImpactLine(sign, f"no index is used: it goes through all of {name}")
     index = f" by the index {node['Index Name']}" if "Index Name" in node else ""
-    return ImpactLine("-", f"{name} is gone through{index} ({kind}), about {rows:,} rows")
+    return ImpactLine(
+        "-", f"{name} is gone through{index} ({kind}), about {rows:,} row{'' if rows == 1 else 's'}"
+    )
 
 
 def _nodes(answer: str) -> Iterator[tuple[int, Node]]:
