@@ -37,6 +37,7 @@ from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.sign_in import SignIn, Token, file_of, read_sign_in, sign_in_file
 from hoop_tui.stage import EmulatorMaker, Stage
 from hoop_tui.themes import NAMES, STAGE_PALETTE, THEMES
+from hoop_tui.widgets.editor import Editor
 from hoop_tui.widgets.guide_line import GuideLine, keep_guide
 from hoop_tui.wording import Zone
 
@@ -182,7 +183,7 @@ class HoopApp(Going):
     async def on_event(self, event: Event) -> None:
         """What is pasted comes from anywhere, and boxes to write in draw it as it is."""
         if isinstance(event, Paste):
-            event.text = visible(event.text, keep="\r\n")
+            event.text = visible(event.text, keep="\r\n\t" if isinstance(self.focused, Editor) else "\r\n")
         await super().on_event(event)
 
     def remember_reason(self, reason: str) -> None:

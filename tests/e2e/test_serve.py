@@ -79,7 +79,8 @@ async def test_a_command_through_it_and_an_orderly_end(served: Served) -> None:
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{served.ports['admin']}") as http:
         assert (await http.get("/livez")).status_code == 200
         ready = await http.get("/readyz", params={"verbose": ""})
-        assert ready.json() == {"ready": True, "checks": {"ledger": "ok", "recordings": "ok", "clock": "ok"}}
+        organs = {"ledger": "ok", "recordings": "ok", "clock": "ok", "notices": "ok: no receivers"}
+        assert ready.json() == {"ready": True, "checks": organs}
     sleeping = await asyncio.create_subprocess_exec(
         *served.ssh("web-1@127.0.0.1", "echo here; sleep 600"),
         stdout=subprocess.PIPE,

@@ -13,5 +13,5 @@ def test_the_player_imports_little() -> None:
     loaded = set(run.stdout.split())
     assert not loaded & {"textual", "rich", "httpx2", "pyghostty", "cffi", "asyncssh", "sqlmodel", "fastapi"}
     ours = {name for name in loaded if name.split(".")[0] == "gateway"}
-    schema = {f"gateway.api.schema{part}" for part in ("", "_frames", "_requests", "_reviews")}
+    schema = {f"gateway.api.schema{part}" for part in ("", "_frames", "_impact", "_requests", "_reviews")}
     assert ours == {"gateway", "gateway.api", *schema}

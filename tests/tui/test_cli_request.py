@@ -120,7 +120,7 @@ def test_reply(gateway: RequestsGateway, program: Program) -> None:
     assert program("request", "reply", asked.id, "clean-up").stdout == f"{asked.id}  told\n"
     assert program("request", "reply", asked.id, "db-2 it is", "--ticket", "OPS-4412").returncode == 0
     card = json.loads(program("request", "show", asked.id, "-o", "json").stdout)
-    assert card["why"] == {"reason": "clean-up", "ticket": "OPS-4412", "missing": []}
+    assert card["why"] == {"reason": "clean-up", "ticket": "OPS-4412", "missing": [], "ticket_url": ""}
     assert [each["text"] for each in card["remarks"]] == ["db-2 it is"]
     again = program("request", "reply", asked.id, "--reason", "another")
     assert (again.returncode, again.stdout) == (8, "")
