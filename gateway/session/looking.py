@@ -21,6 +21,8 @@ SHOWN_MOST = 256 << 10
 PATIENCE = 15.0
 """Seconds after which no further file is begun."""
 NO_TIME = "not looked inside: looking took too long"
+TOO_DEEP = "not looked inside: a script of a script of a script runs it"
+TOO_MANY = f"not looked inside: only the first {MOST} files are"
 DEEPEST = 3
 """A script that runs a script that runs a script: so far."""
 _SHEBANGS = (b"sh", b"bash", b"dash", b"ksh", b"zsh", b"ash", b"mksh")
@@ -73,16 +75,22 @@ async def attached(
     until = asyncio.get_running_loop().time() + PATIENCE
     while waiting and len(found) < MOST:
         run, inside, depth = waiting.pop()
-        if (run.name, run.path) in found:
+        known = found.get((run.name, run.path))
+        if known is not None and not _is_shells_after_all(run, known):
             continue
         if asyncio.get_running_loop().time() > until:
             run = replace(run, why=NO_TIME)
         one = await _one(run, inside, room, reader)
         found[run.name, run.path] = one
         room -= one.size if one.text else 0
-        if one.is_script and depth < DEEPEST:
-            inner = files_run(one.text, directory)
+        if one.is_script:
+            why = TOO_DEEP if depth >= DEEPEST else ""
+            inner = [replace(each, why=each.why or why) for each in files_run(one.text, directory)]
             waiting += [(each, run.name, depth + 1) for each in reversed(inner)]
+    for run, inside, _ in reversed(waiting):
+        if (run.name, run.path) not in found:
+            found[run.name, run.path] = Attachment(run.name, why=TOO_MANY, inside=inside, reader=run.reader)
+            break
     return replace(operation, attachments=tuple(found.values()))
 
 
@@ -107,6 +115,12 @@ def could_matter(verdict: Verdict, suspected: Verdict) -> bool:
 def _suspected(operation: Operation) -> Operation:
     """The same as if its files held whatever a rule is about."""
     return replace(operation, attachments=(UNREAD,))
+
+
+def _is_shells_after_all(run: Run, known: Attachment) -> bool:
+    """`python3 x; sh x`: something else reads it first."""
+    text = known.text.encode("utf-8", "surrogateescape")
+    return not known.is_script and _reader(run, text) == SHELL
 
 
 async def _one(run: Run, inside: str, room: int, reader: Reader) -> Attachment:

@@ -41,6 +41,15 @@ def load() -> None:
         importlib.import_module(name)
 
 
+def be_closed() -> None:
+    """From here on no other process of the account can look into this one or what is forked from it, and none of them
+    gains privileges."""
+    if sys.platform == "linux":
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
 def become(order: bytes, terminal: int, api: int) -> NoReturn:
     """One console, as the gateway has ordered it."""
     code = FAILED
@@ -77,10 +86,7 @@ def _be_alone(told: dict[str, str]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     if sys.platform == "linux":
-        prctl = ctypes.CDLL(None).prctl
-        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     random.seed()
     os.environ.clear()
     os.environ.update(

@@ -123,6 +123,7 @@ def _drain(wakes: socket.socket) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    child.be_closed()  # first of all: whoever got into a console has the same account
     child.load()
     gc.collect()
     gc.freeze()  # so that collections in a console do not write to pages that all of them share

@@ -4,13 +4,14 @@ import asyncio
 import os
 import re
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.consoles import Town, is_alive
+from tests.e2e.consoles import COLS, ROWS, Desk, Town, is_alive
 from tests.e2e.served import run
 from tests.ssh.sshd import Sshd
 
@@ -221,6 +222,61 @@ async def test_what_a_console_has(open_town: Open) -> None:
         assert where.startswith(("/dev/pts/", "socket:", "pipe:", "anon_inode:")), where
     token = (has / "cmdline").read_text()
     assert "hoop_" not in token.replace("hoop_tui", "")
+
+
+INTO = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+pid, user = int(sys.argv[1]), int(sys.argv[2])
+if os.getuid() != user:
+    os.setgroups([]); os.setresgid(user, user, user); os.setresuid(user, user, user)
+for name in ("mem", "environ", "maps", "stack", "fd/0"):
+    try:
+        os.close(os.open(f"/proc/{pid}/{name}", os.O_RDONLY))
+        print(name)
+    except OSError:
+        pass
+if libc.ptrace(16, pid, 0, 0) == 0:  # PTRACE_ATTACH
+    os.waitpid(pid, 0x40000000); libc.ptrace(17, pid, 0, 0)
+    print("ptrace")
+handle = os.pidfd_open(pid)
+for number in range(5):
+    if libc.syscall(438, handle, number, 0) >= 0:  # pidfd_getfd
+        print("pidfd_getfd", number)
+"""
+
+
+async def test_nobody_of_the_same_account_looks_into_one(open_town: Open) -> None:
+    """Nor into what they are forked from: both have whatever the account may do to its own processes against them."""
+    town = await open_town()
+    desk = await town.console("bob")
+    await desk.shows("* live")
+    for pid in (*town.consoles(), town.zygote):
+        user = next(
+            line.split()[1]
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if line.startswith("Uid:")
+        )
+        found = await run(sys.executable, "-I", "-c", INTO, str(pid), user)
+        assert (found.status, found.out, found.err) == (0, "", "")
+
+
+async def test_ways_past_the_app(open_town: Open) -> None:
+    """No forwarding and no agent come with a console, nothing of the client's environment gets in."""
+    town = await open_town()
+    back = ("-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:22")
+    answer = await town.run("bob", *back, "console@127.0.0.1")
+    assert answer.status == 255
+    assert "remote port forwarding failed" in answer.err
+    os.environ["LC_ATTACK"] = "LD_PRELOAD=/tmp/x"
+    desk = Desk(COLS, ROWS)
+    town.desks.append(desk)
+    sent = ("-o", "SendEnv=LC_ATTACK", "-o", "SetEnv=PYTHONPATH=/tmp HOOP_GATEWAY=http://127.0.0.1:1", "-A")
+    await desk.start(["env", "TERM=xterm-256color", *town.ssh("bob", "-tt", *sent, "console@127.0.0.1")])
+    await desk.shows("* live")
+    (pid,) = town.consoles()
+    environment = (Path(f"/proc/{pid}") / "environ").read_bytes()
+    assert not any(word in environment for word in (b"PRELOAD", b"PYTHONPATH", b"HOOP", b"SSH_AUTH"))
 
 
 async def test_what_makes_no_sense_there_says_so(open_town: Open) -> None:

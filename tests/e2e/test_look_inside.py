@@ -126,6 +126,40 @@ async def test_asked_for_in_advance_it_is_looked_into_as_well(town: Town) -> Non
     assert made.exists()
 
 
+async def accepted(town: Town, id: str, text: str) -> None:
+    assert (await town.hoop_tui("bob", "review", "amend", id, "--text", text)).status == 0
+    shown = json.loads((await town.hoop_tui("alice", "request", "show", id, "-o", "json")).out)
+    sha = shown["amendment"]["statement"]["sha256"][:12]
+    done = await town.hoop_tui("alice", "request", "accept", id, "--yes", "--sha", sha)
+    assert done.status == 0, done.err
+
+
+async def test_another_text_that_runs_a_script_is_looked_into_as_well(town: Town) -> None:
+    """Who proposed it has seen its text alone: what is in the script is another question to them."""
+    home = town.served.sshd.home
+    script, victim = home / "x.sh", home / "victim"
+    victim.touch()
+    script.write_text(f"rm {victim}\n")
+    asking = await town.start("alice", *town.served.ssh("web-1@127.0.0.1", f"rm {home}/none"))
+    await accepted(town, (await town.held())["id"], f"sh {script}")
+    row = await town.held()
+    assert row["what"] == f"sh {script}"
+    card = json.loads((await town.hoop_tui("bob", "review", "show", row["id"], "-o", "json")).out)
+    assert card["attachments"][0]["contents"]["text"] == f"rm {victim}\n"
+    assert (await town.hoop_tui("bob", "review", "deny", row["id"], "--reason", "no")).status == 0
+    assert (await ended(asking)).status == 126
+    assert victim.exists()
+
+
+async def test_another_text_is_no_way_to_carry_files(town: Town) -> None:
+    home = town.served.sshd.home
+    asking = await town.start("alice", *town.served.ssh("web-1@127.0.0.1", f"rm {home}/none"))
+    await accepted(town, (await town.held())["id"], f"scp -t {home}/carried")
+    answer = await ended(asking)
+    assert (answer.status, answer.out) == (130, "")
+    assert not (home / "carried").exists()
+
+
 async def test_what_it_would_do_to_files(town: Town) -> None:
     log = town.served.sshd.home / "log"
     log.mkdir()

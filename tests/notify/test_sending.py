@@ -176,6 +176,31 @@ async def test_a_broken_glass_is_one_notice_and_its_review_another(scene: Scene)
     assert (second["event"], second["state"], second["by"]) == ("review.signed", "ok", "bob@example.com")
 
 
+async def test_no_words_of_anybody_unless_they_are_to_be_sent(scene: Scene) -> None:
+    """Neither what was typed, nor what anybody has said of it, in whatever becomes of it."""
+    glass = replace(HOLD, break_glass=Glass(frozenset({"oncall"}), timedelta(hours=2)))
+    async with http() as server, told(scene, server, Route("oncall", ("*",))):
+        for word in (True, False):
+            task, request = await scene.held(glass, run("echo hunter2"), await scene.gate(ALICE))
+            at = request.version
+            await scene.approvals.settle(request.id, BOB, word, request.sha256, "hunter2", version=at)
+            await asyncio.gather(task, return_exceptions=True)
+        task, request = await scene.held(glass, run("echo hunter2"), await scene.gate(ALICE))
+        await scene.approvals.break_glass(
+            request.id, ALICE, request.sha256, "hunter2", version=request.version
+        )
+        await task
+        await scene.approvals.sign(request.id, BOB, "not-ok", "hunter2")
+        gate = await scene.gate(ALICE)
+        said = OperationNoted(verb="exec", text="hunter2", sha256="0" * 64, revision="r", alerts=["watch"])
+        await gate.report(said)
+        await server.comes(8)
+    assert {each["event"] for each in bodies(server)} == {
+        *("approval.opened", "approval.decided", "break_glass", "review.signed", "alert.critical"),
+    }
+    assert b"hunter2" not in b"".join(each.body for each in server.got)
+
+
 async def test_alerts_of_one_kind_once_a_minute(scene: Scene) -> None:
     gate = await scene.gate(ALICE)
     async with http() as server, told(scene, server):

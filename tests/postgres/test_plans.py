@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.adapters.postgres.estimate.guard import can_be_guarded, is_safe
+from gateway.adapters.postgres.estimate.names import Names, Numbers
 from gateway.adapters.postgres.estimate.plans import rows_of
-from gateway.adapters.postgres.estimate.questions import is_safe, statement_to_plan
+from gateway.adapters.postgres.estimate.questions import statement_to_plan
 from gateway.core.operation import Effect
 from gateway.core.sql import Named, SqlFacts
 from tests.policy.sql_text import facts
@@ -105,8 +107,10 @@ def test_parameters_are_planned_by_servers_that_can() -> None:
 def test_names_stay_names() -> None:
     read = frozenset({Effect.READ})
     odd = SqlFacts("select", "x", read, reads=(Named("", "a'b\"c"),), functions=(Named("s", "f'g"),))
-    asked = is_safe(odd)
-    assert "ARRAY['\"a''b\"\"c\"']" in asked
-    assert "ARRAY['f''g']" in asked
+    names = Names.of(odd)
+    assert names is not None
+    assert names.question == "SELECT pg_catalog.to_regclass('\"a''b\"\"c\"')::pg_catalog.oid"
+    assert "ARRAY['f''g']" in is_safe(odd, Numbers(), bound=False)
     for name in ("a\\b", "\xe9", "a\0b"):
-        assert is_safe(SqlFacts("select", "x", read, reads=(Named("", name),))) == ""
+        assert not can_be_guarded(SqlFacts("select", "x", read, reads=(Named("", name),)))
+        assert not can_be_guarded(SqlFacts("select", "x", read, functions=(Named("", name),)))

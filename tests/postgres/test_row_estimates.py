@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from gateway.adapters.postgres import session as postgres_session
+from gateway.adapters.postgres.estimate.guard import may_be_planned
 from gateway.core.errors import Unreachable
+from tests.policy.sql_text import facts
 from tests.postgres.house import House
 from tests.postgres.servers import DatabaseServer
 from tests.postgres.test_holds import decide, the_held
@@ -175,6 +177,84 @@ async def test_nothing_that_somebody_wrote_runs_while_it_is_planned(
         with postgres.connect(database) as other:
             locks = other.execute("select count(*) from pg_locks where locktype = 'advisory'").fetchone()
         assert locks == (0,)
+
+
+TRAPS = {
+    "an operator of the statement": (
+        "CREATE FUNCTION evil.same(int, int) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS {body};"
+        "CREATE OPERATOR evil.= (FUNCTION = evil.same, LEFTARG = int, RIGHTARG = int)",
+        "select * from cards where 1 = 1 and id < 3",
+    ),
+    "a function that looks like a column": (
+        "CREATE FUNCTION evil.trick(public.cards) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS {body}",
+        "select * from cards where ('(3,x,0)'::public.cards).trick and id < 3",
+    ),
+    "a function that looks like an odd column": (
+        'CREATE FUNCTION evil."\xfc\\" (public.cards) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS {body}',
+        "select * from cards where ('(3,x,0)'::public.cards).\"\xfc\\\" and id < 3",
+    ),
+    "a cast": (
+        "CREATE TYPE evil.pair AS (x int);"
+        "CREATE FUNCTION evil.one(evil.pair) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS {body};"
+        "CREATE CAST (evil.pair AS bool) WITH FUNCTION evil.one(evil.pair) AS IMPLICIT",
+        "select * from cards where ('(3)'::evil.pair) and id < 3",
+    ),
+}
+BODY = "'BEGIN PERFORM pg_try_advisory_lock(4412), pg_sleep(0.1); RETURN true; END'"
+
+
+@pytest.mark.parametrize("trap", TRAPS)
+async def test_what_somebody_put_in_front_does_not_run_on_the_side(
+    cards: House, postgres: DatabaseServer, database: str, trap: str
+) -> None:
+    """By a session that begins with a path of its own: names are looked up in it on the side as well."""
+    wrote, statement = TRAPS[trap]
+    with postgres.connect(database) as other:
+        other.execute("DROP VIEW trap; CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO PUBLIC")
+        async with await cards.connect(options="-c search_path=evil,pg_catalog,public") as connection:
+            assert not await is_held(connection, "select * from cards where id < 3")
+            other.execute(wrote.replace("{body}", BODY))
+            held = asyncio.create_task(is_held(connection, statement))
+            while not held.done():
+                locks = other.execute("select count(*) from pg_locks where objid = 4412").fetchone()
+                assert locks == (0,)
+                await asyncio.sleep(0.01)
+            assert await held, "nobody knows about how many it is"
+
+
+async def test_what_is_asked_first_runs_none_of_it_either(postgres: DatabaseServer, database: str) -> None:
+    """Operators that the path has in front of the server's own."""
+    with postgres.connect(database) as connection:
+        connection.execute("CREATE TABLE cards (id int); CREATE SCHEMA evil")
+        wrote = "CREATE FUNCTION evil.same(oid, oid) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS {body};"
+        connection.execute(wrote.replace("{body}", BODY))
+        connection.execute("CREATE OPERATOR evil.= (FUNCTION = evil.same, LEFTARG = oid, RIGHTARG = oid)")
+        connection.execute("SET search_path = evil, pg_catalog, public; SET statement_timeout = '5s'; BEGIN")
+        asked: list[str] = []
+
+        async def ask(question: str) -> list[str]:
+            asked.append(question)
+            cursor = connection.execute(question)
+            while cursor.description is None and cursor.nextset():
+                pass
+            row = cursor.fetchone() if cursor.description else None
+            return ["" if cell is None else str(cell)[:5].replace("False", "f") for cell in row or ()]
+
+        read = facts("select * from cards where id < 3")
+        assert not await may_be_planned(read, ask), "an operator that somebody wrote is there"
+        assert len(asked) == 2
+        locks = connection.execute("SELECT 1 FROM pg_locks WHERE locktype LIKE 'advisory'").fetchall()
+        assert locks == []
+
+
+async def test_names_in_other_letters_are_known(
+    cards: House, postgres: DatabaseServer, database: str
+) -> None:
+    with postgres.connect(database) as other:
+        other.execute('ALTER TABLE cards RENAME COLUMN kind TO "gr\xf6\xdfe"')
+    async with await cards.connect() as connection:
+        assert not await is_held(connection, 'select "gr\xf6\xdfe" from cards where id = 7')
+        assert await is_held(connection, 'select "gr\xf6\xdfe" from cards where id <> 7')
 
 
 @pytest.mark.parametrize(

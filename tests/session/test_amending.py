@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -164,6 +165,61 @@ async def test_who_proposed_it_has_lost_their_place(desk: Desk) -> None:
     desk.scene.town.leaves(BOB)
     assert (await refused(desk.accept()))[0] == "changed"
     assert not desk.waiting.done()
+
+
+async def test_an_earlier_proposal_that_is_made_again_is_another(desk: Desk) -> None:
+    first = await desk.amend()
+    assert first.amendment is not None
+    await desk.amend(CAROL, "ls")
+    await desk.amend()
+    stale = desk.accept(sha=first.amendment.sha256, version=first.version)
+    assert (await refused(stale))[0] == "changed"
+    assert (await desk.now()).state == "held"
+
+
+async def test_too_late(desk: Desk) -> None:
+    """Neither a proposal nor its acceptance brings back what is over."""
+    proposed = await desk.amend()
+    beforehand, said = desk.beforehand(), proposed.amendment
+    assert said is not None
+    desk.scene.clock.passed += timedelta(seconds=601)
+    stale = beforehand.accept(proposed, ALICE, PEER, said.sha256, proposed.version)
+    assert (await refused(stale))[0] == "changed"
+    stale = beforehand.amend(proposed, CAROL, proposed.sha256, proposed.version, "ls", "")
+    assert (await refused(stale))[0] == "not_yours"
+    assert [each.text for each in await desk.scene.room.ledger.approvals()] == [FIRST]
+
+
+async def test_taken_back(desk: Desk) -> None:
+    proposed = await desk.amend()
+    said = proposed.amendment
+    assert said is not None
+    await desk.scene.approvals.withdraw(proposed.id, ALICE)
+    stale = desk.beforehand().accept(proposed, ALICE, PEER, said.sha256, proposed.version)
+    assert (await refused(stale))[0] == "changed"
+    assert [each.text for each in await desk.scene.room.ledger.approvals()] == [FIRST]
+
+
+async def test_a_yes_to_the_first_is_none_to_the_other(room: Room) -> None:
+    """Of two who are asked, one has said yes to the first text and the other proposes another."""
+    async with asked(room, count=2) as desk:
+        now = await desk.now()
+        await desk.scene.approvals.settle(now.id, CAROL, True, now.sha256, version=now.version)
+        assert "decided already" in (await refused(desk.amend(CAROL, "ls")))[1]
+        await desk.amend(BOB)
+        other = await desk.now((await desk.accept()).replaced_by)
+        assert (other.state, [word.by for word in other.decisions]) == ("held", [BOB.id])
+
+
+async def test_another_identity_of_who_asked(desk: Desk) -> None:
+    """It neither proposes nor accepts."""
+    town = desk.scene.town
+    double = person("alice-2", "dba")
+    town.people[double.id] = double
+    town.owners[double.id] = ALICE.id
+    assert "you are the requester" in (await refused(desk.amend(double)))[1]
+    await desk.amend()
+    assert (await refused(desk.accept(double)))[0] == "not_yours"
 
 
 async def test_rules_that_block_it_by_then_block_it(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from gateway.core.people import Session
 from gateway.core.ports import Approval
 from gateway.core.verdict import Hold, Verdict
 from gateway.policy.decide import decide
+from gateway.session.looking import TOO_DEEP, TOO_MANY
 from tests.policy.conftest import policy
 from tests.ssh.client import PATIENCE, StockSsh
 from tests.ssh.house import BOB, House
@@ -179,9 +180,25 @@ async def test_what_a_script_runs_is_shown_and_has_to_be_the_same(
         ("a", ""),
         ("b", "a"),
         ("c", "b"),
+        ("d", "c"),
     ]
+    assert approval.attachments[-1].why == TOO_DEEP
     assert status == 126
     assert f"{home}/c has changed since it was approved".encode() in err
+
+
+async def test_more_than_are_looked_at(ssh: StockSsh, house: House, home: Path) -> None:
+    """People are told that there is more, and the digest covers which comes next."""
+    for number in range(18):
+        (home / f"{number}.sh").write_text(SCRIPT)
+    running = asyncio.create_task(
+        ssh.run("web-1@gw", "; ".join(f"sh {home}/{number}.sh" for number in range(18)))
+    )
+    shown = (await held(house)).attachments
+    assert [each.why for each in shown] == [""] * 16 + [TOO_MANY]
+    assert shown[-1].name == f"{home}/16.sh"
+    house.live.end_all("enough")
+    await running
 
 
 def _device(path: Path) -> None:
@@ -252,6 +269,9 @@ async def test_rules_see_what_a_script_does(ssh: StockSsh, house: House, sshd: S
     ran = await ssh.run("web-1@gw", f"sh {script}")
     assert ran.status == 126
     assert f"blocked by no-rm - use the trash ({script} runs something like that)" in ran.said
+    for first in ("python3", "awk -f", "sed -f"):
+        ran = await ssh.run("web-1@gw", f"{first} {script} </dev/null; sh {script}")
+        assert ran.status == 126, "what something else reads first is the shell's all the same"
     script.write_text(SCRIPT)
     ran = await ssh.run("web-1@gw", f"sh {script}")
     assert (ran.status, ran.out) == (0, b"ran-2\n")

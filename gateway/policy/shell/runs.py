@@ -24,7 +24,7 @@ DIRECTORY_NOT_KNOWN = "not looked inside: the directory is not known"
 ELSEWHERE = "not looked inside: it may run on another machine or in a container"
 
 MOST = 16
-"""Files of one line. More are counted, and not named."""
+"""Files of one command."""
 
 _NAME_MOST = 1024
 _SYSTEM = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/")
@@ -83,9 +83,9 @@ class Run:
 
 @lru_cache(maxsize=256)
 def files_run(line: str, directory: str | None) -> tuple[Run, ...]:
-    """Each file once. `directory`: where the line starts, absolute or `""` for the home directory of the account;
-    None: not known. Never raises."""
-    return tuple(_files(line, directory, 0))[:MOST]
+    """Each file once: `MOST`, and one more where there are more. `directory`: where the line starts, absolute or `""`
+    for the home directory of the account; None: not known. Never raises."""
+    return tuple(_files(line, directory, 0))[: MOST + 1]
 
 
 def _files(line: str, directory: str | None, depth: int) -> dict[Run, None]:

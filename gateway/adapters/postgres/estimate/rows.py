@@ -6,11 +6,12 @@ Whatever goes wrong, takes too long or might run something: nobody knows, and No
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from gateway.adapters.postgres.estimate.guard import can_be_guarded, may_be_planned
 from gateway.adapters.postgres.estimate.plans import rows_of
-from gateway.adapters.postgres.estimate.questions import SETTLED, begin, is_safe, statement_to_plan
+from gateway.adapters.postgres.estimate.questions import SETTLED, begin, statement_to_plan
 from gateway.adapters.postgres.upstream.server import Server
 from gateway.core.errors import Fault, Malformed, Unreachable
 from gateway.core.sql import SqlFacts
@@ -50,7 +51,7 @@ class Estimates:
 
     async def rows(self, facts: SqlFacts) -> int | None:
         """About how many; None where nobody knows."""
-        if not statement_to_plan(facts, 1 << 30) or not is_safe(facts):
+        if not statement_to_plan(facts, 1 << 30) or not can_be_guarded(facts):
             return None
         side = None
         try:
@@ -120,24 +121,28 @@ class Side:
 
     async def rows(self, facts: SqlFacts, patience: float) -> int | None:
         """Raises `Unreachable` and `Malformed`."""
-        statement = statement_to_plan(facts, _major(self._server.version))
+        version = _major(self._server.version)
+        statement = statement_to_plan(facts, version)
         if not statement:
             return None
         if not self._settled:
-            await self._ask(make_query(SETTLED))
+            await self._asked(SETTLED)
             self._settled = True
-        plan: str | None = None
+        plan: Sequence[str] = ()
         with suppress(NotAnswered):
-            await self._ask(make_query(begin(round(patience * 1000), round(LOCK_PATIENCE * 1000))))
-            if await self._ask(make_query(is_safe(facts))) == "t":
+            await self._asked(begin(round(patience * 1000), round(LOCK_PATIENCE * 1000), version))
+            if await may_be_planned(facts, self._asked):
                 plan = await self._ask(_alone(statement))
-        await self._ask(make_query("ROLLBACK"))
-        return None if plan is None else rows_of(plan)
+        await self._asked("ROLLBACK")
+        return rows_of(plan[0]) if plan else None
 
-    async def _ask(self, data: bytes) -> str | None:
-        """The first cell that comes, if any does. Raises `NotAnswered`."""
+    async def _asked(self, question: str) -> Sequence[str]:
+        return await self._ask(make_query(question))
+
+    async def _ask(self, data: bytes) -> Sequence[str]:
+        """The cells of the first row that comes, if any does. Raises `NotAnswered`."""
         self._server.end.write(data)
-        found: str | None = None
+        found: Sequence[str] = ()
         refused = False
         while True:
             item = self._reader.next()
@@ -147,8 +152,8 @@ class Side:
                     raise Unreachable("the server has hung up")
                 self._reader.receive(data)
             elif not isinstance(item, Message):
-                if item.tag == ByServer.DATA_ROW and found is None:
-                    found = _first_cell(item.data)
+                if item.tag == ByServer.DATA_ROW and not found:
+                    found = _first_row(item.data)
             elif item.tag == ByServer.ERROR:
                 refused = True
             elif item.tag == ByServer.READY:
@@ -163,11 +168,11 @@ def _alone(statement: str) -> bytes:
     return make_parse(Parse("", statement)) + make_bind(Bind("", "", (), (), ())) + run + SYNC
 
 
-def _first_cell(data: bytes) -> str | None:
+def _first_row(data: bytes) -> Sequence[str]:
+    """As text. NULL is an empty text."""
     for row in rows(data):
-        cell = row[0] if row else None
-        return None if cell is None else str(cell, "utf-8", "replace")
-    return None
+        return ["" if cell is None else str(cell, "utf-8", "replace") for cell in row]
+    return ()
 
 
 def _major(version: str) -> int:

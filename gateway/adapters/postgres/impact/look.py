@@ -6,10 +6,11 @@ Every question is in a transaction of its own that can change nothing. One that 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from gateway.adapters.postgres.estimate.guard import may_be_planned
+from gateway.adapters.postgres.estimate.names import Names, Numbers, among_ours
 from gateway.adapters.postgres.estimate.plans import rows_of
-from gateway.adapters.postgres.estimate.questions import begin, is_safe, statement_to_plan
+from gateway.adapters.postgres.estimate.questions import COMPILES_SINCE, begin, statement_to_plan
 from gateway.adapters.postgres.impact import plan, relations
-from gateway.adapters.postgres.impact.relations import Names, Numbers, among_ours
 from gateway.adapters.postgres.impact.sample import Shower
 from gateway.adapters.postgres.impact.side import Answer, Side
 from gateway.adapters.postgres.impact.trial import Limits, Trial
@@ -17,24 +18,12 @@ from gateway.core.impact import DRY_RUN, Impact, ImpactLine, ImpactTable, Impact
 from gateway.core.sql import SqlFacts
 from gateway.session.database.trying import why_not_tried
 
-_BEGIN = f"{begin(1000, 200)}; SET LOCAL jit TO off"
-"""Compiling such questions takes many times as long as answering them."""
+_BEGIN = begin(1000, 200, COMPILES_SINCE)
 TRIED_MOST = 100_000
 """Rows, as the planner guesses: what is rolled back is work for the server all the same."""
 NOT_SEEN = "what the requester's own open transaction has changed is not seen here"
 NO_PLAN = "no plan: making one might run what somebody wrote, or the server refuses it"
 NOT_LISTED = 'its rules do not say impact = "dry-run"'
-_WRITTEN = """
-SELECT NOT EXISTS (
-    SELECT 1 FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_proc p ON p.oid = o.oprcode
-        JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-    WHERE l.lanname NOT IN ('internal', 'c') AND o.oid >= 16384)
-AND NOT EXISTS (
-    SELECT 1 FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_depend d ON d.objid = k.oid
-    WHERE {bound} AND k.contypid <> 0 AND d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
-        AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass)"""
-"""Whether nothing of somebody's own is run by asking: no operators in the questions, and, where there are values, no
-constraint of a domain. Those are checked before anything is planned."""
 _KINDS = {
     "r": "table",
     "p": "partitioned table",
@@ -82,20 +71,21 @@ class Look:
     async def _plan(self) -> str:
         """As JSON; empty where there is none."""
         text = statement_to_plan(self.facts, 1 << 30 if self.values else self.side.major)
-        guard = is_safe(self.facts)
-        if not text or not guard:
+        if not text:
             return ""
         if self.values:
             text = text.replace("GENERIC_PLAN, ", "", 1)
         await self.side.asked(_BEGIN)
         try:
-            written = _WRITTEN.format(bound="true" if self.values else "false")
-            for question in (among_ours(written), guard):
-                if (await self.side.asked(question)).first != "t":
-                    return ""
+            if not await may_be_planned(self.facts, self._row, bound=bool(self.values)):
+                return ""
             return (await self.side.run(text, self.values)).first
         finally:
             await self.side.asked("ROLLBACK")
+
+    async def _row(self, question: str) -> Sequence[str]:
+        answer = await self.side.asked(question)
+        return answer.cells[0] if answer.cells and not answer.error else ()
 
     def _planned(self, planned: str, rows: int | None) -> list[ImpactLine]:
         if rows is None:

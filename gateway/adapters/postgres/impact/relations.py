@@ -1,14 +1,9 @@
 """What a database is asked about the tables of a statement: how large they are, and what depends on them.
 
-Names mean what they mean in the session, which is asked first, in a way that no operator or function of somebody's
-own can be part of. From then on relations go by their numbers, and names mean what they mean to the server itself.
+Relations go by their numbers here, and names mean what they mean to the server itself: `estimate/names.py`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from gateway.adapters.postgres.estimate.questions import can_be_asked, literals, quoted
-from gateway.core.sql import SqlFacts
+from gateway.adapters.postgres.estimate.names import Numbers
 
 MOST = 40
 """Rows of one answer."""
@@ -63,43 +58,6 @@ ORDER BY place, name LIMIT {most}"""
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """The relations of a statement, as it names them."""
-
-    written: tuple[str, ...]
-    every: tuple[str, ...]
-
-    @classmethod
-    def of(cls, facts: SqlFacts) -> "Names | None":
-        """None where there are none, or they can not be asked about."""
-        written = tuple(dict.fromkeys(map(quoted, facts.writes)))
-        every = tuple(dict.fromkeys((*written, *map(quoted, facts.reads))))
-        return cls(written, every) if every and can_be_asked(every) else None
-
-    @property
-    def question(self) -> str:
-        """For their numbers."""
-        asked = (f"pg_catalog.to_regclass({literals([name])})::pg_catalog.oid" for name in self.every)
-        return f"SELECT {', '.join(asked)}"
-
-    def numbers(self, row: Sequence[str]) -> "Numbers":
-        """By the answer."""
-        found = dict(zip(self.every, row, strict=True))
-        written = [found[name] for name in self.written]
-        return Numbers(_numbers(written), _numbers(row), all(each.isdecimal() for each in row))
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """The same relations, as the server numbers them: the insides of arrays."""
-
-    written: str
-    every: str
-    complete: bool
-    """False: there is none of one of these names."""
-
-
 def tables(numbers: Numbers) -> str:
     """Name, kind, bytes, rows as far as known, and whether the statement changes it."""
     return _TABLES.format(every=numbers.every, written=numbers.written, shown=_SHOWN, most=MOST)
@@ -108,15 +66,3 @@ def tables(numbers: Numbers) -> str:
 def dependants(numbers: Numbers) -> str:
     """What depends on what is changed: what it is, its name, and how it does."""
     return _DEPENDANTS.format(every=numbers.written, shown=_SHOWN, most=MOST)
-
-
-def among_ours(question: str) -> str:
-    """The question, asked where names mean what they mean to the server itself, and then again what they meant."""
-    return (
-        f"SAVEPOINT asked; SET LOCAL search_path TO pg_catalog; {question}; ROLLBACK TO SAVEPOINT asked;"
-        " RELEASE SAVEPOINT asked"
-    )
-
-
-def _numbers(given: Sequence[str]) -> str:
-    return ", ".join(each for each in given if each.isdecimal())

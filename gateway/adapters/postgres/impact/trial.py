@@ -8,8 +8,8 @@ the tables are locked against whoever would change the answer. A row that somebo
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gateway.adapters.postgres.estimate.names import Names, Numbers, among_ours
 from gateway.adapters.postgres.impact import undone
-from gateway.adapters.postgres.impact.relations import Names, Numbers, among_ours
 from gateway.adapters.postgres.impact.sample import ROWS_MOST, Shower, keys
 from gateway.adapters.postgres.impact.side import IN_TRANSACTION, Answer, Side
 from gateway.core.impact import ImpactLine, ImpactTable

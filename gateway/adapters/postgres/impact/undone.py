@@ -8,8 +8,7 @@ reaches what is no plain table, or a sequence.
 
 import re
 
-from gateway.adapters.postgres.estimate.questions import can_be_asked, literals
-from gateway.adapters.postgres.impact.relations import Numbers
+from gateway.adapters.postgres.estimate.names import Numbers, can_be_asked, literals
 from gateway.core.sql import SqlFacts
 from gateway.session.database.trying import COMPUTES
 
