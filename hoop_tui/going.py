@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import sys
 
 from textual import work
 from textual.app import App
@@ -73,7 +74,7 @@ class Going(App[int]):
     async def _load_the_rest(self, after: asyncio.Event) -> None:
         """So that no key has to."""
         await after.wait()
-        for name in LATER:
+        for name in (each for each in LATER if each not in sys.modules):
             await asyncio.to_thread(importlib.import_module, name)
 
     def open_first(self, client: GatewayClient, begin: Begin, opening: OpenAt | None) -> None:
