@@ -6,6 +6,7 @@ Next in the reading path: `screens/sessions.py`, `screens/replay.py`.
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -21,30 +22,38 @@ from hoop_tui.feed import RECONNECTED, Feed, Freshness
 from hoop_tui.going import Going
 from hoop_tui.guide import Guide
 from hoop_tui.keymap import shown_of
-from hoop_tui.login.desk import Desk, HttpDesk
 from hoop_tui.no_colour import colours
 from hoop_tui.notices import desktop_notice, title
 from hoop_tui.opening import AS_USUAL, FROM_THE_START, Begin, Manner, OpenAt
-from hoop_tui.palette import HoopProvider
 from hoop_tui.replay.worker import WorkerEmulator
 from hoop_tui.safe_text import safe, visible
 from hoop_tui.screen_table import SCREENS
 from hoop_tui.screens.base import HoopScreen, RecordingScreen
-from hoop_tui.screens.export import ExportScreen
-from hoop_tui.screens.help import HelpScreen
-from hoop_tui.screens.sign_in_code import CodeScreen
-from hoop_tui.screens.signin import SignInScreen
 from hoop_tui.sign_in import SignIn, Token, file_of, read_sign_in, sign_in_file
 from hoop_tui.stage import EmulatorMaker, Stage
 from hoop_tui.themes import NAMES, STAGE_PALETTE, THEMES
-from hoop_tui.widgets.editor import Editor
-from hoop_tui.widgets.guide_line import GuideLine, keep_guide
 from hoop_tui.wording import Zone
+
+if TYPE_CHECKING:
+    from hoop_tui.login.desk import Desk
+    from hoop_tui.palette import HoopProvider
 
 _MOST_REASONS = 20
 
 Connect = Callable[[str, Token], GatewayClient]
-OpenDesk = Callable[[str], Desk]
+OpenDesk = Callable[[str], "Desk"]
+
+
+def _desk(gateway: str) -> "Desk":
+    from hoop_tui.login.desk import HttpDesk
+
+    return HttpDesk(gateway)
+
+
+def _finder() -> type["HoopProvider"]:
+    from hoop_tui.palette import HoopProvider
+
+    return HoopProvider
 
 
 class HoopApp(Going):
@@ -53,7 +62,7 @@ class HoopApp(Going):
     TITLE = "hoop"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
-    COMMANDS = App.COMMANDS | {lambda: HoopProvider}
+    COMMANDS = App.COMMANDS | {_finder}
     CSS_PATH = "app.tcss"
 
     def __init__(
@@ -62,7 +71,7 @@ class HoopApp(Going):
         client: GatewayClient | None = None,
         sign_in: SignIn | None = None,
         connect: Connect = HttpGateway,
-        desk: OpenDesk = HttpDesk,
+        desk: OpenDesk = _desk,
         clock: Clock | None = None,
         emulators: EmulatorMaker = WorkerEmulator,
         open_at: OpenAt | None = None,
@@ -183,6 +192,8 @@ class HoopApp(Going):
     async def on_event(self, event: Event) -> None:
         """What is pasted comes from anywhere, and boxes to write in draw it as it is."""
         if isinstance(event, Paste):
+            from hoop_tui.widgets.editor import Editor  # few sessions need it
+
             event.text = visible(event.text, keep="\r\n\t" if isinstance(self.focused, Editor) else "\r\n")
         await super().on_event(event)
 
@@ -261,6 +272,9 @@ class HoopApp(Going):
 
     def _ask_to_sign_in(self, sentence: str = "") -> None:
         """With a browser where the gateway is known, else with its address first."""
+        from hoop_tui.screens.sign_in_code import CodeScreen
+        from hoop_tui.screens.signin import SignInScreen
+
         try:
             self.push_screen(CodeScreen(self._desk(self._sign_in.gateway), sentence))
         except ValueError as problem:
@@ -272,12 +286,16 @@ class HoopApp(Going):
 
     def use_browser(self, gateway: str) -> None:
         """From the token's screen. Raises ValueError for an address that secrets must not be sent to."""
+        from hoop_tui.screens.sign_in_code import CodeScreen
+
         desk = self._desk(gateway)
         self._sign_in = SignIn(gateway)
         self.switch_screen(CodeScreen(desk))
 
     def use_token(self, sentence: str = "") -> None:
         """From the code's screen."""
+        from hoop_tui.screens.signin import SignInScreen
+
         self.switch_screen(SignInScreen(self._sign_in.gateway, sentence))
 
     def _hear(self, event: FeedEvent) -> None:
@@ -307,20 +325,24 @@ class HoopApp(Going):
         is_demo = self.me is not None and self.me.demo
         *behind, front = self.screen_stack
         if self.guide is not None and is_demo and isinstance(front, HoopScreen):
+            from hoop_tui.widgets.guide_line import GuideLine, keep_guide
+
             for each in behind:
                 each.query(GuideLine).remove()
             keep_guide(self.guide, front, self.waiting or 0)
 
     def leave_guide(self) -> bool:
         """True if there was one to send away."""
-        is_there = self.guide is not None and not self.guide.is_over and bool(self.screen.query(GuideLine))
-        if is_there and self.guide is not None:
-            self.guide.leave()
-            self.draw_guide()
-        return is_there
+        if self.guide is None or self.guide.is_over or not self.screen.query("GuideLine"):
+            return False
+        self.guide.leave()
+        self.draw_guide()
+        return True
 
     def open_export(self, session: str) -> None:
         """Ask as what to save this recording."""
+        from hoop_tui.screens.export import ExportScreen
+
         self.push_screen(ExportScreen(session))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
@@ -347,6 +369,8 @@ class HoopApp(Going):
         self.theme = theme
 
     def action_help(self) -> None:
+        from hoop_tui.screens.help import HelpScreen
+
         if isinstance(self.screen, HelpScreen):
             self.pop_screen()
         elif isinstance(self.screen, HoopScreen):

@@ -4,6 +4,7 @@ Screens know the Protocol only; `demo.FakeGateway` stands behind the same Protoc
 This module keeps no state but the connection: reconnecting is `feed.py`'s business.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import NamedTuple, Protocol, TypeVar
@@ -113,6 +114,7 @@ class HttpGateway:
             headers={"Authorization": f"Bearer {token.expose()}", "User-Agent": "hoop-tui"},
             timeout=httpx2.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS),
             follow_redirects=False,
+            verify=_trust(self.url),
             transport=transport,
         )
         self.requests: RequestBook = Requests(self)
@@ -235,6 +237,13 @@ class HttpGateway:
     ) -> _Model:
         """The answer to a GET. `patience`: seconds that the gateway may take on purpose."""
         return _parse(model, (await self._get(path, params, patience=patience)).content)
+
+
+def _trust(url: str) -> ssl.SSLContext:
+    """Whom to trust: without TLS nobody, because reading all those certificates takes a while."""
+    return (
+        httpx2.create_ssl_context() if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    )
 
 
 def _said(model: type[_Model], **words: str) -> _Model:

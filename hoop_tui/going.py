@@ -1,6 +1,8 @@
 """How one gets from screen to screen: tabs, recordings, and the people and requests that the palette names."""
 
 import asyncio
+import importlib
+import sys
 
 from textual import work
 from textual.app import App
@@ -16,18 +18,27 @@ from hoop_tui.opening import Begin, OpenAt
 from hoop_tui.queue import FILTERS
 from hoop_tui.safe_text import joined, safe, visible
 from hoop_tui.screen_table import ScreenName
-from hoop_tui.screens.approvals import ApprovalsScreen
-from hoop_tui.screens.base import RecordingScreen
-from hoop_tui.screens.replay import ReplayScreen
+from hoop_tui.screens.base import ListScreen, RecordingScreen, SigningIn
 from hoop_tui.screens.sessions import SessionsScreen
-from hoop_tui.screens.sign_in_code import CodeScreen
-from hoop_tui.screens.signin import SignInScreen
-from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.stage import Stage
 from hoop_tui.wording import is_database, short_id
 
 _MOST = 100
 _PATIENCE_SECONDS = 20.0
+
+
+LATER = (
+    "hoop_tui.screens.approvals",
+    "hoop_tui.screens.replay",
+    "hoop_tui.screens.statements",
+    "hoop_tui.screens.export",
+    "hoop_tui.screens.help",
+    "hoop_tui.screens.sign_in_code",
+    "hoop_tui.screens.signin",
+    "hoop_tui.palette",
+    "hoop_tui.widgets.guide_line",
+)
+"""What the first screen can do without is loaded once that is there, while nobody waits for it."""
 
 
 class Going(App[int]):
@@ -57,12 +68,23 @@ class Going(App[int]):
 
     @property
     def is_signing_in(self) -> bool:
-        return isinstance(self.screen, SignInScreen | CodeScreen)
+        return isinstance(self.screen, SigningIn)
+
+    @work(group="loading", exclusive=True)
+    async def _load_the_rest(self, after: asyncio.Event) -> None:
+        """So that no key has to."""
+        await after.wait()
+        for name in (each for each in LATER if each not in sys.modules):
+            await asyncio.to_thread(importlib.import_module, name)
 
     def open_first(self, client: GatewayClient, begin: Begin, opening: OpenAt | None) -> None:
         """The sessions, and over them what was asked for."""
-        self.push_screen(SessionsScreen(client, self.preview_stage, SessionFilter(person=begin.person)))
+        sessions = SessionsScreen(client, self.preview_stage, SessionFilter(person=begin.person))
+        self.push_screen(sessions)
+        self._load_the_rest(sessions.shown)
         if opening is not None:
+            from hoop_tui.screens.replay import ReplayScreen
+
             self.push_screen(ReplayScreen(opening.session, opening.at_us))
         else:
             self.show_tab(begin.screen)
@@ -79,6 +101,9 @@ class Going(App[int]):
 
     def open_replay(self, session: str, at_us: int | None = None) -> None:
         """Show this recording, in place of the one that is open."""
+        from hoop_tui.screens.replay import ReplayScreen
+        from hoop_tui.screens.statements import StatementsScreen
+
         if isinstance(self.screen, RecordingScreen):
             self.pop_screen()
         has_statements = False
@@ -91,6 +116,8 @@ class Going(App[int]):
 
     def show_statements(self, session: str, at_us: int | None) -> None:
         """The recording that was opened is one of a database session."""
+        from hoop_tui.screens.statements import StatementsScreen
+
         self.switch_screen(StatementsScreen(session, at_us))
 
     def remember(self, session: str, at_us: int) -> None:
@@ -106,6 +133,8 @@ class Going(App[int]):
     @work(group="going", exclusive=True)
     async def show_request(self, id: str) -> None:
         """The queue, with the cursor on this request: in the first of its lists that has it."""
+        from hoop_tui.screens.approvals import ApprovalsScreen
+
         self.action_show_approvals()
         screen = self.screen
         if not isinstance(screen, ApprovalsScreen):
@@ -142,6 +171,8 @@ class Going(App[int]):
             self._uncover(SessionsScreen)
 
     def action_show_approvals(self) -> None:
+        from hoop_tui.screens.approvals import ApprovalsScreen
+
         if self.is_signing_in or self._uncover(ApprovalsScreen):
             return
         if isinstance(self.screen, SessionsScreen):
@@ -157,7 +188,7 @@ class Going(App[int]):
         return is_there
 
     def action_show_replay(self) -> None:
-        if not isinstance(self.screen, SessionsScreen | ApprovalsScreen):
+        if not isinstance(self.screen, ListScreen):
             return
         if self.last_replay is not None:
             self.open_replay(self.last_replay.session, self.last_replay.at_us)

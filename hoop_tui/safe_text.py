@@ -37,6 +37,8 @@ def _is_odd(character: str) -> bool:
 
 def _pieces(text: str, keep: str) -> list[tuple[str, bool]]:
     """Runs of `text`, each with whether it is an escape of ours."""
+    if text.isascii() and text.isprintable():
+        return [(text, False)] if text else []
     pieces: list[tuple[str, bool]] = []
     plain: list[str] = []
     marks = _MARKS_IN_A_ROW

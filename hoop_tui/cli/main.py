@@ -1,6 +1,8 @@
 """The entry point of `hoop-tui`. The first help is printed from here, because the parser takes longer to import."""
 
+import gc
 import io
+import os
 import sys
 
 EXIT_USAGE = 2
@@ -110,8 +112,10 @@ def _run(arguments: list[str]) -> int:
 
 
 def _quickly(arguments: list[str]) -> int | None:
-    """`token` in its plainest forms, without the parser: it runs before every psql."""
+    """Without the parser: the app as usual, and `token` in its plainest forms, which runs before every psql."""
     match arguments:
+        case []:
+            return _open_app()
         case ["token", target] if not target.startswith("-"):
             span = ""
         case ["token", target, "--for", span] if not target.startswith("-"):
@@ -121,6 +125,17 @@ def _quickly(arguments: list[str]) -> int | None:
     from hoop_tui.cli.token import database_token
 
     return database_token(target, span)
+
+
+def _open_app() -> int:
+    """What would be looked for while everything is loaded, garbage and plugins of pydantic, is not there."""
+    gc.disable()
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "1"
+    from hoop_tui.cli.open_app import Asked, run_app
+
+    gc.freeze()
+    gc.enable()
+    return run_app("", None, Asked())
 
 
 def _parsed(arguments: list[str]) -> int:

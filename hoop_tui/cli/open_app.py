@@ -10,6 +10,7 @@ from hoop_tui.app import HoopApp
 from hoop_tui.cli.printing import complain
 from hoop_tui.errors import NotSignedIn
 from hoop_tui.guide import Guide
+from hoop_tui.hang_up import end_with_terminal
 from hoop_tui.login.renewal import usable_sign_in
 from hoop_tui.moments import parse_link
 from hoop_tui.opening import Begin, Manner, OpenAt
@@ -50,6 +51,7 @@ def run_app(gateway: str, token_file: Path | None, asked: Asked) -> int:
     begin = Begin(asked.screen, asked.person)
     guide = Guide(state_dir(os.environ) / "guide-seen")
     app = HoopApp(sign_in=sign_in, open_at=open_at, begin=begin, manner=manner_of(asked, own), guide=guide)
+    end_with_terminal(sys.stdin.fileno())
     app.run(mouse=not app.manner.plain)
     return app.return_value if app.return_value is not None else app.return_code or 0
 

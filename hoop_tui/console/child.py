@@ -37,7 +37,9 @@ _NEEDED = (
 def load() -> None:
     """Everything that a console needs, so that all share it; not another event loop that happens to be there."""
     sys.modules["trio"] = None  # type: ignore[assignment]  # how an import is refused
-    for name in _NEEDED:
+    from hoop_tui.going import LATER
+
+    for name in (*_NEEDED, *LATER):
         importlib.import_module(name)
 
 

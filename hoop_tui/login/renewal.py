@@ -9,7 +9,6 @@ from pathlib import Path
 
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.login.answers import SIGN_IN_NEEDED, SignedIn, read_signed_in, refusal
-from hoop_tui.login.door import Door
 from hoop_tui.private_files import can_write, my_turn
 from hoop_tui.sign_in import SignIn, Token, file_of, find_sign_in, keep_sign_in, read_sign_in, sign_in_file
 
@@ -68,6 +67,8 @@ def keep(path: Path, gateway: str, signed_in: SignedIn, *, renewable: bool) -> S
 
 def _renewed(path: Path, sign_in: SignIn, now: datetime) -> SignIn:
     """A new token where the gateway gives one; the old one while it lasts where it can not be asked."""
+    from hoop_tui.login.door import Door
+
     if not can_write(path.parent):
         return sign_in
     with my_turn(path.parent):

@@ -37,6 +37,8 @@ from hoop_tui.widgets.top_line import Tabs, TopLine
 from hoop_tui.wording import clock_length
 
 _SIDE_BY_SIDE = 140
+_CARD_AFTER_SECONDS = 0.03
+"""The cursor is drawn before its card is asked for; whoever holds a key down gets the card where they stop."""
 _MOST = 200
 _MOST_PAGES = 50
 """A page is asked for when the cursor reaches the end of the one before."""
@@ -121,6 +123,7 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         """The card follows the cursor, and what becomes of its request."""
         while True:
             await self._wanted.wait()
+            await asyncio.sleep(_CARD_AFTER_SECONDS)
             self._wanted.clear()
             chosen, shown = self._queue.by_id.get(self.chosen), self._view.card
             if chosen is None:
@@ -146,7 +149,7 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         self._view.show_card(card)
         if card is not None:
             self._guard.showing(card.id, card.mark)
-        self.redraw()
+        self._draw_words()
 
     # What is on the screen.
 
@@ -172,7 +175,7 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         if self._queue.has_more and self._queue.rows[-1].id == event.key and self._pages < _MOST_PAGES:
             self._pages += 1
             self._stale.set()
-        self.redraw()
+        self._draw_words()
 
     def on_row_table_chosen(self, _: RowTable.Chosen) -> None:
         self._view.focus()
@@ -181,12 +184,16 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         self.set_class(event.size.width >= _SIDE_BY_SIDE, "beside")
 
     def redraw(self) -> None:
+        self._draw_words()
+        self._table.refresh()
+
+    def _draw_words(self) -> None:
+        """All but the rows, of which the table draws what the cursor has left and come to."""
         hoop = self.hoop
         self._top.tell(hoop.me, hoop.freshness, hoop.clock.now(), hoop.zone, hoop.readonly)
         self._tabs.tell("approvals", None, hoop.last_replay_id, hoop.waiting)
         self._draw_heading()
         self._draw_card_heading()
-        self._table.refresh()
 
     def _draw_heading(self) -> None:
         rows = len(self._queue.rows)
@@ -212,7 +219,8 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         card = self.card
         self._box.display = bool(self._queue.rows)
         if card is None:
-            self._box.set_heading(safe(self.chosen or "", "bold"))
+            if self._view.card is None:  # else its heading stays over the card that is still shown
+                self._box.set_heading(safe(self.chosen or "", "bold"))
             return
         parts = [
             safe(card.id, "bold"),

@@ -108,6 +108,10 @@ class ListScreen(HoopScreen, Generic[_Page]):
         self._stale.set()
 
 
+class SigningIn(HoopScreen):
+    """Nobody is signed in yet: what belongs to a gateway is out of reach."""
+
+
 class RecordingScreen(HoopScreen):
     """A recording is open: which, and where in it somebody is."""
 

@@ -19,7 +19,7 @@ from hoop_tui.login.answers import SignedIn
 from hoop_tui.login.desk import Desk
 from hoop_tui.login.renewal import keep
 from hoop_tui.safe_text import joined, safe
-from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.base import SigningIn
 from hoop_tui.sign_in import make_room
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
@@ -35,7 +35,7 @@ _WIDEST = 84
 _LINES_AROUND = 3
 
 
-class CodeScreen(HoopScreen):
+class CodeScreen(SigningIn):
     """Asks for a code, and waits until somebody has confirmed it."""
 
     places: tuple[Place, ...] = ("code",)

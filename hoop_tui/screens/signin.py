@@ -10,7 +10,7 @@ from hoop_tui.address import base_url
 from hoop_tui.errors import GatewayTrouble
 from hoop_tui.keymap import Place
 from hoop_tui.safe_text import safe, visible
-from hoop_tui.screens.base import HoopScreen
+from hoop_tui.screens.base import SigningIn
 from hoop_tui.sign_in import Token, keep_sign_in, make_room
 from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
@@ -18,7 +18,7 @@ from hoop_tui.widgets.panel import Panel
 from hoop_tui.widgets.tick_box import TickBox
 
 
-class SignInScreen(HoopScreen):
+class SignInScreen(SigningIn):
     """Asks until the gateway knows the token. Without one, a browser is the next way to try."""
 
     places: tuple[Place, ...] = ("signin",)

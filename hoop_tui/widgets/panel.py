@@ -28,6 +28,7 @@ class Panel(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._heading = self._hint = Content("")
+        self._written: Content | None = None
 
     def set_heading(self, heading: Content, hint: Content | None = None) -> None:
         """The words in the top edge. The hint goes first when there is no room for both."""
@@ -44,10 +45,16 @@ class Panel(Vertical):
         if room <= 0:
             return
         if not hint or gap < 1:
-            self.border_title = heading if heading.cell_length <= room else fitted(heading, room)
+            self._write(heading if heading.cell_length <= room else fitted(heading, room))
             return
         if is_plain(self.app):
-            self.border_title = joined(heading, Content("   "), hint)
+            self._write(joined(heading, Content("   "), hint))
             return
         edge = "$edge-focus" if self.has_pseudo_class("focus-within") else "$edge"
-        self.border_title = joined(heading, Content.styled(f" {'─' * gap} ", edge), hint)
+        self._write(joined(heading, Content.styled(f" {'─' * gap} ", edge), hint))
+
+    def _write(self, words: Content) -> None:
+        """The toolkit draws all of the box again for its title, the same one too."""
+        if self._written is None or not self._written.is_same(words):
+            self._written = words
+            self.border_title = words

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.content import Content
 from textual.events import Click
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -93,14 +93,21 @@ class RowTable(ScrollView, can_focus=True):
         row = min(max(row, 0), len(self._keys) - 1)
         key = self._keys[row] if self._keys else ""
         if key != self.cursor_key:
-            self.cursor_key = key
+            before, self.cursor_key = self.cursor_row, key
+            self._refresh_row(before)
             self.post_message(self.Moved(key))
         top = round(self.scroll_y)
         if row < top:
             self.scroll_to(y=row, animate=False)
         elif row >= top + max(1, self.size.height - 1):
             self.scroll_to(y=row - self.size.height + 2, animate=False)
-        self.refresh()
+        self._refresh_row(row)
+
+    def _refresh_row(self, row: int) -> None:
+        """Draw this one again, where it is on the screen; a table that scrolls is drawn anyhow."""
+        y = row + 1 - round(self.scroll_y)
+        if 1 <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
 
     def action_cursor_down(self) -> None:
         self._move_to(self.cursor_row + 1)

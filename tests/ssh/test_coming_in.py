@@ -247,7 +247,7 @@ async def test_a_port_of_the_target_and_a_command_wait_side_by_side(
     monkeypatch.setattr(requests, "TURN_MOST", 10 * PATIENCE)
     hold(house)
     async with serving(echo) as here:
-        command = ("-R", f"0:127.0.0.1:{here}", "web-1@gw", "echo done")
+        command = ("-R", f"0:127.0.0.1:{here}", "web-1@gw", "sleep 1; echo done")
         running = asyncio.create_task(ssh.run(*command))
         async with asyncio.timeout(PATIENCE):
             while len(both := await house.ledger.approvals(state="held")) < 2:

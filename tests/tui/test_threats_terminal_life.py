@@ -71,10 +71,16 @@ class Seat:
     def press(self, keys: str) -> None:
         os.write(self._ours, keys.encode())
 
+    def hang_up(self) -> None:
+        """Nobody is told by a signal: it is the terminal of no session."""
+        os.close(self._ours)
+        self._ours = -1
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)
 
 
 @pytest.fixture
@@ -114,6 +120,18 @@ def test_keys_by_the_hundred_paste_no_room_and_no_terminal(gateway: RequestsGate
         seat.process.send_signal(signal.SIGHUP)
         assert seat.process.wait(30) != 0
         assert states(gateway) == ["held"] * 3
+    finally:
+        seat.close()
+
+
+def test_a_terminal_that_goes_without_a_signal_takes_the_app_along(
+    gateway: RequestsGateway, tmp_path: Path
+) -> None:
+    seat = Seat(tmp_path, gateway)
+    try:
+        seat.see("* live")
+        seat.hang_up()
+        assert seat.process.wait(1) == 128 + signal.SIGHUP
     finally:
         seat.close()
 
