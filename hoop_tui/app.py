@@ -4,9 +4,11 @@ Next in the reading path: `screens/sessions.py`, `screens/replay.py`.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from rich.console import RenderableType
 from textual import work
 from textual.app import App, SystemCommand
 from textual.events import Event, Paste
@@ -22,6 +24,7 @@ from hoop_tui.going import Going
 from hoop_tui.guide import Guide
 from hoop_tui.keymap import shown_of
 from hoop_tui.login.desk import Desk, HttpDesk
+from hoop_tui.mistakes import FAILED
 from hoop_tui.no_colour import colours
 from hoop_tui.notices import desktop_notice, title
 from hoop_tui.opening import AS_USUAL, FROM_THE_START, Begin, Manner, OpenAt
@@ -89,6 +92,8 @@ class HoopApp(Going):
         self._calling: Calling | None = None
         self.reasons: list[str] = []
         """For which requests were denied here, the newest last."""
+        self.mistake: BaseException | None = None
+        """In the program: it has ended the app."""
         for each in THEMES:
             self.register_theme(each)
         self.theme = manner.theme
@@ -358,6 +363,16 @@ class HoopApp(Going):
     def action_leave(self) -> None:
         """Leave; whoever could not sign in leaves with the exit code that says so."""
         self.exit(NotSignedIn.exit_code if self.is_signing_in else 0)
+
+    def _fatal_error(self) -> None:
+        """The toolkit would show the insides, with all values, and so the token."""
+        self.mistake = self.mistake or sys.exc_info()[1] or self._exception
+        self.exit(FAILED, FAILED)
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """What errors say of themselves is not shown either."""
+        self._fatal_error()
 
     async def on_unmount(self) -> None:
         self.workers.cancel_all()

@@ -23,6 +23,8 @@ from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
 from hoop_tui.widgets.panel import Panel
 
+NOT_KNOWN = "Whether it counted is not known."
+
 
 class Dialog(HoopScreen):
     """About one request, as `card` shows it."""
@@ -39,6 +41,8 @@ class Dialog(HoopScreen):
         """What it is about has changed or ended: nothing can be decided in here any more."""
         self._said = Line(id="said")
         self._busy = False
+        self._lost = ""
+        """Why nobody knows whether what was said in here has counted."""
 
     def heading(self) -> Content:
         """The words in the top edge."""
@@ -86,9 +90,16 @@ class Dialog(HoopScreen):
         try:
             now = await self.hoop.client.requests.card(self.card.id)
         except GatewayTrouble:
+            if self._lost and not self._busy:
+                self.tell(f"{self._lost} {NOT_KNOWN}")
             return  # the line is down: why nothing can be decided is said already
-        if now.mark != self.card.mark and not self._busy:
+        if self._busy:
+            return
+        if now.mark != self.card.mark:
             self.close_doors(now)
+        elif self._lost:
+            self.tell(f"{self._lost} It has not counted: {now.id} is {now.state} still.")
+            self._lost = ""
 
     def close_doors(self, now: RequestCard) -> None:
         """It is not what was shown when the box opened."""
@@ -115,14 +126,15 @@ class Dialog(HoopScreen):
         """Tell the gateway, and leave if it took it."""
         if self._busy or self.is_over:
             return
-        self._busy = True
+        self._busy, self._lost = True, ""
         self.tell("Telling the gateway ...")
         try:
             card = await act()
         except NotSignedIn as trouble:
             self.hoop.sign_in_again(trouble.sentence)
         except GatewayTrouble as trouble:
-            self.tell(trouble.sentence)
+            self._lost = "" if trouble.is_answer else trouble.sentence
+            self.tell(f"{self._lost} {NOT_KNOWN} Looking ..." if self._lost else trouble.sentence)
             self._busy = False
             self._look_again()
         else:

@@ -1,16 +1,7 @@
 """What happens around a terminal while somebody decides: keys by the hundred, what is pasted, no room, no terminal, a
 line that breaks. Nothing is decided by it, and nothing is left half decided."""
 
-import fcntl
-import os
-import pty
-import re
-import select
 import signal
-import struct
-import subprocess
-import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,57 +15,14 @@ from hoop_tui.errors import Unreachable
 from hoop_tui.screens.approve import ApproveDialog
 from tests.tui.conftest import OpenedApp, words
 from tests.tui.requests_gateway import RequestsGateway
+from tests.tui.seat import Seat
 
-BIN = Path(sys.executable).parent
 F2 = "\x1bOQ"
 
 
-class Seat:
-    """`hoop-tui` as pia, who is asked, in a terminal of 100x30."""
-
-    def __init__(self, home: Path, gateway: RequestsGateway, term: str = "xterm-256color") -> None:
-        self._ours, theirs = pty.openpty()
-        self.resize(30, 100)
-        environ = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": term, "LC_ALL": "C.UTF-8"}
-        self.process = subprocess.Popen(
-            [str(BIN / "hoop-tui")],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=environ | {"HOOP_GATEWAY": gateway.url, "HOOP_TOKEN": "token-of-pia"},
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self.sent = ""
-
-    def resize(self, lines: int, columns: int) -> None:
-        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        if hasattr(self, "process"):
-            self.process.send_signal(signal.SIGWINCH)
-
-    def see(self, words: str) -> None:
-        deadline = time.monotonic() + 60
-        while words not in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.sent):
-            assert time.monotonic() < deadline, self.sent[-2000:]
-            self.rest(0.1)
-        self.sent = ""
-
-    def rest(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if select.select([self._ours], [], [], left)[0]:
-                try:
-                    self.sent += os.read(self._ours, 1 << 16).decode(errors="replace")
-                except OSError:
-                    return
-
-    def press(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        os.close(self._ours)
+def pia_at(home: Path, gateway: RequestsGateway, term: str = "xterm-256color") -> Seat:
+    """She is asked."""
+    return Seat(home, term=term, HOOP_GATEWAY=gateway.url, HOOP_TOKEN="token-of-pia")
 
 
 @pytest.fixture
@@ -93,7 +41,7 @@ def states(gateway: RequestsGateway) -> list[str]:
 def test_keys_by_the_hundred_paste_no_room_and_no_terminal(gateway: RequestsGateway, tmp_path: Path) -> None:
     for number in range(3):
         gateway.ask(f"drop table t{number}")
-    seat = Seat(tmp_path, gateway)
+    seat = pia_at(tmp_path, gateway)
     try:
         seat.see("* live")
         seat.press(F2)
@@ -120,7 +68,7 @@ def test_keys_by_the_hundred_paste_no_room_and_no_terminal(gateway: RequestsGate
 
 def test_a_dumb_terminal_is_no_reason_to_fall_over(gateway: RequestsGateway, tmp_path: Path) -> None:
     gateway.ask("drop table t")
-    seat = Seat(tmp_path, gateway, "dumb")
+    seat = pia_at(tmp_path, gateway, "dumb")
     try:
         seat.see("* live")
         seat.press("q")
