@@ -3,6 +3,7 @@
 Esc and the first button leave without deciding anything; nothing is chosen beforehand but that.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 from textual import on, work
@@ -24,6 +25,8 @@ from hoop_tui.widgets.line import Line
 from hoop_tui.widgets.panel import Panel
 
 NOT_KNOWN = "Whether it counted is not known."
+_PAUSE_SECONDS = 1.0
+"""Between two looks at what became of a decision that got no answer."""
 
 
 class Dialog(HoopScreen):
@@ -87,12 +90,11 @@ class Dialog(HoopScreen):
 
     @work(group="look", exclusive=True)
     async def _look_again(self) -> None:
-        try:
-            now = await self.hoop.client.requests.card(self.card.id)
-        except GatewayTrouble:
-            if self._lost and not self._busy:
-                self.tell(f"{self._lost} {NOT_KNOWN}")
-            return  # the line is down: why nothing can be decided is said already
+        while (now := await self._read_again()) is None:
+            if self._busy or not self._lost:
+                return  # the line is down: why nothing can be decided is said already
+            self.tell(f"{self._lost} {NOT_KNOWN}")
+            await asyncio.sleep(_PAUSE_SECONDS)
         if self._busy:
             return
         if now.mark != self.card.mark:
@@ -100,6 +102,12 @@ class Dialog(HoopScreen):
         elif self._lost:
             self.tell(f"{self._lost} It has not counted: {now.id} is {now.state} still.")
             self._lost = ""
+
+    async def _read_again(self) -> RequestCard | None:
+        try:
+            return await self.hoop.client.requests.card(self.card.id)
+        except GatewayTrouble:
+            return None
 
     def close_doors(self, now: RequestCard) -> None:
         """It is not what was shown when the box opened."""

@@ -66,6 +66,51 @@ def test_keys_by_the_hundred_paste_no_room_and_no_terminal(gateway: RequestsGate
         seat.close()
 
 
+def test_keys_from_a_terminal_that_marks_no_paste_and_one_that_comes_back(
+    gateway: RequestsGateway, tmp_path: Path
+) -> None:
+    """What is pasted there looks like keys: one request may be decided by it, and not the next ones. And a box that
+    was out of sight takes no key before it was looked at."""
+    for number in range(4):
+        gateway.ask(f"select {number}", effects=frozenset())
+    seat = pia_at(tmp_path, gateway)
+    try:
+        seat.see("* live")
+        seat.press(F2)
+        seat.see("denies itself in")
+        seat.rest(1)
+        seat.press("a\t\t\r" * 30)
+        seat.rest(2)
+        assert states(gateway).count("held") >= 3
+        before = sorted(states(gateway))
+        seat.press("\x1b")
+        seat.rest(1)
+        seat.press("a")
+        seat.see("decides nothing")
+        seat.press("\t\t")
+        seat.see("> [ Approve ]")
+        seat.process.send_signal(signal.SIGTSTP)
+        stopped = Path(f"/proc/{seat.process.pid}/stat")
+        while ") T " not in stopped.read_text():
+            seat.rest(0.05)
+        seat.rest(1)
+        seat.sent = ""
+        seat.process.send_signal(signal.SIGCONT)
+        while "\x1b[?1049h" not in seat.sent:
+            seat.rest(0.01)
+        seat.press("\r")
+        seat.see("This changed just now")
+        assert sorted(states(gateway)) == before
+        for size in ((1, 1), (30, 100)):
+            seat.resize(*size)
+            seat.rest(0.3)
+        seat.process.send_signal(signal.SIGHUP)
+        assert seat.left() != 0
+        assert sorted(states(gateway)) == before
+    finally:
+        seat.close()
+
+
 def test_a_dumb_terminal_is_no_reason_to_fall_over(gateway: RequestsGateway, tmp_path: Path) -> None:
     gateway.ask("drop table t")
     seat = pia_at(tmp_path, gateway, "dumb")
