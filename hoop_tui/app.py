@@ -44,6 +44,8 @@ from hoop_tui.widgets.guide_line import GuideLine, keep_guide
 from hoop_tui.wording import Zone
 
 _MOST_REASONS = 20
+_DRAW_SECONDS = 0.1
+"""Between a hint and what is drawn for it."""
 
 Connect = Callable[[str, Token], GatewayClient]
 OpenDesk = Callable[[str], Desk]
@@ -92,6 +94,7 @@ class HoopApp(Going):
         self._calling: Calling | None = None
         self.reasons: list[str] = []
         """For which requests were denied here, the newest last."""
+        self._draws_soon = False
         self.mistake: BaseException | None = None
         """In the program: it has ended the app."""
         for each in THEMES:
@@ -293,7 +296,17 @@ class HoopApp(Going):
             if isinstance(screen, HoopScreen):
                 screen.hear(event)
         if event.topic != "recording":  # a console that draws grows a recording: that would never end
-            self.draw_again()
+            self._draw_soon()
+
+    def _draw_soon(self) -> None:
+        """Once for all hints of a moment: a thousand of them in a second leave time for keys."""
+        if not self._draws_soon:
+            self._draws_soon = True
+            self.set_timer(_DRAW_SECONDS, self._draw_now)
+
+    def _draw_now(self) -> None:
+        self._draws_soon = False
+        self.draw_again()
 
     def _every_second(self) -> None:
         self.draw_again()

@@ -1,17 +1,23 @@
 """What happens around a terminal while somebody decides: keys by the hundred, what is pasted, no room, no terminal, a
 line that breaks. Nothing is decided by it, and nothing is left half decided."""
 
+import asyncio
+import resource
 import signal
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
+from statistics import median
 
 import pytest
+from textual.events import Key
 
 from gateway.api.schema import RequestCard
 from hoop_tui import demo_requests
 from hoop_tui.demo import demo_gateway
 from hoop_tui.errors import Unreachable
+from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.approve import ApproveDialog
 from tests.tui.conftest import OpenedApp, words
 from tests.tui.requests_gateway import RequestsGateway
@@ -165,3 +171,50 @@ async def test_ten_megabytes_of_reason(open_app: OpenedApp) -> None:
         began = time.monotonic()
         await scenery.until(lambda: "AAA-AAAA" in words(scenery.app) and "because" in words(scenery.app))
         assert time.monotonic() - began < 5
+
+
+async def test_a_queue_of_thousands_that_never_rests(open_app: OpenedApp) -> None:
+    """A thousand changes a second, each with its hint: keys are answered, and it does not grow with them."""
+    gateway = demo_gateway()
+    requests = gateway.requests
+    for number in range(2000):
+        id = f"{number // 1000:03}-{number % 1000:04}"
+        person = f"p{number}@example.com"
+        requests.cards[id] = demo_requests.card(id, person, "appdb", f"select {number}", requests.now())
+
+    changed: list[str] = []
+
+    async def churn() -> None:
+        ids, began = cycle(list(requests.cards)), time.monotonic()
+        while True:
+            for _ in range(int((time.monotonic() - began) * 1000) - len(changed)):
+                changed.append(next(ids))
+                requests.change(changed[-1], claimed_by=f"c{len(changed)}")
+                gateway.hint("approval", changed[-1])
+            await asyncio.sleep(0.01)
+
+    async with open_app(gateway) as scenery:
+        await scenery.sessions()
+        await scenery.press("f2")
+        await scenery.until(lambda: "denies itself in" in words(scenery.app))
+        screen = scenery.app.screen
+        assert isinstance(screen, ApprovalsScreen)
+        churning = asyncio.create_task(churn())
+        await asyncio.sleep(0.5)
+        before, took = resident(), []
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            chosen, pressed = screen.chosen, time.monotonic()
+            scenery.app.post_message(Key("j", "j"))
+            while screen.chosen == chosen:
+                await asyncio.sleep(0.002)
+                assert time.monotonic() - pressed < 10
+            took.append(time.monotonic() - pressed)
+        churning.cancel()
+        assert len(changed) > 3000
+        assert median(took) < 1
+        assert resident() - before < 100 << 20
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
