@@ -4,10 +4,12 @@ Next in the reading path: `screens/sessions.py`, `screens/replay.py`.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rich.console import RenderableType
 from textual import work
 from textual.app import App, SystemCommand
 from textual.events import Event, Paste
@@ -22,6 +24,7 @@ from hoop_tui.feed import RECONNECTED, Feed, Freshness
 from hoop_tui.going import Going
 from hoop_tui.guide import Guide
 from hoop_tui.keymap import shown_of
+from hoop_tui.mistakes import FAILED
 from hoop_tui.no_colour import colours
 from hoop_tui.notices import desktop_notice, title
 from hoop_tui.opening import AS_USUAL, FROM_THE_START, Begin, Manner, OpenAt
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
     from hoop_tui.palette import HoopProvider
 
 _MOST_REASONS = 20
+_DRAW_SECONDS = 0.1
+"""Between a hint and what is drawn for it."""
 
 Connect = Callable[[str, Token], GatewayClient]
 OpenDesk = Callable[[str], "Desk"]
@@ -99,6 +104,9 @@ class HoopApp(Going):
         self._calling: Calling | None = None
         self.reasons: list[str] = []
         """For which requests were denied here, the newest last."""
+        self._draws_soon = False
+        self.mistake: BaseException | None = None
+        """In the program: it has ended the app."""
         for each in THEMES:
             self.register_theme(each)
         self.theme = manner.theme
@@ -307,7 +315,17 @@ class HoopApp(Going):
             if isinstance(screen, HoopScreen):
                 screen.hear(event)
         if event.topic != "recording":  # a console that draws grows a recording: that would never end
-            self.draw_again()
+            self._draw_soon()
+
+    def _draw_soon(self) -> None:
+        """Once for all hints of a moment: a thousand of them in a second leave time for keys."""
+        if not self._draws_soon:
+            self._draws_soon = True
+            self.set_timer(_DRAW_SECONDS, self._draw_now)
+
+    def _draw_now(self) -> None:
+        self._draws_soon = False
+        self.draw_again()
 
     def _every_second(self) -> None:
         self.draw_again()
@@ -383,6 +401,16 @@ class HoopApp(Going):
     def action_leave(self) -> None:
         """Leave; whoever could not sign in leaves with the exit code that says so."""
         self.exit(NotSignedIn.exit_code if self.is_signing_in else 0)
+
+    def _fatal_error(self) -> None:
+        """The toolkit would show the insides, with all values, and so the token."""
+        self.mistake = self.mistake or sys.exc_info()[1] or self._exception
+        self.exit(FAILED, FAILED)
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """What errors say of themselves is not shown either."""
+        self._fatal_error()
 
     async def on_unmount(self) -> None:
         self.workers.cancel_all()

@@ -16,6 +16,8 @@ class GatewayTrouble(Exception):
     """Base of everything a `GatewayClient` raises."""
 
     exit_code = 1
+    is_answer = True
+    """The gateway has said so; else nobody knows what became of what it was asked for."""
 
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
@@ -38,10 +40,13 @@ class Unreachable(GatewayTrouble):
     """The gateway can not be reached now; trying later may help."""
 
     exit_code = 9
+    is_answer = False
 
 
 class Garbled(GatewayTrouble):
     """The answer makes no sense: another version, or not a gateway at all."""
+
+    is_answer = False
 
 
 class ServerSaid(GatewayTrouble):
@@ -50,4 +55,5 @@ class ServerSaid(GatewayTrouble):
     def __init__(self, sentence: str, status: int) -> None:
         super().__init__(sentence)
         self.status = status
+        self.is_answer = status < 500  # what stands before a gateway may say that, whatever that has done
         self.exit_code = {403: 4, 409: 8, 410: 6, 422: 2}.get(status, 1)

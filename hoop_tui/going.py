@@ -62,9 +62,8 @@ class Going(App[int]):
 
     def copy(self, text: str) -> None:
         """Into the clipboard, where the terminal allows it; the text is shown too, so it can be read."""
-        shown = visible(text)
-        self.copy_to_clipboard(shown)
-        self.say(joined(safe("Copied: "), safe(shown)))
+        self.copy_to_clipboard(visible(text))
+        self.say(joined(safe("Copied: "), safe(text)))
 
     @property
     def is_signing_in(self) -> bool:

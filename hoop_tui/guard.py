@@ -25,6 +25,10 @@ class Guard:
             self._shown = (id, mark)
             self._since_us = self._clock.monotonic_us()
 
+    def look_again(self) -> None:
+        """The terminal was another program's meanwhile."""
+        self._since_us = self._clock.monotonic_us()
+
     def why_not(self, card: RequestCard | None, freshness: Freshness) -> str:
         """Why nothing can be decided now, in a sentence; empty where it can."""
         if card is None:

@@ -29,7 +29,7 @@ from gateway.api.schema import (
     RequestWish,
     ReviewSigning,
 )
-from hoop_tui.errors import ServerSaid, Unreachable
+from hoop_tui.errors import GatewayTrouble, ServerSaid, Unreachable
 
 IMPACT_SECONDS = 20.0
 """That a gateway may take to find out what a request would do."""
@@ -105,6 +105,8 @@ class Requests:
 
     def __init__(self, gateway: Line) -> None:
         self._gateway = gateway
+        self._unanswered: dict[tuple[str, str], str] = {}
+        """The keys of decisions of which nobody knows whether they counted: the same again is the same one."""
 
     async def page(
         self, *, which: str = "asked", state: str = "held", limit: int = 100, cursor: str = ""
@@ -127,12 +129,12 @@ class Requests:
         """Say yes to what this card shows."""
         shown = card.statement
         said = _said(RequestApproval, sha256=shown.sha256, version=shown.version, reason=reason, scope=scope)
-        return await self._say(card.id, "approve", said)
+        return await self._decide(card.id, "approve", said)
 
     async def deny(self, card: RequestCard, reason: str) -> RequestCard:
         shown = card.statement
         said = _said(RequestDenial, sha256=shown.sha256, version=shown.version, reason=reason)
-        return await self._say(card.id, "deny", said)
+        return await self._decide(card.id, "deny", said)
 
     async def claim(self, id: str) -> RequestCard:
         return await self._say(id, "claim")
@@ -188,12 +190,25 @@ class Requests:
     async def _say(self, id: str, what: str, body: BaseModel | None = None) -> RequestCard:
         return await self._tell(f"/v1/requests/{request_id(id)}/{what}", body)
 
-    async def _tell(self, path: str, body: BaseModel | None) -> RequestCard:
-        key = {IDEMPOTENCY_HEADER: str(uuid4())}
+    async def _decide(self, id: str, what: str, body: BaseModel) -> RequestCard:
+        path = f"/v1/requests/{request_id(id)}/{what}"
+        said = path, body.model_dump_json()
+        key = self._unanswered.setdefault(said, str(uuid4()))
         try:
-            return await self._gateway.tell(RequestCard, path, body, key)
+            card = await self._tell(path, body, key)
+        except GatewayTrouble as trouble:
+            if trouble.is_answer:
+                self._unanswered.pop(said, None)
+            raise
+        self._unanswered.pop(said, None)
+        return card
+
+    async def _tell(self, path: str, body: BaseModel | None, key: str = "") -> RequestCard:
+        headers = {IDEMPOTENCY_HEADER: key or str(uuid4())}
+        try:
+            return await self._gateway.tell(RequestCard, path, body, headers)
         except Unreachable:
-            return await self._gateway.tell(RequestCard, path, body, key)
+            return await self._gateway.tell(RequestCard, path, body, headers)
 
 
 def wish(**words: object) -> RequestWish:

@@ -6,6 +6,8 @@ import os
 import sys
 
 EXIT_USAGE = 2
+_TELL_EVERYTHING = ("TEXTUAL", "TEXTUAL_DEBUG", "TEXTUAL_LOG")
+"""What makes the toolkit write down keys and what is pasted: a token, where one is typed."""
 
 HELP = """\
 Watch and replay the sessions of a hoop gateway. Without a command it opens the app.
@@ -100,6 +102,8 @@ def _run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    for name in _TELL_EVERYTHING:
+        os.environ.pop(name, None)
     try:
         quick = _quickly(arguments)
         return _parsed(arguments) if quick is None else quick
@@ -109,6 +113,10 @@ def _run(arguments: list[str]) -> int:
         # Whoever read our output has gone, as `head` does; nothing is left to say to them.
         sys.stderr.close()
         return 1
+    except Exception as problem:  # noqa: BLE001 - whatever it is, its words may hold a token
+        from hoop_tui.mistakes import tell_mistake
+
+        return tell_mistake(problem)
 
 
 def _quickly(arguments: list[str]) -> int | None:

@@ -1,5 +1,6 @@
 """Opens the app from the command line: finds the sign-in, what its owner wants of it, and where to begin."""
 
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from hoop_tui.errors import NotSignedIn
 from hoop_tui.guide import Guide
 from hoop_tui.hang_up import end_with_terminal
 from hoop_tui.login.renewal import usable_sign_in
+from hoop_tui.mistakes import tell_mistake
 from hoop_tui.moments import parse_link
 from hoop_tui.opening import Begin, Manner, OpenAt
 from hoop_tui.own_settings import Mistakes, OwnSettings, own_settings_file, read_own_settings
@@ -52,7 +54,10 @@ def run_app(gateway: str, token_file: Path | None, asked: Asked) -> int:
     guide = Guide(state_dir(os.environ) / "guide-seen")
     app = HoopApp(sign_in=sign_in, open_at=open_at, begin=begin, manner=manner_of(asked, own), guide=guide)
     end_with_terminal(sys.stdin.fileno())
+    logging.getLogger().addHandler(logging.NullHandler())  # asyncio's would print what errors say
     app.run(mouse=not app.manner.plain)
+    if app.mistake is not None:
+        return tell_mistake(app.mistake)
     return app.return_value if app.return_value is not None else app.return_code or 0
 
 

@@ -11,7 +11,7 @@ from hoop_tui.cli.printing import complain, hint, print_json, print_table
 from hoop_tui.cli.request_card import print_card
 from hoop_tui.cli.sessions import with_gateway
 from hoop_tui.client import HttpGateway
-from hoop_tui.errors import ServerSaid
+from hoop_tui.errors import Garbled, GatewayTrouble, ServerSaid, Unreachable
 from hoop_tui.request_words import RISKS, place
 from hoop_tui.requests_client import Requests
 from hoop_tui.safe_text import visible
@@ -183,7 +183,11 @@ async def _decided(requests: Requests, card: RequestCard, act: Awaitable[Request
         # Why it is over decides the exit code, and only the gateway knows.
         if said.status == 410 and (code := too_late(await requests.card(card.id))):
             return code
-        raise
+        if said.is_answer:
+            raise
+        return await _found_out(requests, card, said)
+    except (Garbled, Unreachable) as trouble:
+        return await _found_out(requests, card, trouble)
     if output != "table":
         print_json(after.model_dump(mode="json"), lines=output == "jsonl")
     elif after.state == "held":
@@ -192,6 +196,20 @@ async def _decided(requests: Requests, card: RequestCard, act: Awaitable[Request
     else:
         print(visible(f"{after.id}  {after.state}"))
     return 0
+
+
+async def _found_out(requests: Requests, card: RequestCard, trouble: GatewayTrouble) -> int:
+    """What became of a decision that got no answer."""
+    complain(trouble.sentence, trouble.exit_code)
+    try:
+        now = await requests.card(card.id)
+    except GatewayTrouble:
+        look = f"hoop-tui review show {card.id}"
+        return complain(f"whether it counted is not known - see: {look}", trouble.exit_code)
+    if now.mark == card.mark:
+        return complain(f"it has not counted: {now.id} is {now.state} still", trouble.exit_code)
+    by = f" by {now.decided_by}" if now.decided_by else ""
+    return complain(f"{now.id} has changed meanwhile: {now.state}{by}", trouble.exit_code)
 
 
 def too_late(card: RequestCard, *, denying: bool = False) -> int:

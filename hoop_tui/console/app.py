@@ -3,14 +3,13 @@
 What makes no sense there says so. It differs from the app at somebody's desk in nothing else.
 """
 
-import traceback
-
 from gateway.api.schema import RecordingInfo, RecordingState
 from hoop_tui.app import HoopApp
 from hoop_tui.client import HttpGateway
 from hoop_tui.console.line import ADDRESS, Transport
 from hoop_tui.console.report import report
 from hoop_tui.errors import NotSignedIn, ServerSaid
+from hoop_tui.mistakes import where_it_was
 from hoop_tui.safe_text import safe
 from hoop_tui.sign_in import Token
 from hoop_tui.wording import short_id
@@ -56,6 +55,7 @@ class ConsoleApp(HoopApp):
 
     def _fatal_error(self) -> None:
         """The toolkit would show the insides to whoever is at the other end."""
-        report(self._fd, traceback.format_exc())
+        super()._fatal_error()
+        if self.mistake is not None:
+            report(self._fd, where_it_was(self.mistake))
         self.exit(1, 1, FAILED)
-        self._close_messages_no_wait()

@@ -13,11 +13,11 @@ import resource
 import signal
 import sys
 import termios
-import traceback
 from fcntl import F_DUPFD, fcntl, ioctl
 from typing import NoReturn
 
 from hoop_tui.console.report import report
+from hoop_tui.mistakes import where_it_was
 
 TERMINAL, API = 0, 3
 FAILED = 70
@@ -60,8 +60,8 @@ def become(order: bytes, terminal: int, api: int) -> NoReturn:
         told = {name: str(text) for name, text in json.loads(order).items()}
         _be_alone(told)
         code = _run(told)
-    except BaseException:  # noqa: BLE001 - of a fork nothing may return
-        report(API, traceback.format_exc())
+    except BaseException as problem:  # noqa: BLE001 - of a fork nothing may return
+        report(API, where_it_was(problem))
     finally:
         os._exit(code)
 

@@ -81,6 +81,7 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
     def on_mount(self) -> None:
         self._keep_current()
         self._keep_card()
+        self.app.app_resume_signal.subscribe(self, lambda _: self._guard.look_again())
         self.redraw()
 
     # What the gateway says.

@@ -10,8 +10,8 @@ from textual.widgets import Input
 from gateway.api.schema import RequestCard
 from hoop_tui.errors import GatewayTrouble
 from hoop_tui.request_words import where
-from hoop_tui.safe_text import safe, stacked
-from hoop_tui.screens.dialog import Dialog
+from hoop_tui.safe_text import safe, stacked, visible
+from hoop_tui.screens.dialog import NOT_KNOWN, Dialog
 from hoop_tui.widgets.choice import Choice
 from hoop_tui.widgets.line import Line
 
@@ -67,7 +67,7 @@ class DenyDialog(Dialog):
         reasons = self.hoop.reasons
         if reasons:
             self._at = min(max(self._at + by, 0), len(reasons))
-            self._reason.value = reasons[-self._at] if self._at else ""
+            self._reason.value = visible(reasons[-self._at]) if self._at else ""
             self._reason.cursor_position = len(self._reason.value)
 
     @on(Input.Submitted, "#reason")
@@ -98,7 +98,8 @@ class DenyDialog(Dialog):
                 await self.hoop.client.requests.deny(card, reason)
                 denied += 1
             except GatewayTrouble as trouble:
-                troubles.append(trouble.sentence)
+                lost = "" if trouble.is_answer else f" {NOT_KNOWN}"
+                troubles.append(f"{trouble.sentence}{lost}")
         self.dismiss()
         said = f"{denied} denied" + (f"; not all: {troubles[0]}" if troubles else ".")
         self.hoop.say(safe(said), wrong=bool(troubles))

@@ -3,6 +3,7 @@
 Esc and the first button leave without deciding anything; nothing is chosen beforehand but that.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
 from textual import on, work
@@ -23,6 +24,10 @@ from hoop_tui.widgets.footer_line import FooterLine
 from hoop_tui.widgets.line import Line
 from hoop_tui.widgets.panel import Panel
 
+NOT_KNOWN = "Whether it counted is not known."
+_PAUSE_SECONDS = 1.0
+"""Between two looks at what became of a decision that got no answer."""
+
 
 class Dialog(HoopScreen):
     """About one request, as `card` shows it."""
@@ -39,6 +44,8 @@ class Dialog(HoopScreen):
         """What it is about has changed or ended: nothing can be decided in here any more."""
         self._said = Line(id="said")
         self._busy = False
+        self._lost = ""
+        """Why nobody knows whether what was said in here has counted."""
 
     def heading(self) -> Content:
         """The words in the top edge."""
@@ -83,12 +90,24 @@ class Dialog(HoopScreen):
 
     @work(group="look", exclusive=True)
     async def _look_again(self) -> None:
-        try:
-            now = await self.hoop.client.requests.card(self.card.id)
-        except GatewayTrouble:
-            return  # the line is down: why nothing can be decided is said already
-        if now.mark != self.card.mark and not self._busy:
+        while (now := await self._read_again()) is None:
+            if self._busy or not self._lost:
+                return  # the line is down: why nothing can be decided is said already
+            self.tell(f"{self._lost} {NOT_KNOWN}")
+            await asyncio.sleep(_PAUSE_SECONDS)
+        if self._busy:
+            return
+        if now.mark != self.card.mark:
             self.close_doors(now)
+        elif self._lost:
+            self.tell(f"{self._lost} It has not counted: {now.id} is {now.state} still.")
+            self._lost = ""
+
+    async def _read_again(self) -> RequestCard | None:
+        try:
+            return await self.hoop.client.requests.card(self.card.id)
+        except GatewayTrouble:
+            return None
 
     def close_doors(self, now: RequestCard) -> None:
         """It is not what was shown when the box opened."""
@@ -115,14 +134,15 @@ class Dialog(HoopScreen):
         """Tell the gateway, and leave if it took it."""
         if self._busy or self.is_over:
             return
-        self._busy = True
+        self._busy, self._lost = True, ""
         self.tell("Telling the gateway ...")
         try:
             card = await act()
         except NotSignedIn as trouble:
             self.hoop.sign_in_again(trouble.sentence)
         except GatewayTrouble as trouble:
-            self.tell(trouble.sentence)
+            self._lost = "" if trouble.is_answer else trouble.sentence
+            self.tell(f"{self._lost} {NOT_KNOWN} Looking ..." if self._lost else trouble.sentence)
             self._busy = False
             self._look_again()
         else:

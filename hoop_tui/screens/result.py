@@ -89,6 +89,6 @@ class ResultScreen(RecordingPart):
         self._one.show(row_lines(self._columns, self._grid.row, max(20, self._one.size.width - 2)))
 
     def action_copy(self) -> None:
-        cells = [NULL if cell is None else visible(cell, keep="\n") for cell in self._grid.row]
-        self.app.copy_to_clipboard("\t".join(cells))
+        cells = "\t".join(NULL if cell is None else visible(cell, keep="\n") for cell in self._grid.row)
+        self.app.copy_to_clipboard(visible(cells, keep="\n\t"))
         self.hoop.say(safe("Copied the row."))

@@ -11,7 +11,7 @@ from gateway.api.schema import SessionPage, SessionState, SessionSummary
 from hoop_tui.client import GatewayClient
 from hoop_tui.filters import EVERYTHING, SessionFilter, parse_filter
 from hoop_tui.keymap import bindings
-from hoop_tui.safe_text import joined, safe, stacked
+from hoop_tui.safe_text import joined, safe, stacked, visible
 from hoop_tui.screens.base import ListScreen
 from hoop_tui.screens.steering import SteeringScreen
 from hoop_tui.stage import Stage
@@ -226,7 +226,7 @@ class SessionsScreen(ListScreen[SessionPage], SteeringScreen):
 
     def action_filter(self) -> None:
         self._box.display = True
-        self._box.value = str(self.filter)
+        self._box.value = visible(str(self.filter))
         self.set_focus(self._box)
 
     @on(Input.Submitted, "#filter")

@@ -245,7 +245,7 @@ class StatementsScreen(RecordingScreen, SteeringScreen):
 
     def action_find(self) -> None:
         self._box.display = True
-        self._box.value = self._search.text if self._search else ""
+        self._box.value = visible(self._search.text) if self._search else ""
         self.set_focus(self._box)
 
     @on(Input.Submitted, "#find")

@@ -1,86 +1,34 @@
 """What happens around a terminal while somebody decides: keys by the hundred, what is pasted, no room, no terminal, a
 line that breaks. Nothing is decided by it, and nothing is left half decided."""
 
-import fcntl
-import os
-import pty
-import re
-import select
+import asyncio
+import resource
 import signal
-import struct
-import subprocess
-import sys
-import termios
 import time
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
+from statistics import median
 
 import pytest
+from textual.events import Key
 
 from gateway.api.schema import RequestCard
 from hoop_tui import demo_requests
 from hoop_tui.demo import demo_gateway
 from hoop_tui.errors import Unreachable
+from hoop_tui.screens.approvals import ApprovalsScreen
 from hoop_tui.screens.approve import ApproveDialog
 from tests.tui.conftest import OpenedApp, words
 from tests.tui.requests_gateway import RequestsGateway
+from tests.tui.seat import Seat
 
-BIN = Path(sys.executable).parent
 F2 = "\x1bOQ"
 
 
-class Seat:
-    """`hoop-tui` as pia, who is asked, in a terminal of 100x30."""
-
-    def __init__(self, home: Path, gateway: RequestsGateway, term: str = "xterm-256color") -> None:
-        self._ours, theirs = pty.openpty()
-        self.resize(30, 100)
-        environ = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": term, "LC_ALL": "C.UTF-8"}
-        self.process = subprocess.Popen(
-            [str(BIN / "hoop-tui")],
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            env=environ | {"HOOP_GATEWAY": gateway.url, "HOOP_TOKEN": "token-of-pia"},
-            start_new_session=True,
-        )
-        os.close(theirs)
-        self.sent = ""
-
-    def resize(self, lines: int, columns: int) -> None:
-        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-        if hasattr(self, "process"):
-            self.process.send_signal(signal.SIGWINCH)
-
-    def see(self, words: str) -> None:
-        deadline = time.monotonic() + 60
-        while words not in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.sent):
-            assert time.monotonic() < deadline, self.sent[-2000:]
-            self.rest(0.1)
-        self.sent = ""
-
-    def rest(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            if select.select([self._ours], [], [], left)[0]:
-                try:
-                    self.sent += os.read(self._ours, 1 << 16).decode(errors="replace")
-                except OSError:
-                    return
-
-    def press(self, keys: str) -> None:
-        os.write(self._ours, keys.encode())
-
-    def hang_up(self) -> None:
-        """Nobody is told by a signal: it is the terminal of no session."""
-        os.close(self._ours)
-        self._ours = -1
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self._ours >= 0:
-            os.close(self._ours)
+def pia_at(home: Path, gateway: RequestsGateway, term: str = "xterm-256color") -> Seat:
+    """She is asked."""
+    return Seat(home, term=term, HOOP_GATEWAY=gateway.url, HOOP_TOKEN="token-of-pia")
 
 
 @pytest.fixture
@@ -99,7 +47,7 @@ def states(gateway: RequestsGateway) -> list[str]:
 def test_keys_by_the_hundred_paste_no_room_and_no_terminal(gateway: RequestsGateway, tmp_path: Path) -> None:
     for number in range(3):
         gateway.ask(f"drop table t{number}")
-    seat = Seat(tmp_path, gateway)
+    seat = pia_at(tmp_path, gateway)
     try:
         seat.see("* live")
         seat.press(F2)
@@ -124,21 +72,54 @@ def test_keys_by_the_hundred_paste_no_room_and_no_terminal(gateway: RequestsGate
         seat.close()
 
 
-def test_a_terminal_that_goes_without_a_signal_takes_the_app_along(
+def test_keys_from_a_terminal_that_marks_no_paste_and_one_that_comes_back(
     gateway: RequestsGateway, tmp_path: Path
 ) -> None:
-    seat = Seat(tmp_path, gateway)
+    """What is pasted there looks like keys: one request may be decided by it, and not the next ones. And a box that
+    was out of sight takes no key before it was looked at."""
+    for number in range(4):
+        gateway.ask(f"select {number}", effects=frozenset())
+    seat = pia_at(tmp_path, gateway)
     try:
         seat.see("* live")
-        seat.hang_up()
-        assert seat.process.wait(1) == 128 + signal.SIGHUP
+        seat.press(F2)
+        seat.see("denies itself in")
+        seat.rest(1)
+        seat.press("a\t\t\r" * 30)
+        seat.rest(2)
+        assert states(gateway).count("held") >= 3
+        before = sorted(states(gateway))
+        seat.press("\x1b")
+        seat.rest(1)
+        seat.press("a")
+        seat.see("decides nothing")
+        seat.press("\t\t")
+        seat.see("> [ Approve ]")
+        seat.process.send_signal(signal.SIGTSTP)
+        stopped = Path(f"/proc/{seat.process.pid}/stat")
+        while ") T " not in stopped.read_text():
+            seat.rest(0.05)
+        seat.rest(1)
+        seat.sent = ""
+        seat.process.send_signal(signal.SIGCONT)
+        while "\x1b[?1049h" not in seat.sent:
+            seat.rest(0.01)
+        seat.press("\r")
+        seat.see("This changed just now")
+        assert sorted(states(gateway)) == before
+        for size in ((1, 1), (30, 100)):
+            seat.resize(*size)
+            seat.rest(0.3)
+        seat.process.send_signal(signal.SIGHUP)
+        assert seat.left() != 0
+        assert sorted(states(gateway)) == before
     finally:
         seat.close()
 
 
 def test_a_dumb_terminal_is_no_reason_to_fall_over(gateway: RequestsGateway, tmp_path: Path) -> None:
     gateway.ask("drop table t")
-    seat = Seat(tmp_path, gateway, "dumb")
+    seat = pia_at(tmp_path, gateway, "dumb")
     try:
         seat.see("* live")
         seat.press("q")
@@ -190,3 +171,62 @@ async def test_ten_megabytes_of_reason(open_app: OpenedApp) -> None:
         began = time.monotonic()
         await scenery.until(lambda: "AAA-AAAA" in words(scenery.app) and "because" in words(scenery.app))
         assert time.monotonic() - began < 5
+
+
+async def test_a_queue_of_thousands_that_never_rests(open_app: OpenedApp) -> None:
+    """A thousand changes a second, each with its hint: keys are answered, and it does not grow with them."""
+    gateway = demo_gateway()
+    requests = gateway.requests
+    for number in range(2000):
+        id = f"{number // 1000:03}-{number % 1000:04}"
+        person = f"p{number}@example.com"
+        requests.cards[id] = demo_requests.card(id, person, "appdb", f"select {number}", requests.now())
+
+    changed: list[str] = []
+
+    async def churn() -> None:
+        ids, began = cycle(list(requests.cards)), time.monotonic()
+        while True:
+            for _ in range(int((time.monotonic() - began) * 1000) - len(changed)):
+                changed.append(next(ids))
+                requests.change(changed[-1], claimed_by=f"c{len(changed)}")
+                gateway.hint("approval", changed[-1])
+            await asyncio.sleep(0.01)
+
+    async with open_app(gateway) as scenery:
+        await scenery.sessions()
+        await scenery.press("f2")
+        await scenery.until(lambda: "denies itself in" in words(scenery.app))
+        screen = scenery.app.screen
+        assert isinstance(screen, ApprovalsScreen)
+        churning = asyncio.create_task(churn())
+        await asyncio.sleep(0.5)
+        before, took = resident(), []
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            chosen, pressed = screen.chosen, time.monotonic()
+            scenery.app.post_message(Key("j", "j"))
+            while screen.chosen == chosen:
+                await asyncio.sleep(0.002)
+                assert time.monotonic() - pressed < 10
+            took.append(time.monotonic() - pressed)
+        churning.cancel()
+        assert len(changed) > 3000
+        assert median(took) < 1
+        assert resident() - before < 100 << 20
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def test_a_terminal_that_goes_without_a_signal_takes_the_app_along(
+    gateway: RequestsGateway, tmp_path: Path
+) -> None:
+    seat = pia_at(tmp_path, gateway)
+    try:
+        seat.see("* live")
+        seat.hang_up()
+        assert seat.process.wait(1) == 128 + signal.SIGHUP
+    finally:
+        seat.close()
