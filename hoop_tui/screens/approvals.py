@@ -4,6 +4,7 @@ The list is the gateway's; the cursor stays on its request, whatever comes and g
 """
 
 import asyncio
+import time
 from datetime import timedelta
 
 from textual import work
@@ -37,8 +38,9 @@ from hoop_tui.widgets.top_line import Tabs, TopLine
 from hoop_tui.wording import clock_length
 
 _SIDE_BY_SIDE = 140
-_CARD_AFTER_SECONDS = 0.03
-"""The cursor is drawn before its card is asked for; whoever holds a key down gets the card where they stop."""
+_CARD_AFTER_SECONDS, _CARD_AT_REST_SECONDS = 0.03, 0.12
+"""The card comes so long after the cursor; where a key is held down or pressed again at once, once it rests."""
+_AT_ONCE_SECONDS = 0.25
 _MOST = 200
 _MOST_PAGES = 50
 """A page is asked for when the cursor reaches the end of the one before."""
@@ -64,6 +66,7 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         self._pages = 1
         self._marked: dict[str, None] = {}
         self._wanted = asyncio.Event()
+        self._card_after, self._moved_at = _CARD_AFTER_SECONDS, 0.0
         self.answered = False
         """The gateway has said what there is."""
 
@@ -124,8 +127,9 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         """The card follows the cursor, and what becomes of its request."""
         while True:
             await self._wanted.wait()
-            await asyncio.sleep(_CARD_AFTER_SECONDS)
-            self._wanted.clear()
+            while self._wanted.is_set():
+                self._wanted.clear()
+                await asyncio.sleep(self._card_after)
             chosen, shown = self._queue.by_id.get(self.chosen), self._view.card
             if chosen is None:
                 self._show_card(None)
@@ -172,6 +176,9 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         self._queue.fresh.discard(event.key)
         card = self.card
         self._guard.showing(event.key, card.mark if card else "")  # what is decided waits for its card
+        now = time.monotonic()
+        is_quick = now - self._moved_at < _AT_ONCE_SECONDS
+        self._card_after, self._moved_at = _CARD_AT_REST_SECONDS if is_quick else _CARD_AFTER_SECONDS, now
         self._wanted.set()
         if self._queue.has_more and self._queue.rows[-1].id == event.key and self._pages < _MOST_PAGES:
             self._pages += 1

@@ -379,3 +379,15 @@ async def test_it_fits(open_app: OpenedApp, width: int) -> None:
     async with open_app(size=(width, 24)) as scenery:
         await approvals(scenery)
         assert all(len(line) <= width for line in words(scenery.app).split("\n"))
+
+
+async def test_while_the_cursor_runs_no_card_is_fetched_but_that_where_it_rests(open_app: OpenedApp) -> None:
+    gateway = demo_gateway()
+    async with open_app(gateway) as scenery:
+        await approvals(scenery)
+        gateway.requests.said.clear()
+        await scenery.pilot.press("j", "k", "j", "j", "k", "j", "j")
+        await scenery.until(lambda: (shown := screen_of(scenery).card) is not None and shown.id == "R8V-1LE5")
+        fetched = [word for word in gateway.requests.said if word.startswith("card")]
+        assert fetched[-1] == "card R8V-1LE5"
+        assert len(fetched) <= 2
