@@ -124,16 +124,14 @@ class Town:
 
     @property
     def zygote(self) -> int:
-        """The process that consoles are forked from."""
+        """The process that consoles are forked from; 0 where there is none yet."""
         assert self.served.process is not None
-        (found,) = [
-            each for each in descendants(self.served.process.pid) if "console.zygote" in command_of(each)
-        ][:1]
-        return found
+        started = descendants(self.served.process.pid)
+        return next((each for each in started if "console.zygote" in command_of(each)), 0)
 
     def consoles(self) -> list[int]:
         """The processes of those that are open."""
-        return children(self.zygote)
+        return children(self.zygote) if self.zygote else []
 
 
 def children(pid: int) -> list[int]:

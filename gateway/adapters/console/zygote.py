@@ -19,6 +19,8 @@ from gateway.core.errors import Unreachable
 START_SECONDS = 20.0
 """Loading the app takes one; a busy machine many times as long."""
 STOP_SECONDS = 2.0
+WARM_AFTER_SECONDS = 10.0
+"""The first seconds of a gateway belong to whoever waits for its doors."""
 NO_CONSOLE = "no console can be opened now - the gateway's log says why"
 
 _BEGIN = (
@@ -37,14 +39,19 @@ class Zygote:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
+        self._warming: asyncio.TimerHandle | None = None
 
     @property
     def pid(self) -> int | None:
         """Of the process, while there is one."""
         return self._process.pid if self._process is not None else None
 
-    def warm(self) -> None:
-        """Have it load what the first console needs, beside everything else."""
+    def warm(self, after: float = WARM_AFTER_SECONDS) -> None:
+        """Have it load what the first console needs, beside everything else, so many seconds from now. A console
+        that comes before starts it itself, and waits that much longer."""
+        self._warming = asyncio.get_running_loop().call_later(after, self._warm)
+
+    def _warm(self) -> None:
         try:
             self._start()
         except OSError as problem:
@@ -71,6 +78,8 @@ class Zygote:
 
     def close(self) -> None:
         """End it, and whatever was forked from it."""
+        if self._warming is not None:
+            self._warming.cancel()
         if self._control is not None:
             self._forget()
             assert self._process is not None
