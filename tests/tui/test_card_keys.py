@@ -192,6 +192,8 @@ async def test_what_was_decided_comes_by_pages(open_app: OpenedApp) -> None:
         await scenery.until(lambda: "Decided 400+" in words(scenery.app))
         await scenery.press("G")
         await scenery.until(lambda: "Decided 451" in words(scenery.app))
+        screen = scenery.app.screen
+        await scenery.until(lambda: isinstance(screen, ApprovalsScreen) and screen.card is not None)
         await scenery.press("a")
         await scenery.until(lambda: bool(said(scenery)))
         assert said(scenery)[-1].endswith("is approved already.")

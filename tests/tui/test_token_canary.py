@@ -34,12 +34,12 @@ def broken(self, *words, **more):
 async def broken_task(self):
     broken(self)
 
-def parsed(arguments, begin=main._parsed):
+def begun(arguments, begin=main._quickly):
     from hoop_tui.{module} import {name}
     {name}.{method} = {by}
     return begin(arguments)
 
-main._parsed = parsed
+main._quickly = begun
 main.main(sys.argv[1:])
 """
 
