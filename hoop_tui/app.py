@@ -341,11 +341,11 @@ class HoopApp(Going):
     def draw_guide(self) -> None:
         """The strip of the demo, where there is one: on the screen that is in front, and on no other."""
         is_demo = self.me is not None and self.me.demo
-        *behind, front = self.screen_stack
-        if self.guide is not None and is_demo and isinstance(front, HoopScreen):
+        front = next(reversed(self.screen_stack), None)  # none: the app closes its screens
+        if self.guide is not None and is_demo and isinstance(front, HoopScreen) and front.is_attached:
             from hoop_tui.widgets.guide_line import GuideLine, keep_guide
 
-            for each in behind:
+            for each in self.screen_stack[:-1]:
                 each.query(GuideLine).remove()
             keep_guide(self.guide, front, self.waiting or 0)
 

@@ -3,9 +3,12 @@
 It knows what is shown and since when; whether the gateway accepts a decision is the gateway's business.
 """
 
+from collections.abc import Mapping
+
 from gateway.api.schema import RequestCard
 from hoop_tui.clock import Clock
 from hoop_tui.feed import Freshness
+from hoop_tui.keymap import DEFAULTS, shown_of
 
 QUIET_US = 700_000
 """A key that was on its way to something else must not decide."""
@@ -45,14 +48,19 @@ class Guard:
             return "This changed just now: look at it, then press the key again."
         return ""
 
-    def why_not_yes(self, card: RequestCard | None, freshness: Freshness, *, seen: bool) -> str:
-        """The same for a yes, which takes more. `seen`: all of the statement was on the screen."""
+    def why_not_yes(
+        self, card: RequestCard | None, freshness: Freshness, *, seen: bool, own: Mapping[str, str] = DEFAULTS
+    ) -> str:
+        """The same for a yes, which takes more. `seen`: all of the statement was on the screen; `own`: the keys that
+        the person has chosen."""
         why = self.why_not(card, freshness)
         if why or card is None:
             return why
         if card.why.missing:
             wanted = " and a ".join(card.why.missing)
-            return f"{card.id} still lacks a {wanted}, which only {card.who.person} can give: ask with c."
+            ask = shown_of("approvals.comment", own)
+            return f"{card.id} still lacks a {wanted}, which only {card.who.person} can give: ask with {ask}."
         if not seen:
-            return "You have not seen all of the statement: ctrl+d goes on."
+            further = shown_of("approvals.scroll_card(1)", own)
+            return f"You have not seen all of the statement: {further} goes on."
         return ""

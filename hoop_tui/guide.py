@@ -18,11 +18,12 @@ _HIDE: dict[Place, str] = {"sessions": "   Esc hides this", "approvals": "   Esc
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What is on the screen. `waiting`: so many requests that may be decided here. `typed`: the box that is open
-    wants the target's name."""
+    wants the target's name. `below`: the card goes on further down."""
 
     place: Place
     waiting: int = 0
     typed: str = ""
+    below: bool = False
 
 
 class Guide:
@@ -69,7 +70,10 @@ def _words(step: int, seen: Seen) -> str:
                 "Dave waits for your word: press F2" if waits else "in a moment a colleague needs you: wait"
             )
         case 2 if there == "approvals":
-            return "read the card, then press a: it only opens a box" if waits else "wait for him"
+            if not waits:
+                return "wait for him"
+            to_its_end = "to its end with ctrl+d" if seen.below else "the card"
+            return f"read {to_its_end}, then press a: it only opens a box"
         case 2:
             return "press F2: somebody waits there for your word"
         case 3 if there == "approving":

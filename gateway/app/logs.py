@@ -73,7 +73,6 @@ def set_up_logs(level: str = "INFO", file: Path | None = None) -> None:
         "uvicorn.error",
         "alembic",
         "sqlalchemy",
-        "aiosqlite",
         "asyncio",
         "authlib",
         "botocore",

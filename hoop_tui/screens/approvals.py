@@ -99,6 +99,14 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         self._queue.take(page, self._order)
         self.answered = True
         self._show_rows()
+        self._ask_for_more()
+
+    def _ask_for_more(self) -> None:
+        """Where the cursor has come to the last row, or the last row to the cursor."""
+        at_the_end = self._queue.has_more and self._queue.rows[-1].id == self.chosen
+        if at_the_end and self._pages < _MOST_PAGES:
+            self._pages += 1
+            self._stale.set()
 
     async def _asked_for(self, which: str, state: str) -> RequestPage:
         """The first pages, as many as somebody has gone down to."""
@@ -127,14 +135,20 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         """The card follows the cursor, and what becomes of its request."""
         while True:
             await self._wanted.wait()
-            while self._wanted.is_set():
-                self._wanted.clear()
-                await asyncio.sleep(self._card_after)
+            await self._at_rest()
+            self._wanted.clear()
             chosen, shown = self._queue.by_id.get(self.chosen), self._view.card
             if chosen is None:
                 self._show_card(None)
             elif shown is None or (shown.id, shown.mark) != (chosen.id, chosen.mark):
                 await self._fetch_card(chosen.id)
+
+    async def _at_rest(self) -> None:
+        """Until the cursor has stood where it is for as long as it takes; a list that changes does not count."""
+        early = self._card_after
+        while early > 0:
+            await asyncio.sleep(early)
+            early = self._moved_at + self._card_after - time.monotonic()
 
     async def _fetch_card(self, id: str) -> None:
         try:
@@ -168,6 +182,12 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         card = self._view.card
         return card if card is not None and card.id == self.chosen else None
 
+    @property
+    def goes_on_below(self) -> bool:
+        """There is more of the card than was on the screen, and whoever says yes must have seen it."""
+        card = self._view.card
+        return card is not None and card.state == "held" and not self._view.has_seen_all
+
     def move_to(self, id: str) -> None:
         """Put the cursor on this request, if it is in the list."""
         self._table.set_cursor(id)
@@ -180,9 +200,7 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         is_quick = now - self._moved_at < _AT_ONCE_SECONDS
         self._card_after, self._moved_at = _CARD_AT_REST_SECONDS if is_quick else _CARD_AFTER_SECONDS, now
         self._wanted.set()
-        if self._queue.has_more and self._queue.rows[-1].id == event.key and self._pages < _MOST_PAGES:
-            self._pages += 1
-            self._stale.set()
+        self._ask_for_more()
         self._draw_words()
 
     def on_row_table_chosen(self, _: RowTable.Chosen) -> None:
@@ -209,7 +227,9 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
         heading = [safe(FILTER_WORDS[self._filter], "bold"), safe(f" {rows}{more}" if self.answered else "")]
         if self._marked:
             heading.append(safe(f"   {len(self._marked)} marked", "bold $text-accent"))
-        self._panel.set_heading(joined(*heading), safe(f"F filter  s sort: {self._order}", "$text-muted"))
+        by_filter, by_order = self.shown_key("next_filter"), self.shown_key("next_order")
+        keys = safe(f"{by_filter} filter  {by_order} sort: {self._order}", "$text-muted")
+        self._panel.set_heading(joined(*heading), keys)
         self._empty.show(self._instead())
         self._empty.display = not rows or bool(self._trouble)
         self._table.set_class(not rows, "bare")
@@ -241,8 +261,8 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
             parts.append(safe(f"  held {waited}, denies itself in {ends}"))
         else:
             parts.append(safe(f"  {card.state}", "bold"))
-        seen = "" if self._view.has_seen_all or card.state != "held" else "more below: ctrl+d"
-        self._box.set_heading(joined(*parts), safe(seen, "bold $text-warning"))
+        more = f"more below: {self.shown_key('scroll_card(1)')}" if self.goes_on_below else ""
+        self._box.set_heading(joined(*parts), safe(more, "bold $text-warning"))
 
     # What keys do.
 
@@ -300,7 +320,7 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
     def _approve(self, *, wider: bool = False) -> None:
         card = self.card
         why = self._readonly() or self._guard.why_not_yes(
-            card, self.hoop.freshness, seen=self._view.has_seen_all
+            card, self.hoop.freshness, seen=self._view.has_seen_all, own=self.hoop.manner.keys
         )
         if why or card is None:
             self.hoop.say(safe(why), wrong=True)
@@ -359,7 +379,9 @@ class ApprovalsScreen(CardKeys, ListScreen[RequestPage]):
     async def action_deny_marked(self) -> None:
         """Cards first: what is refused is what they show now."""
         if self._readonly() or not self._marked:
-            self.hoop.say(safe(self._readonly() or "Nothing is marked: space marks."), wrong=True)
+            self.hoop.say(
+                safe(self._readonly() or f"Nothing is marked: {self.shown_key('mark')} marks."), wrong=True
+            )
             return
         try:
             cards = [await self.hoop.client.requests.card(id) for id in self._marked]

@@ -11,7 +11,7 @@ from textual.widgets import Input
 from gateway.api.schema import FeedEvent
 from hoop_tui.errors import GatewayTrouble, NotSignedIn
 from hoop_tui.feed import RECONNECTED
-from hoop_tui.keymap import WRITING, Place, bindings
+from hoop_tui.keymap import WRITING, Place, bindings, shown_of
 
 if TYPE_CHECKING:
     from hoop_tui.app import HoopApp
@@ -34,6 +34,10 @@ class HoopScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self.hoop.draw_guide)
+
+    def shown_key(self, action: str) -> str:
+        """The keys of an action of this screen, as they are in force and as people read them."""
+        return shown_of(f"{self.places[-1]}.{action}", self.hoop.manner.keys)
 
     def hear(self, event: FeedEvent) -> None:
         """Something changed. Called on the screen that is shown, and on those below it."""

@@ -29,7 +29,7 @@ class GuideLine(Line):
 
 def keep_guide(guide: Guide, screen: HoopScreen, waiting: int) -> None:
     """Have the strip there, with what to do next; or not, once it is over. Screens without keys have none."""
-    words = guide.look(Seen(_place(screen), waiting, _typed(screen)))
+    words = guide.look(Seen(_place(screen), waiting, _typed(screen), _goes_on_below(screen)))
     strip, footer = screen.query(GuideLine), screen.query(FooterLine)
     if not words:
         strip.remove()
@@ -41,6 +41,10 @@ def keep_guide(guide: Guide, screen: HoopScreen, waiting: int) -> None:
 
 def _place(screen: Screen[None]) -> Place:
     return next((place for kind, place in _PLACES if isinstance(screen, kind)), "elsewhere")
+
+
+def _goes_on_below(screen: Screen[None]) -> bool:
+    return isinstance(screen, ApprovalsScreen) and screen.goes_on_below
 
 
 def _typed(screen: Screen[None]) -> str:

@@ -270,12 +270,21 @@ async def test_what_was_not_tried_again_yet_is_void(scene: Scene) -> None:
     assert again.value.request != request.id
 
 
-async def test_what_is_revoked_before_it_was_let_go_is_not_run(scene: Scene) -> None:
+async def test_what_is_revoked_before_it_was_let_go_is_not_run(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between the decision and the release: the one that waits has not looked yet."""
-    scene.approvals = Approvals(scene.room.ledger, scene.room.bus, scene.clock, scene.town, reread_every=60)
+    look, may_look = scene.room.ledger.approval_mark, asyncio.Event()
+
+    async def late(id: str) -> tuple[object, ...] | None:
+        await may_look.wait()
+        return await look(id)
+
+    monkeypatch.setattr(scene.room.ledger, "approval_mark", late)
     task, request = await scene.held(hold(60), gate=await scene.gate(ALICE))
     await scene.said("held")
     assert await scene.room.ledger.settle_approval(request.id, BOB.id, True, "go", name=BOB.name)
     await scene.approvals.revoke(request.id, CAROL, "no, wait")
+    may_look.set()
     with pytest.raises(Denied, match=r"carol@example.com revoked it"):
         await task

@@ -12,8 +12,8 @@ from hoop_tui.guide import Guide, Place, Seen
 from hoop_tui.replay.ghostty import GhosttyEmulator
 from hoop_tui.scenery import Scenery
 from hoop_tui.screens.approvals import ApprovalsScreen
-from hoop_tui.screens.approve import ApproveDialog
 from hoop_tui.screens.base import RecordingScreen
+from hoop_tui.screens.deny import DenyDialog
 from hoop_tui.widgets.choice import Choice
 from tests.tui.conftest import OpenedApp, words
 
@@ -39,6 +39,9 @@ async def test_five_steps_to_a_safe_decision(open_app: OpenedApp, tmp_path: Path
         await scenery.until(
             lambda: isinstance(scenery.app.screen, ApprovalsScreen) and scenery.app.screen.card is not None
         )
+        await shows(scenery, "2 of 5: read to its end with ctrl+d, then press a")
+        await scenery.press("ctrl+d")
+        scenery.app.draw_again()
         await shows(scenery, "2 of 5: read the card, then press a")
         scenery.clock.pass_seconds(1)
         await scenery.press("a")
@@ -70,8 +73,8 @@ async def test_esc_sends_it_away_for_good_and_cancels_boxes_first(
             lambda: isinstance(scenery.app.screen, ApprovalsScreen) and scenery.app.screen.card is not None
         )
         scenery.clock.pass_seconds(1)
-        await scenery.press("a")
-        await scenery.until(lambda: isinstance(scenery.app.screen, ApproveDialog))
+        await scenery.press("x")
+        await scenery.until(lambda: isinstance(scenery.app.screen, DenyDialog))
         await scenery.press("escape")
         await shows(scenery, "3 of 5: press a to let it run")
         assert not seen.exists()

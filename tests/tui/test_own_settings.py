@@ -138,6 +138,16 @@ async def test_another_key_meets_the_same_guard_and_the_same_box(open_app: Opene
         assert not any(said.startswith("approve") for said in gateway.requests.said)
 
 
+async def test_hints_name_the_keys_that_are_in_force(open_app: OpenedApp) -> None:
+    own = {"approvals.next_order": "o", "approvals.next_filter": "ctrl+f", "approvals.mark": "m"}
+    async with open_app(manner=Manner(keys=own)) as scenery:
+        await scenery.sessions()
+        scenery.app.action_show_approvals()
+        await scenery.until(lambda: "ctrl+f filter  o sort: time left" in words(scenery.app))
+        await scenery.press("X")
+        assert "Nothing is marked: m marks." in next(iter(scenery.app._notifications)).message
+
+
 async def test_a_filter_opened_by_another_key_has_what_is_typed(open_app: OpenedApp) -> None:
     async with open_app(manner=OWN) as scenery:
         await scenery.sessions()

@@ -146,7 +146,9 @@ async def test_a_line_that_breaks_during_a_yes_is_looked_at_again(open_app: Open
         gateway.requests.approve = lost  # type: ignore[method-assign]
         scenery.clock.pass_seconds(1)
         await scenery.press("j")
-        await scenery.until(lambda: "K4T-9XA2" in words(scenery.app))
+        screen = scenery.app.screen
+        assert isinstance(screen, ApprovalsScreen)
+        await scenery.until(lambda: screen.card is not None and screen.card.id == "K4T-9XA2")
         scenery.clock.pass_seconds(1)
         await scenery.pilot.pause()
         await scenery.press("a")
