@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from hoop_tui.login.desk import Desk
     from hoop_tui.palette import HoopProvider
 
-_MOST_REASONS = 20
 _DRAW_SECONDS = 0.1
 """Between a hint and what is drawn for it."""
 
@@ -102,8 +101,7 @@ class HoopApp(Going):
         self._open_at, self._begin = open_at, begin
         self._feed: Feed | None = None
         self._calling: Calling | None = None
-        self.reasons: list[str] = []
-        """For which requests were denied here, the newest last."""
+        self.reasons = []
         self._draws_soon = False
         self.mistake: BaseException | None = None
         """In the program: it has ended the app."""
@@ -204,10 +202,6 @@ class HoopApp(Going):
 
             event.text = visible(event.text, keep="\r\n\t" if isinstance(self.focused, Editor) else "\r\n")
         await super().on_event(event)
-
-    def remember_reason(self, reason: str) -> None:
-        """For the next one that is denied."""
-        self.reasons = [*(each for each in self.reasons if each != reason), reason][-_MOST_REASONS:]
 
     @work(group="me", exclusive=True)
     async def _learn_who(self) -> None:
@@ -357,12 +351,6 @@ class HoopApp(Going):
         self.draw_guide()
         return True
 
-    def open_export(self, session: str) -> None:
-        """Ask as what to save this recording."""
-        from hoop_tui.screens.export import ExportScreen
-
-        self.push_screen(ExportScreen(session))
-
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         if not self.is_signing_in:
             for each in SCREENS:
@@ -385,14 +373,6 @@ class HoopApp(Going):
 
     def use_theme(self, theme: str) -> None:
         self.theme = theme
-
-    def action_help(self) -> None:
-        from hoop_tui.screens.help import HelpScreen
-
-        if isinstance(self.screen, HelpScreen):
-            self.pop_screen()
-        elif isinstance(self.screen, HoopScreen):
-            self.push_screen(HelpScreen(self.screen.places))
 
     def action_toggle_zone(self) -> None:
         self.zone = "local" if self.zone == "utc" else "utc"

@@ -18,12 +18,13 @@ from hoop_tui.opening import Begin, OpenAt
 from hoop_tui.queue import FILTERS
 from hoop_tui.safe_text import joined, safe, visible
 from hoop_tui.screen_table import ScreenName
-from hoop_tui.screens.base import ListScreen, RecordingScreen, SigningIn
+from hoop_tui.screens.base import HoopScreen, ListScreen, RecordingScreen, SigningIn
 from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.stage import Stage
 from hoop_tui.wording import is_database, short_id
 
 _MOST = 100
+_MOST_REASONS = 20
 _PATIENCE_SECONDS = 20.0
 
 
@@ -47,6 +48,8 @@ class Going(App[int]):
     preview_stage: Stage
     last_replay: OpenAt | None
     clock: Clock
+    reasons: list[str]
+    """For which requests were denied here, the newest last."""
 
     @property
     def client(self) -> GatewayClient:
@@ -64,6 +67,10 @@ class Going(App[int]):
         """Into the clipboard, where the terminal allows it; the text is shown too, so it can be read."""
         self.copy_to_clipboard(visible(text))
         self.say(joined(safe("Copied: "), safe(text)))
+
+    def remember_reason(self, reason: str) -> None:
+        """For the next one that is denied."""
+        self.reasons = [*(each for each in self.reasons if each != reason), reason][-_MOST_REASONS:]
 
     @property
     def is_signing_in(self) -> bool:
@@ -118,6 +125,12 @@ class Going(App[int]):
         from hoop_tui.screens.statements import StatementsScreen
 
         self.switch_screen(StatementsScreen(session, at_us))
+
+    def open_export(self, session: str) -> None:
+        """Ask as what to save this recording."""
+        from hoop_tui.screens.export import ExportScreen
+
+        self.push_screen(ExportScreen(session))
 
     def remember(self, session: str, at_us: int) -> None:
         """Where the replay tab goes next."""
@@ -195,3 +208,11 @@ class Going(App[int]):
             self.open_replay(self.screen.chosen)
         else:
             self.say(safe("There is no session to replay yet."))
+
+    def action_help(self) -> None:
+        from hoop_tui.screens.help import HelpScreen
+
+        if isinstance(self.screen, HelpScreen):
+            self.pop_screen()
+        elif isinstance(self.screen, HoopScreen):
+            self.push_screen(HelpScreen(self.screen.places))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -48,11 +49,12 @@ async def list_sessions(
     target: _Name = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> SessionPage:
-    """The sessions you may see, newest first. `live` and `today` count all of them, up to 1000 each."""
+    """The sessions you may see, newest first; `person` without its @ and what follows is enough. `live` and `today`
+    count all of them, up to 1000 each."""
     whose = "" if may(who, Action.LIST_SESSIONS, None) else who.name
     rows: Sequence[SessionRow] = []
     if not whose or person in ("", whose):
-        rows = await _rows(services, state, whose or person, target, limit)
+        rows = await _rows(services, state, whose or person, target, limit, or_called=not whose)
     live, today = await _counts(services, whose)
     shown = [summaries.summary(services, row) for row in rows]
     return SessionPage(sessions=shown, live=live, today=today)
@@ -66,16 +68,16 @@ async def one_session(id: SessionId, who: Caller, services: Services) -> Session
 
 
 async def _rows(
-    services: ApiServices, state: State, person: str, target: str, limit: int
+    services: ApiServices, state: State, person: str, target: str, limit: int, *, or_called: bool
 ) -> Sequence[SessionRow]:
     """The ledger knows which sessions have not ended; which of those are lost, only we know."""
-    ledger = services.ledger
+    find = partial(services.ledger.sessions, person=person, target=target, or_called=or_called)
     if state == "all":
-        return await ledger.sessions(person=person, target=target, limit=limit)
-    unended = await ledger.sessions(live=True, person=person, target=target, limit=MOST_COUNTED)
+        return await find(limit=limit)
+    unended = await find(live=True, limit=MOST_COUNTED)
     if state == "live":
         return [row for row in unended if summaries.is_live(services, row)][:limit]
-    ended = await ledger.sessions(live=False, person=person, target=target, limit=limit)
+    ended = await find(live=False, limit=limit)
     lost = [row for row in unended if not summaries.is_live(services, row)]
     return sorted([*ended, *lost], key=lambda row: row.started_at, reverse=True)[:limit]
 

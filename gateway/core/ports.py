@@ -227,9 +227,16 @@ class Ledger(Register, Requests, Protocol):
     async def session(self, id: str) -> SessionRow | None: ...
 
     async def sessions(
-        self, *, live: bool | None = None, person: str = "", target: str = "", limit: int = 200
+        self,
+        *,
+        live: bool | None = None,
+        person: str = "",
+        target: str = "",
+        limit: int = 200,
+        or_called: bool = False,
     ) -> Sequence[SessionRow]:
-        """Newest first."""
+        """Newest first. `or_called`: also of those whose name is `person` before its @; only for those who may see
+        everybody's."""
         ...
 
     async def find_sessions(self, prefix: str) -> Sequence[SessionRow]:

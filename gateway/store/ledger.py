@@ -85,10 +85,17 @@ class SqlLedger(SqlRegister, SqlRequests, SqlPolicies, SqlHistory, SqlOutbox):
         return await self._reader.read(lambda c: reading.session(c, id))
 
     async def sessions(
-        self, *, live: bool | None = None, person: str = "", target: str = "", limit: int = 200
+        self,
+        *,
+        live: bool | None = None,
+        person: str = "",
+        target: str = "",
+        limit: int = 200,
+        or_called: bool = False,
     ) -> Sequence[SessionRow]:
-        """Newest first."""
-        return await self._reader.read(lambda c: reading.sessions(c, live, person, target, limit))
+        """Newest first. `or_called`: also of those whose name is `person` before its @; only for those who may see
+        everybody's."""
+        return await self._reader.read(lambda c: reading.sessions(c, live, person, target, limit, or_called))
 
     async def find_sessions(self, prefix: str) -> Sequence[SessionRow]:
         """The sessions whose id starts with `prefix`, newest first, at most ten."""

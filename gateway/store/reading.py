@@ -28,14 +28,15 @@ def session(connection: Connection, id: str) -> SessionRow | None:
 
 
 def sessions(
-    connection: Connection, live: bool | None, person: str, target: str, limit: int
+    connection: Connection, live: bool | None, person: str, target: str, limit: int, or_called: bool = False
 ) -> list[SessionRow]:
     """The sessions that fit, newest first."""
     query = select(SESSIONS)
     if live is not None:
         query = query.where(SESSIONS.c.ended_at.is_(None) if live else SESSIONS.c.ended_at.is_not(None))
     if person:
-        query = query.where(SESSIONS.c.person == person)
+        called = SESSIONS.c.person.startswith(f"{person}@", autoescape=True) if or_called else False
+        query = query.where((SESSIONS.c.person == person) | called)
     if target:
         query = query.where(SESSIONS.c.target == target)
     return _sessions(connection, query, limit)

@@ -110,7 +110,7 @@ def list_sessions(
     live
         Only those that are live now.
     user
-        Only those of this person.
+        Only those of this person; `alice` is enough for alice@example.com.
     target
         Only those with this target.
     limit

@@ -45,16 +45,16 @@ class Panel(Vertical):
         if room <= 0:
             return
         if not hint or gap < 1:
-            self._write(heading if heading.cell_length <= room else fitted(heading, room))
+            self._entitle(heading if heading.cell_length <= room else fitted(heading, room))
             return
         if is_plain(self.app):
-            self._write(joined(heading, Content("   "), hint))
+            self._entitle(joined(heading, Content("   "), hint))
             return
         edge = "$edge-focus" if self.has_pseudo_class("focus-within") else "$edge"
-        self._write(joined(heading, Content.styled(f" {'─' * gap} ", edge), hint))
+        self._entitle(joined(heading, Content.styled(f" {'─' * gap} ", edge), hint))
 
-    def _write(self, words: Content) -> None:
+    def _entitle(self, heading: Content) -> None:
         """The toolkit draws all of the box again for its title, the same one too."""
-        if self._written is None or not self._written.is_same(words):
-            self._written = words
-            self.border_title = words
+        if self._written is None or not self._written.is_same(heading):
+            self._written = heading
+            self.border_title = heading

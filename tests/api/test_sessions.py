@@ -50,9 +50,19 @@ async def test_newest_first_and_counted(auditor: httpx2.AsyncClient, house: Hous
     assert ids(await listed(auditor, person="o'; drop table sessions")) == []
 
 
+async def test_a_name_without_its_domain_is_enough(auditor: httpx2.AsyncClient, house: House) -> None:
+    for number, person in enumerate(("ugo@a.example", "ugo", "ugo_x@a.example", "ugolin@a.example")):
+        await house.record(f"s-0000000{number}", person=person)
+    assert ids(await listed(auditor, person="ugo")) == ["s-00000001", "s-00000000"]
+    assert ids(await listed(auditor, person="ugo", state="ended")) == ["s-00000001", "s-00000000"]
+    assert ids(await listed(auditor, person="ugo@a.example")) == ["s-00000000"]
+    assert ids(await listed(auditor, person="ug_")) == ids(await listed(auditor, person="%")) == []
+
+
 async def test_others_see_their_own_only(http: httpx2.AsyncClient, house: House) -> None:
     await house.record("s-00000001", person="ugo")
     await house.record("s-00000002", person="nina")
+    await house.record("s-00000004", person="ugo@elsewhere.example")
     await house.begin("s-00000003", person="nina")
     http.headers["Authorization"] = "Bearer token-of-ugo"
     page = await listed(http)

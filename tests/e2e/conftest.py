@@ -54,9 +54,14 @@ class Demo:
         )
 
     def sessions(self) -> list[dict[str, Any]]:
-        listed = self.hoop_tui("sessions", "ls", "-o", "json")
+        """Alice's; the demo's own colleague comes and goes meanwhile."""
+        listed = self.hoop_tui("sessions", "ls", "--user", "alice@example.com", "-o", "json")
         assert listed.returncode == 0, listed.stderr
         found: list[dict[str, Any]] = json.loads(listed.stdout)
+        return found
+
+    def session(self, id: str) -> dict[str, Any]:
+        (found,) = (each for each in self.sessions() if each["id"] == id)
         return found
 
     def stop(self) -> int:

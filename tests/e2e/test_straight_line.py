@@ -71,7 +71,8 @@ def test_a_second_terminal_decides_what_is_held(demo: Demo) -> None:
 
 def test_a_shell_with_vim_is_listed_live_and_replays_exactly(demo: Demo, terminal: Open) -> None:
     shell = terminal(*demo.lines["shell"])
-    shell.see(r"hoop: you are alice@example.com on web-1 \(DEMO\) - recorded as s-\w{8}")
+    told = shell.see(r"hoop: you are alice@example.com on web-1 \(DEMO\) - recorded as s-\w{8}")
+    (id,) = re.findall(r"recorded as (s-\w{8})", told)
     shell.see(r"web-1:~\$$")
     app = terminal(str(BIN / "hoop-tui"), "--gateway", demo.api, "--token-file", str(demo.token_file))
     app.see(r"LIVE +\w+ +alice")
@@ -82,11 +83,14 @@ def test_a_shell_with_vim_is_listed_live_and_replays_exactly(demo: Demo, termina
     shell.type("tail -n 1 notes.txt", "Enter")
     last = shell.see(r"\n5\. Seen by the test\s+deploy@web-1:~\$$")
     shell.type("exit 3", "Enter")
-    while demo.sessions()[0]["state"] == "LIVE":
+    deadline = time.monotonic() + 30
+    while (row := demo.session(id))["state"] == "LIVE":
+        assert time.monotonic() < deadline
         time.sleep(0.1)
-    row = demo.sessions()[0]
     assert (row["state"], row["outcome"]) == ("ENDED", "exit 3")
     app.see(r"ENDED +\w+ +alice")
+    app.type("/", "user:alice", "Enter")
+    app.see(rf"filter user:alice[^>]*> ENDED +{id[2:]} +alice")
 
     app.type("Enter")
     app.see(r"alice@example.com")
