@@ -72,13 +72,13 @@ def _hold_to_screen(gateway: RequestsGateway, rounds: int) -> float:
     with Screen(gateway.url, WHO) as screen:
         screen.until("* live")
         screen.press("\x1bOQ")
-        screen.until("Nothing waits for you")
         for number in range(rounds):
+            screen.until("Nothing waits for you")
             screen.rest(1.5)
             began = screen.now()
             gateway.ask(f"drop table t{number:03}")
             times.append((screen.until(f"table t{number:03}") - began) * 1000)
-    gateway.run(gateway.asking.gone())
+            gateway.run(gateway.asking.gone())
     return median(times)
 
 
