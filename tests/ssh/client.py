@@ -77,3 +77,14 @@ class StockSsh:
             await process.communicate()
             raise
         return Ran(process.returncode or 0, out, err)
+
+
+async def told_to_leave(client: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
+    """What it has said. A client that is told just before it waits looks at the signal only when something else
+    happens, which may take until its keep-alive: so it is told again."""
+    said = asyncio.ensure_future(client.communicate())
+    while not said.done():
+        if client.returncode is None:
+            client.terminate()
+        await asyncio.wait([said], timeout=1)
+    return await said

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from tests.ssh.client import PATIENCE, StockSsh
+from tests.ssh.client import PATIENCE, StockSsh, told_to_leave
 from tests.ssh.house import House
 
 Server = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -61,9 +61,7 @@ async def running(ssh: StockSsh, *arguments: str) -> AsyncIterator[asyncio.subpr
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
+        await told_to_leave(process)
 
 
 async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -12,7 +12,7 @@ from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.ports import Approval
 from gateway.core.verdict import Allow, Deny, Hold, Verdict
-from tests.ssh.client import PATIENCE, Ran, StockSsh
+from tests.ssh.client import PATIENCE, Ran, StockSsh, told_to_leave
 from tests.ssh.forwarding import echo, running, serving, through, turned_away
 from tests.ssh.house import BOB, House
 from tests.ssh.sshd import Sshd, free_port
@@ -183,8 +183,7 @@ async def test_a_refused_forward_says_why_and_asks_nobody_again(
         request = await settle(house, False, "no tunnels today")
         assert await first
         assert await turned_away(port)
-        client.terminate()
-        _, err = await client.communicate()
+        _, err = await told_to_leave(client)
     sentence = f'hoop: denied {request.id} by bob@example.com: "no tunnels today" - nothing was run'
     assert err.decode().count(f"open failed: administratively prohibited: {sentence}") == 2
     assert f"Remote: hoop: held {request.id}" in err.decode()

@@ -10,7 +10,7 @@ from asyncssh.constants import MSG_REQUEST_FAILURE, OPEN_ADMINISTRATIVELY_PROHIB
 from asyncssh.packet import String, UInt32
 
 from gateway.core.verdict import Allow, Deny, Hold
-from tests.ssh.client import StockSsh
+from tests.ssh.client import StockSsh, told_to_leave
 from tests.ssh.forwarding import (
     connect_unix,
     echo,
@@ -43,8 +43,7 @@ async def test_blocked(ssh: StockSsh, house: House, sshd: Sshd) -> None:
     async with running(ssh, "-N", "-L", f"{port}:127.0.0.1:22", "web-1@gw") as client:
         assert await turned_away(port)
         assert await turned_away(port)
-        client.terminate()
-        _, err = await client.communicate()
+        _, err = await told_to_leave(client)
     text = b"open failed: administratively prohibited: hoop: blocked by no-tunnels - ask for access to it"
     assert err.count(text) == 2
     assert await sessions_over(house) == ["blocked"]
@@ -68,8 +67,7 @@ async def test_blocked_socket(ssh: StockSsh, house: House, tmp_path: Path) -> No
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
         await shut(writer)
-        client.terminate()
-        _, err = await client.communicate()
+        _, err = await told_to_leave(client)
     assert b"hoop: blocked by no-tunnels" in err
     (denied,) = await house.entries("operation.denied")
     assert denied.body["text"] == "forward to unix:/run/docker.sock"

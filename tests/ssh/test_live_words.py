@@ -6,7 +6,7 @@ import pytest
 
 from gateway.core.people import Principal
 from gateway.session.gate import Gate
-from tests.ssh.client import PATIENCE, StockSsh
+from tests.ssh.client import PATIENCE, StockSsh, told_to_leave
 from tests.ssh.forwarding import echo, running, serving, through
 from tests.ssh.house import House
 from tests.ssh.sshd import free_port
@@ -36,8 +36,7 @@ async def test_on_standard_error(program: str, words: tuple[str, ...], ssh: Stoc
     async with asyncio.timeout(PATIENCE):
         while WORDS not in await client.stderr.readline():
             pass
-    client.terminate()
-    await client.communicate()
+    await told_to_leave(client)
     assert WORDS in house.recording().errors
 
 

@@ -11,7 +11,7 @@ from gateway.core.operation import Operation
 from gateway.core.people import Session
 from gateway.core.ports import Approval
 from gateway.core.verdict import Allow, Hold, Verdict
-from tests.ssh.client import PATIENCE, StockSsh
+from tests.ssh.client import PATIENCE, StockSsh, told_to_leave
 from tests.ssh.forwarding import echo, serving
 from tests.ssh.house import BOB, House
 from tests.ssh.terminal import Terminal
@@ -215,8 +215,7 @@ async def test_a_forward_takes_what_its_connection_has_said(ssh: StockSsh, house
         writer.write(b"abc")
         assert await reader.readexactly(3) == b"abc"
         writer.close()
-        client.terminate()
-        await client.communicate()
+        await told_to_leave(client)
 
 
 @pytest.mark.parametrize("said", [(), ("-o", "SetEnv=HOOP_REASON=a\x07b")])

@@ -17,7 +17,7 @@ from gateway.core.people import Session
 from gateway.core.ports import Approval
 from gateway.core.verdict import Allow, Deny, Hold, Verdict
 from gateway.session.gate import Gate
-from tests.ssh.client import PATIENCE, Ran, StockSsh
+from tests.ssh.client import PATIENCE, Ran, StockSsh, told_to_leave
 from tests.ssh.direct import DirectSsh
 from tests.ssh.house import BOB, House
 from tests.ssh.sshd import Sshd
@@ -309,8 +309,7 @@ async def test_going_away_withdraws(ssh: StockSsh, house: House, work: Path, ver
     )
     process = await ssh.start("-O", str(source), str(target), program="scp")
     await held(house)
-    process.terminate()
-    await process.communicate()
+    await told_to_leave(process)
     async with asyncio.timeout(PATIENCE):
         while (await house.ledger.approvals())[0].state != "withdrawn" or house.gates():
             await asyncio.sleep(0.02)
