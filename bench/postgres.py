@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.postgres_stand.bulk import KINDS, Bulk, measure
-from bench.postgres_stand.ground import COMPILED, INTERPRETED, PLAIN, ground
+from bench.postgres_stand.ground import COMPILED, INTERPRETED, PLAIN, SCALE, ground
 from bench.postgres_stand.transactions import WAYS, Rates, Waits, prepare, rates, waits
 from bench.stand.process import load
 from tests.postgres.interop.ways import DIRECT, GATEWAY, PGBOUNCER
@@ -40,7 +40,7 @@ OPEN_DIRECT = f"{DIRECT} {PLAIN}"
 def run(given: argparse.Namespace) -> dict[str, float]:
     """Set everything up, measure, print the tables, return the figures."""
     loads = [load()]
-    with ground(given.rows) as here:
+    with ground(given.rows, scale=1 if given.quick else SCALE) as here:
         prepare(here)
         fast = rates(here, given.rounds, given.seconds)
         loads.append(load())
@@ -112,7 +112,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--queries", type=int, help="single queries on each way")
     given = parser.parse_args()
     full = {"rounds": 3, "rows": 5_000_000, "seconds": 5, "queries": 2000}
-    quick = {"rounds": 1, "rows": 50_000, "seconds": 3, "queries": 100}
+    quick = {"rounds": 1, "rows": 5_000, "seconds": 1, "queries": 50}
     for name, value in (quick if given.quick else full).items():
         if getattr(given, name) is None:
             setattr(given, name, value)

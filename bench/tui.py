@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench.consoles import PEOPLE, measure
+from bench.consoles import KEYS, PEOPLE, measure
 from bench.policy_stand.approvals import fill
 from bench.stand.process import load
 from bench.tui_stand.terminal import Screen
@@ -47,7 +47,7 @@ def run(given: argparse.Namespace) -> dict[str, float]:
             figures |= {"key_ms_p95_10k": _key_to_screen(gateway, given.keys)}
         finally:
             gateway.close()
-    consoles = asyncio.run(measure(given.people))
+    consoles = asyncio.run(measure(given.people, 2 if given.quick else KEYS))
     figures |= {name: value for name, value in consoles.items() if name in TARGETS}
     print()
     for name, value in figures.items():

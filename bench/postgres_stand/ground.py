@@ -47,6 +47,8 @@ class Ground:
     pids: dict[str, int]
     """The process that is judged, where something is in between."""
     rows: int
+    scale: int
+    """Of pgbench."""
 
 
 @contextmanager
@@ -79,7 +81,7 @@ def ground(rows: int, *, scale: int = SCALE) -> Iterator[Ground]:
             gateway.start()
             stack.callback(gateway.stop)
             ways[name], pids[name] = gateway.way, gateway.pid
-        yield Ground(server, ways, pids, rows)
+        yield Ground(server, ways, pids, rows, scale)
 
 
 def _gateways(loops: Path) -> Iterator[tuple[str, str, dict[str, str]]]:

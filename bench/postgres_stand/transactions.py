@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.postgres_stand.ground import DATABASE, PLAIN, SCALE, Ground
+from bench.postgres_stand.ground import DATABASE, PLAIN, Ground
 from bench.postgres_stand.line import Line, executed, prepared
 from tests.postgres.interop.raw import query
 from tests.postgres.interop.ways import DIRECT, GATEWAY, PGBOUNCER
@@ -44,7 +44,7 @@ class Waits:
 
 def prepare(ground: Ground) -> None:
     """Make what pgbench reads."""
-    _pgbench(ground, f"{DIRECT} {PLAIN}", "-q", "-i", "-s", str(SCALE))
+    _pgbench(ground, f"{DIRECT} {PLAIN}", "-q", "-i", "-s", str(ground.scale))
 
 
 def rates(ground: Ground, rounds: int, seconds: int) -> Rates:

@@ -61,7 +61,7 @@ def tell(crowd: Crowd, book: crowd_book.Book, took: float) -> None:
 
 async def test_once_with_an_approval_or_never(tmp_path: Path) -> None:
     """By two gateways on one ledger."""
-    states = await a_crowd(tmp_path, seed=1, many=150, at_once=60, kills=1)
+    states = await a_crowd(tmp_path, seed=1, many=80, at_once=40, kills=1)
     assert {"approved", "denied", "withdrawn", "expired"} <= states.keys()
 
 

@@ -21,7 +21,7 @@ from tests.ssh.sshd import descendants
 
 ROOT = Path(__file__).resolve().parents[2]
 
-SOME = ("connect", "proxy-connect", "broken-pipe", "envpass", "transfer", "sftp-uri", "forwarding")
+SOME = ("connect", "broken-pipe", "sftp-uri", "forwarding")
 
 needs_scripts = pytest.mark.needs("ssh", "sshd", "plink", "/usr/lib/openssh/regress/test-exec.sh")
 

@@ -207,7 +207,8 @@ async def test_a_queue_of_thousands_that_never_rests(open_app: OpenedApp) -> Non
         until = time.monotonic() + 3
         while time.monotonic() < until:
             chosen, pressed = screen.chosen, time.monotonic()
-            scenery.app.post_message(Key("j", "j"))
+            key = "k" if chosen == screen._queue.rows[-1].id else "j"  # behind the last there may be none
+            scenery.app.post_message(Key(key, key))
             while screen.chosen == chosen:
                 await asyncio.sleep(0.002)
                 assert time.monotonic() - pressed < 10
