@@ -5,15 +5,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.core.errors import Fault, HoopError, Misconfigured
 from gateway.core.plain import plain
 from gateway.core.secret import Secret
 from gateway.store.one_thread import ThreadEngine
+
+if TYPE_CHECKING:  # costs each start what only PostgreSQL needs
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 NO_ANSWER = "the ledger's database does not answer"
 
@@ -24,8 +27,8 @@ class Database:
 
     name: str
     """For people: the file, or the server and database. Without a password."""
-    writing: AsyncEngine | ThreadEngine
-    reading: AsyncEngine | ThreadEngine
+    writing: "AsyncEngine | ThreadEngine"
+    reading: "AsyncEngine | ThreadEngine"
     transaction_limit: float | None
     """Seconds after which a transaction is broken off. None: the driver can not be interrupted, and need not be."""
     check_place: Callable[[], None]

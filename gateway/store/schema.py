@@ -5,16 +5,19 @@ Alembic is loaded only when an older one has to change: most starts need one que
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.core.errors import Fault, HoopError, Misconfigured
 from gateway.store.database import NO_ANSWER, Database, cause
 from gateway.store.making import make
 from gateway.store.one_thread import ThreadEngine
 from gateway.store.tables import METADATA
+
+if TYPE_CHECKING:  # costs each start what only PostgreSQL needs
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009")
 """Every revision in `migrations/versions`, oldest first."""
@@ -62,7 +65,7 @@ def revision(connection: Connection) -> str:
     return str(found[0])
 
 
-async def _read(engine: AsyncEngine | ThreadEngine, work: Callable[[Connection], str]) -> str:
+async def _read(engine: "AsyncEngine | ThreadEngine", work: Callable[[Connection], str]) -> str:
     async with engine.connect() as connection:
         return await connection.run_sync(work)
 

@@ -10,10 +10,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.core.errors import Fault
 from gateway.store import entries
@@ -21,6 +20,9 @@ from gateway.store.database import NO_ANSWER, Database, cause, concerns_one
 from gateway.store.entries import NewEntry
 from gateway.store.one_thread import ThreadConnection
 from gateway.store.schema import must_be_at_head
+
+if TYPE_CHECKING:  # costs each start what only PostgreSQL needs
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
@@ -153,7 +155,7 @@ class Writer:
                 await self._hang_up()
             raise
 
-    async def _connect(self) -> AsyncConnection | ThreadConnection:
+    async def _connect(self) -> "AsyncConnection | ThreadConnection":
         self._connection = await self._database.writing.connect()
         await self._connection.run_sync(must_be_at_head)
         return self._connection
