@@ -1,6 +1,6 @@
 """A gateway in its own process, a real sshd behind it, and an identity provider with three people."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ class Town:
 
 
 @asynccontextmanager
-async def a_town(directory: Path) -> AsyncIterator[Town]:
+async def a_town(directory: Path, configure: Callable[[Town], None] = Town.configure) -> AsyncIterator[Town]:
     """Begun, and ended again."""
     sshd = Sshd(directory / "sshd")
     provider = DemoProvider(SECRET)
@@ -92,7 +92,7 @@ async def a_town(directory: Path) -> AsyncIterator[Town]:
         secret = directory / "client_secret"
         secret.write_text(SECRET)
         secret.chmod(0o600)
-        town.configure()
+        configure(town)
         await served.start()
         ending.push_async_callback(served.stop)
         ending.push_async_callback(town.visitor.close)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -16,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from gateway.app.web import WebDoor, listen
-from tests.sign_in.conftest import Town
+from tests.sign_in.conftest import Town, a_town
 from tests.sign_in.test_by_code import entries
 
 pytestmark = [pytest.mark.interop, pytest.mark.needs("sshd")]
@@ -78,14 +79,7 @@ class Factory:
         return str(ran.stdout) + str(ran.stderr)
 
 
-@pytest.fixture
-async def factory(town: Town) -> AsyncIterator[Factory]:
-    ci = ContinuousIntegration()
-    await ci.door.start()
-    text = town.served.config.read_text()
-    begin = text.index("[[target]]")
-    another = text[begin : text.index("[[rule]]")].replace('"web-1"', '"web-2"')
-    machine = f"""
+MACHINE = """
 {another}
 [[rule]]
 id = "deployers"
@@ -97,14 +91,25 @@ name = "deploy-bot"
 owner = "dora@example.com"
 groups = ["deployers"]
 targets = ["web-1"]
-issuer = "{ci.url}"
+issuer = "{url}"
 audience = "hoop"
 claims = {{ repository = "acme/shop", ref = ["refs/heads/main", "refs/tags/*"] }}
 """
-    await town.served.stop()
-    town.configure(more=machine)
-    await town.served.start()
-    yield Factory(town, ci)
+
+
+@pytest.fixture
+async def factory(tmp_path: Path) -> AsyncIterator[Factory]:
+    ci = ContinuousIntegration()
+    await ci.door.start()
+
+    def configure(town: Town) -> None:
+        town.configure()
+        text = town.served.config.read_text()
+        another = text[text.index("[[target]]") : text.index("[[rule]]")].replace('"web-1"', '"web-2"')
+        town.configure(more=MACHINE.format(another=another, url=ci.url))
+
+    async with a_town(tmp_path, configure) as town:
+        yield Factory(town, ci)
     await ci.door.stop()
 
 
