@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from gateway.adapters.postgres.cancel import CancelKeys
+from gateway.adapters.postgres.upstream.server import Server
 from gateway.core.events import OperationAdmitted
 from gateway.wire.postgres.messages import make_query
 from gateway.wire.postgres.startup import make_cancel_request
@@ -74,6 +75,40 @@ async def test_what_is_still_being_judged_is_cancelled_too(
         written.set()
         assert told(await hand.until_ready()) == ["canceling statement due to user request"]
         assert await showing == b""
+
+
+async def test_a_server_that_had_not_begun_is_asked_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It forgets a request that comes before it has read what it is about, as where it is busy."""
+    asked, written = asyncio.Event(), asyncio.Event()
+    real, pass_on = house.ledger.append, Server.cancel
+    lost: list[Server] = []
+
+    async def append(entry: Any) -> int:
+        if isinstance(entry, OperationAdmitted):
+            asked.set()
+            await written.wait()
+        return await real(entry)
+
+    async def cancel(server: Server) -> None:
+        if lost:
+            await pass_on(server)
+        lost.append(server)
+
+    monkeypatch.setattr(house.ledger, "append", append)
+    monkeypatch.setattr(Server, "cancel", cancel)
+    async with by_hand(house.port) as hand:
+        hand.writer.write(make_query("select pg_sleep(60)"))
+        await asked.wait()
+        showing = asyncio.create_task(show(house.port, hand.pid, hand.secret))
+        await asyncio.sleep(0.3)
+        written.set()
+        assert told(await hand.until_ready()) == ["canceling statement due to user request"]
+        assert await showing == b""
+        hand.writer.write(make_query("select pg_sleep(2)"))
+        assert told(await hand.until_ready()) == []
+    assert len(lost) == 2
 
 
 async def test_a_secret_opens_one_session_though_servers_number_theirs_alike() -> None:

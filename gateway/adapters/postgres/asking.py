@@ -116,12 +116,13 @@ class Asking:
         """The server skips everything up to a Sync that it was not sent yet."""
         self._extended.skips()
 
-    async def decided(self) -> None:
-        """Return once what came last is on its way to the server, or waits for people."""
-        talk = self._talk
+    async def decided(self) -> bool:
+        """Return once what came last is on its way to the server, or waits for people; and whether it was not yet."""
+        talk, was_early = self._talk, self._busy
         while self._busy and talk.held is None and not talk.settling:
             talk.moved.clear()
             await talk.moved.wait()
+        return was_early
 
     def room(self) -> None:
         """The server takes more."""

@@ -50,6 +50,8 @@ log = logging.getLogger("hoop.postgres")
 
 CANCEL_PATIENCE = 5.0
 """Seconds that a cancel request waits for what it is about to reach the server."""
+CANCEL_AGAIN = (0.2, 1.0, 3.0)
+"""Seconds between one and the next, where what it is about had not reached the server when it came."""
 NOTE_EVERY = 10.0
 """Seconds between two entries in the ledger about what was repeated."""
 BROKEN_OFF = {"code": "", "message": "broken off"}
@@ -222,14 +224,29 @@ class PostgresSession:
     async def _cancel(self, server: Server) -> None:
         """What is held is withdrawn. What is still being judged has to reach the server before it can be cancelled
         there: the server forgets what comes too early."""
+        was_early = False
         with suppress(TimeoutError):
             async with asyncio.timeout(CANCEL_PATIENCE):
                 if self._asking is not None:
-                    await self._asking.decided()
+                    was_early = await self._asking.decided()
         talk = self._talk
         if talk is not None and talk.held is not None:
             talk.held.cancel()
             return
+        await self._pass_on_cancel(server)
+        if was_early and talk is not None and talk.flight:
+            self._spawn(self._cancel_again(server, talk))
+
+    async def _cancel_again(self, server: Server, talk: Talk) -> None:
+        """A busy server may have begun with it only after the request came. Nothing else is hit by another one."""
+        front = talk.flight.front
+        for pause in CANCEL_AGAIN:
+            await asyncio.sleep(pause)
+            if not talk.flight or talk.flight.front is not front:
+                return
+            await self._pass_on_cancel(server)
+
+    async def _pass_on_cancel(self, server: Server) -> None:
         try:
             await server.cancel()
         except Unreachable as problem:
