@@ -35,7 +35,7 @@ VIOLATIONS = [
     ("gateway.policy", "asyncio"),
     ("gateway.masking", "socket"),
     ("gateway.recording", "threading"),
-    ("gateway.core", "sqlmodel"),
+    ("gateway.core", "sqlalchemy"),
     ("gateway.core", "pydantic"),
     ("gateway.adapters", "gateway.policy"),
     ("gateway.api", "gateway.masking"),
