@@ -19,7 +19,7 @@ HEAVY = (
     "pydantic",
     "asyncssh",
     "sqlalchemy",
-    "sqlmodel",
+    "sqlalchemy",
     "fastapi",
     "textual",
     "cyclopts",
