@@ -19,7 +19,6 @@ HEAVY = (
     "pydantic",
     "asyncssh",
     "sqlalchemy",
-    "sqlalchemy",
     "fastapi",
     "textual",
     "cyclopts",
