@@ -13,7 +13,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from tests.e2e.served import BIN, PATIENCE, Answer, Served
+from tests.e2e.commands import Commands, commands
+from tests.e2e.served import PATIENCE, Answer, Served
 from tests.postgres.servers import DatabaseServer, password_of
 from tests.ssh.sshd import Sshd
 
@@ -81,6 +82,7 @@ class Town:
     served: Served
     tokens: dict[str, str]
     http: httpx2.AsyncClient
+    commands: Commands
     databases: DatabaseServer | None = None
     database: str = ""
     passwords: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -106,7 +108,7 @@ class Town:
         )
 
     async def hoop_tui(self, who: str, *words: str) -> Answer:
-        return await ended(await self.start(who, BIN / "hoop-tui", *words))
+        return Answer(*await self.commands.run(words, self.environment(who), PATIENCE))
 
     async def psql(
         self, *statements: str, who: str = "alice", target: str = "appdb"
@@ -196,8 +198,9 @@ async def a_town(
         (directory / "db_password").write_text(password_of("by_scram"))
     try:
         await served.start()
-        async with httpx2.AsyncClient(timeout=PATIENCE) as http:
-            yield Town(served, await served.tokens(*people), http, databases, database)
+        with commands() as loaded:
+            async with httpx2.AsyncClient(timeout=PATIENCE) as http:
+                yield Town(served, await served.tokens(*people), http, loaded, databases, database)
         await served.stop()
     finally:
         if served.process is not None and served.process.returncode is None:
