@@ -1,7 +1,8 @@
-"""`hoop-tui` commands that are forked from a process which has loaded what they need: each is a process of its own,
-and takes a tenth of the time. That they load it themselves is proven where they are started as people start them."""
+"""Commands that are forked from a process which has loaded what they need: each is a process of its own, and takes a
+tenth of the time. That they load it themselves is proven where they are started as people start them."""
 
 import asyncio
+import atexit
 import gc
 import importlib
 import json
@@ -10,44 +11,54 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import NoReturn
 
 ROOT = Path(__file__).parents[2]
-LOADED = (
-    "httpcore2",
-    "hoop_tui.cli.amend",
-    "hoop_tui.cli.emergency",
-    "hoop_tui.cli.request",
-    "hoop_tui.cli.request_card",
-    "hoop_tui.cli.review",
-    "hoop_tui.cli.token",
-    "hoop_tui.cli.tree",
-)
+LOADED = {
+    "hoop_tui.cli.main": (
+        "httpcore2",
+        "hoop_tui.cli.amend",
+        "hoop_tui.cli.emergency",
+        "hoop_tui.cli.request",
+        "hoop_tui.cli.request_card",
+        "hoop_tui.cli.review",
+        "hoop_tui.cli.token",
+        "hoop_tui.cli.tree",
+    ),
+    "gateway.cli.main": (
+        "gateway.app.serve",
+        "gateway.cli.everybody",
+        "gateway.cli.notify",
+        "gateway.cli.recordings",
+        "gateway.cli.targets",
+        "gateway.cli.tokens",
+    ),
+}
 
 
 class Commands:
-    """`run` them while the process that they are forked from is there."""
+    """`run` them; the process that they are forked from ends with this one."""
 
     def __init__(self, place: str) -> None:
         self._place = place
 
     async def run(
-        self, words: tuple[str, ...], environment: dict[str, str], patience: float
+        self, words: Sequence[str], environment: Mapping[str, str], patience: float
     ) -> tuple[int, str, str]:
         """How it ended, and what it printed."""
         return await asyncio.to_thread(self._run, words, environment, patience)
 
     def _run(
-        self, words: tuple[str, ...], environment: dict[str, str], patience: float
+        self, words: Sequence[str], environment: Mapping[str, str], patience: float
     ) -> tuple[int, str, str]:
         with TemporaryFile() as out, TemporaryFile() as err, socket.socket(socket.AF_UNIX) as line:
             line.settimeout(patience)
             line.connect(self._place)
-            order = json.dumps([words, environment]).encode()
+            order = json.dumps([list(words), dict(environment)]).encode()
             socket.send_fds(line, [order[:1]], [out.fileno(), err.fileno()])
             line.sendall(order[1:])
             line.shutdown(socket.SHUT_WR)
@@ -58,25 +69,34 @@ class Commands:
             return int(status), out.read().decode(), err.read().decode()
 
 
-@contextmanager
-def commands() -> Iterator[Commands]:
-    with TemporaryDirectory(prefix="hoop-cmd-") as directory:
-        place = f"{directory}/s"
-        with socket.socket(socket.AF_UNIX) as door:
-            door.bind(place)
-            door.listen()
-            command = [sys.executable, "-m", "tests.e2e.commands", str(door.fileno())]
-            process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, pass_fds=(door.fileno(),))
-        try:
-            yield Commands(place)
-        finally:
-            process.kill()
-            process.wait()
+@cache
+def commands(main: str) -> Commands:
+    """Those of the program whose module this is."""
+    directory = TemporaryDirectory(prefix="hoop-cmd-")
+    place = f"{directory.name}/s"
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(place)
+        door.listen()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.commands", main, str(door.fileno())],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(door.fileno(),),
+        )
+
+    def end() -> None:
+        process.kill()
+        process.wait()
+        directory.cleanup()
+
+    atexit.register(end)
+    return Commands(place)
 
 
-def serve(door: socket.socket) -> None:
+def serve(main: str, door: socket.socket) -> None:
     """Load, and fork whatever is asked for."""
-    for name in LOADED:
+    program = importlib.import_module(main)
+    for name in LOADED[main]:
         importlib.import_module(name)
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -85,27 +105,30 @@ def serve(door: socket.socket) -> None:
         if not os.fork():
             door.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            become(line)
+            become(line, program.main)
         line.close()
 
 
-def become(line: socket.socket) -> NoReturn:
+def become(line: socket.socket, main: Callable[[], None]) -> NoReturn:
     """The command that is asked for. Its status is told, however it ends."""
-    from hoop_tui.cli.main import main
-
-    status = 70
+    status = 1
     try:
-        order, (out, err), _, _ = socket.recv_fds(line, 1 << 16, 2)
+        order, descriptors, _, _ = socket.recv_fds(line, 1 << 16, 2)
         while more := line.recv(1 << 16):
             order += more
-        os.dup2(out, 1)
-        os.dup2(err, 2)
+        for number, descriptor in enumerate(descriptors, 1):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
         words, environment = json.loads(order)
+        sys.argv[1:] = words
         os.environ.clear()
         os.environ.update(environment)
-        main(words)
+        main()
+        status = 0
     except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 1
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001 - as an interpreter does, at its end
+        sys.excepthook(*sys.exc_info())
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -114,4 +137,4 @@ def become(line: socket.socket) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    serve(sys.argv[1], socket.socket(fileno=int(sys.argv[2])))

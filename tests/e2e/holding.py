@@ -13,7 +13,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from tests.e2e.commands import Commands, commands
+from tests.e2e.commands import commands
 from tests.e2e.served import PATIENCE, Answer, Served
 from tests.postgres.servers import DatabaseServer, password_of
 from tests.ssh.sshd import Sshd
@@ -82,7 +82,6 @@ class Town:
     served: Served
     tokens: dict[str, str]
     http: httpx2.AsyncClient
-    commands: Commands
     databases: DatabaseServer | None = None
     database: str = ""
     passwords: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -108,7 +107,7 @@ class Town:
         )
 
     async def hoop_tui(self, who: str, *words: str) -> Answer:
-        return Answer(*await self.commands.run(words, self.environment(who), PATIENCE))
+        return Answer(*await commands("hoop_tui.cli.main").run(words, self.environment(who), PATIENCE))
 
     async def psql(
         self, *statements: str, who: str = "alice", target: str = "appdb"
@@ -198,9 +197,8 @@ async def a_town(
         (directory / "db_password").write_text(password_of("by_scram"))
     try:
         await served.start()
-        with commands() as loaded:
-            async with httpx2.AsyncClient(timeout=PATIENCE) as http:
-                yield Town(served, await served.tokens(*people), http, loaded, databases, database)
+        async with httpx2.AsyncClient(timeout=PATIENCE) as http:
+            yield Town(served, await served.tokens(*people), http, databases, database)
         await served.stop()
     finally:
         if served.process is not None and served.process.returncode is None:

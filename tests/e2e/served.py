@@ -13,6 +13,7 @@ import asyncssh
 
 from gateway.identity.tokens import mint
 from gateway.store.ledger import SqlLedger
+from tests.e2e.commands import commands
 from tests.ssh.sshd import Sshd
 
 BIN = Path(sys.executable).parent
@@ -108,7 +109,7 @@ class Served:
 
     async def gateway(self, *arguments: str) -> Answer:
         """A hoop-gateway command."""
-        return await run(BIN / "hoop-gateway", *arguments)
+        return Answer(*await commands("gateway.cli.main").run(arguments, os.environ, PATIENCE))
 
     async def tokens(self, *people: str) -> dict[str, str]:
         """What `hoop-gateway token create` would print for each, without as many processes."""
