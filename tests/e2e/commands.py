@@ -62,11 +62,62 @@ class Commands:
             socket.send_fds(line, [order[:1]], [out.fileno(), err.fileno()])
             line.sendall(order[1:])
             line.shutdown(socket.SHUT_WR)
-            status = line.recv(8)
-            assert status, "it has not ended in order"
+            told = b""
+            while more := line.recv(64):
+                told += more
+            _, status = told.split()
             out.seek(0)
             err.seek(0)
             return int(status), out.read().decode(), err.read().decode()
+
+    async def start(self, words: Sequence[str], environment: Mapping[str, str]) -> "Forked":
+        """One that goes on, with its errors to be read."""
+        read, write = os.pipe()
+        line = socket.socket(socket.AF_UNIX)
+        line.connect(self._place)
+        try:
+            order = json.dumps([list(words), dict(environment)]).encode()
+            with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - it is no path of ours
+                socket.send_fds(line, [order[:1]], [nothing.fileno(), write])
+            reader, writer = await asyncio.open_connection(sock=line)
+            writer.write(order[1:])
+            writer.write_eof()
+            pid = int(await reader.readline())
+        finally:
+            os.close(write)
+        errors = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(errors), os.fdopen(read, "rb")
+        )
+        return Forked(pid, errors, reader, writer)
+
+
+class Forked:
+    """What was started, with the words of asyncio's processes."""
+
+    def __init__(
+        self,
+        pid: int,
+        stderr: asyncio.StreamReader,
+        line: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.pid = pid
+        self.stderr = stderr
+        self.returncode: int | None = None
+        self._ending = asyncio.create_task(self._ended(line, writer))
+
+    async def _ended(self, line: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+        status = await line.read()
+        writer.close()
+        self.returncode = int(status) if status else -signal.SIGKILL
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._ending)
 
 
 @cache
@@ -112,6 +163,7 @@ def serve(main: str, door: socket.socket) -> None:
 def become(line: socket.socket, main: Callable[[], None]) -> NoReturn:
     """The command that is asked for. Its status is told, however it ends."""
     status = 1
+    line.sendall(b"%d\n" % os.getpid())
     try:
         order, descriptors, _, _ = socket.recv_fds(line, 1 << 16, 2)
         while more := line.recv(1 << 16):

@@ -84,8 +84,8 @@ class Town:
     """The row of the last session of those who were here before: see `kept`."""
 
     @classmethod
-    async def build(cls, directory: Path, sshd: Sshd, more: str = "") -> "Town":
-        served = Served(directory, sshd, console=True)
+    async def build(cls, directory: Path, sshd: Sshd, more: str = "", *, forked: bool = False) -> "Town":
+        served = Served(directory, sshd, console=True, forked=forked)
         keys = {}
         for name in ("bob", "dave"):
             key = asyncssh.generate_private_key("ssh-ed25519")

@@ -188,7 +188,7 @@ async def a_town(
     """Served, with a token for each of the people, and ended in order."""
     sshd = Sshd(directory / "sshd")
     await sshd.start()
-    served = Served(directory, sshd)
+    served = Served(directory, sshd, forked=True)
     served.write(more=more)
     if databases is not None:
         opened = served.config.read_text().replace("[store]", 'postgres = "127.0.0.1:0"\n\n[store]', 1)

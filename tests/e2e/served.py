@@ -13,7 +13,7 @@ import asyncssh
 
 from gateway.identity.tokens import mint
 from gateway.store.ledger import SqlLedger
-from tests.e2e.commands import commands
+from tests.e2e.commands import Forked, commands
 from tests.ssh.sshd import Sshd
 
 BIN = Path(sys.executable).parent
@@ -79,7 +79,9 @@ class Served:
     sshd: Sshd
     console: bool = False
     """Whether it loads consoles, which takes two more seconds of processor time once it has settled."""
-    process: asyncio.subprocess.Process | None = None
+    forked: bool = False
+    """Whether it starts from a process that has loaded it: for tests that are not about its process."""
+    process: asyncio.subprocess.Process | Forked | None = None
     ports: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     _reading: asyncio.Task[None] | None = None
@@ -130,9 +132,13 @@ class Served:
     async def start(self) -> None:
         """Serve; returns when it says that it is ready."""
         self.log.clear()
-        self.process = await asyncio.create_subprocess_exec(
-            BIN / "hoop-gateway", "serve", "--config", self.config, stderr=asyncio.subprocess.PIPE
-        )
+        words = ("serve", "--config", str(self.config))
+        if self.forked:
+            self.process = await commands("gateway.cli.main").start(words, os.environ)
+        else:
+            self.process = await asyncio.create_subprocess_exec(
+                BIN / "hoop-gateway", *words, stderr=asyncio.subprocess.PIPE
+            )
         self._reading = asyncio.create_task(self._read())
         try:
             line = await self.says(r"ready: .*", STARTING_PATIENCE)

@@ -29,9 +29,10 @@ FEW = "[console]\nname = 'desk'\nmax_sessions = 2\nmax_per_person = 1\n"
 
 @asynccontextmanager
 async def served_town(directory: Path, more: str = "", *, only_ssh: bool = False) -> AsyncIterator[Town]:
+    """Where nothing is configured it starts as people start it; what its processes may is looked at there."""
     sshd = Sshd(directory / "sshd")
     await sshd.start()
-    town = await Town.build(directory, sshd, more)
+    town = await Town.build(directory, sshd, more, forked=bool(more))
     if only_ssh:
         config = town.served.config
         config.write_text(re.sub(r"(?m)^(api|admin) = .*\n", "", config.read_text()))

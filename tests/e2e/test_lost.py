@@ -41,7 +41,7 @@ async def serve(tmp_path: Path, sshd: Sshd) -> AsyncIterator[Serve]:
     def make(name: str, directory: str = "", store: str = "") -> Served:
         place = tmp_path / (directory or name)
         place.mkdir(exist_ok=True)
-        served = Served(place, sshd)
+        served = Served(place, sshd, forked=True)
         served.write(store=store)
         text = served.config.read_text().replace('name = "gw-test"', f'name = "{name}"\nlease = "{LEASE}s"')
         served.config.write_text(text.replace('"auditor"', '"operator"'))

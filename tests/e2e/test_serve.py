@@ -31,7 +31,7 @@ pytestmark = [
 async def serving(directory: Path, *, console: bool = False) -> AsyncIterator[Served]:
     sshd = Sshd(directory / "sshd")
     await sshd.start()
-    made = Served(directory, sshd, console=console)
+    made = Served(directory, sshd, console=console, forked=not console)
     made.write()
     try:
         yield made
@@ -114,7 +114,7 @@ def spent(served: Served) -> tuple[float, float]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def life(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Life]:
-    """With consoles, as a configuration that does not speak of them has it."""
+    """Started as people start it, with consoles, as a configuration that does not speak of them has it."""
     directory = tmp_path_factory.mktemp("life")
     async with serving(directory, console=True) as served:
         await served.start()
@@ -170,7 +170,7 @@ async def test_it_starts_quickly_and_idles_small(life: Life, served: Served) -> 
     slower machines, which are busy with other tests, have half as much again."""
     seconds, megabytes = life.seconds, [life.megabytes]
     if seconds >= 3:
-        served.console = True
+        served.console, served.forked = True, False
         served.write()
         await served.start()
         seconds, more = spent(served)
