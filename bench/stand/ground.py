@@ -115,7 +115,7 @@ async def ground() -> AsyncIterator[Ground]:
             await server.start("MaxSessions 100")
             stack.push_async_callback(server.stop)
         (directory / "gateway").mkdir()
-        served = Served(directory / "gateway", target)
+        served = Served(directory / "gateway", target, console=True)
         masks = ", ".join(f'{name} = "redact"' for name in _MASKS)
         served.write(
             more=_MORE.format(port=target.port, user=target.user, host_key=target.host_key_line, masks=masks)

@@ -37,14 +37,22 @@ COLS, ROWS = 110, 32
 class Desk(Terminal):
     """A terminal that is looked at as people do."""
 
+    def __init__(self) -> None:
+        super().__init__(COLS, ROWS)
+        self._emulator = GhosttyEmulator()
+        self._emulator.resize(COLS, ROWS)
+        self._fed = 0
+        self._shown = ""
+
     @property
     def screen(self) -> str:
         """What it shows."""
-        emulator = GhosttyEmulator()
-        emulator.resize(COLS, ROWS)
-        emulator.feed(self.seen)
-        emulator.settle()
-        return "\n".join(row.text for row in emulator.screen().rows)
+        if self._fed < len(self.seen):
+            self._emulator.feed(self.seen[self._fed :])
+            self._emulator.settle()
+            self._fed = len(self.seen)
+            self._shown = "\n".join(row.text for row in self._emulator.screen().rows)
+        return self._shown
 
     async def shows(self, *words: str, patience: float = PATIENCE) -> None:
         """Wait until all of these are there at once."""
@@ -72,10 +80,12 @@ class Town:
 
     served: Served
     desks: list[Desk] = field(default_factory=list)
+    since: int = 0
+    """The row of the last session of those who were here before: see `kept`."""
 
     @classmethod
-    async def build(cls, directory: Path, sshd: Sshd, more: str = "") -> "Town":
-        served = Served(directory, sshd)
+    async def build(cls, directory: Path, sshd: Sshd, more: str = "", *, forked: bool = False) -> "Town":
+        served = Served(directory, sshd, console=True, forked=forked)
         keys = {}
         for name in ("bob", "dave"):
             key = asyncssh.generate_private_key("ssh-ed25519")
@@ -85,6 +95,23 @@ class Town:
             keys[name] = key.export_public_key().decode().strip()
         served.write(more=PEOPLE.format(**keys) + more)
         return cls(served)
+
+    async def kept(self, what: str) -> list[str]:
+        """Rows of the ledger; the view `mine` has the sessions since the last `leave`."""
+        mine = f"create temp view mine as select * from sessions where rowid > {self.since}; "
+        found = await run("sqlite3", self.served.directory / "data" / "hoop.db", mine + what)
+        assert found.status == 0, found.err
+        return found.out.splitlines()
+
+    async def leave(self) -> None:
+        """Everybody hangs up, and nothing of them is left for whoever comes next."""
+        while self.desks:
+            await self.desks.pop().close()
+        async with asyncio.timeout(PATIENCE):
+            while self.consoles() or await self.kept("select id from mine where outcome = ''"):
+                await asyncio.sleep(0.05)
+        (last,) = await self.kept("select coalesce(max(rowid), 0) from sessions")
+        self.since = int(last)
 
     async def close(self) -> None:
         for desk in self.desks:
@@ -117,7 +144,7 @@ class Town:
 
     async def console(self, person: str, *, target: str = "console") -> Desk:
         """A desk where somebody has asked for a console, whatever they were answered."""
-        desk = Desk(COLS, ROWS)
+        desk = Desk()
         self.desks.append(desk)
         await desk.start(["env", "TERM=xterm-256color", *self.ssh(person, "-tt", f"{target}@127.0.0.1")])
         return desk

@@ -6,10 +6,14 @@ import re
 import signal
 import sys
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncssh
 
+from gateway.identity.tokens import mint
+from gateway.store.ledger import SqlLedger
+from tests.e2e.commands import Forked, commands
 from tests.ssh.sshd import Sshd
 
 BIN = Path(sys.executable).parent
@@ -52,6 +56,10 @@ id = "dev"
 match = {{ group = "dev" }}
 do = "allow"
 """
+WITHOUT_CONSOLE = """
+[console]
+enabled = false
+"""
 
 
 @dataclass
@@ -69,7 +77,11 @@ class Served:
 
     directory: Path
     sshd: Sshd
-    process: asyncio.subprocess.Process | None = None
+    console: bool = False
+    """Whether it loads consoles, which takes two more seconds of processor time once it has settled."""
+    forked: bool = False
+    """Whether it starts from a process that has loaded it: for tests that are not about its process."""
+    process: asyncio.subprocess.Process | Forked | None = None
     ports: dict[str, int] = field(default_factory=dict)
     log: list[str] = field(default_factory=list)
     _reading: asyncio.Task[None] | None = None
@@ -95,18 +107,38 @@ class Served:
             user=self.sshd.user,
             host_key=self.sshd.host_key_line,
         )
-        self.config.write_text(text + more)
+        self.config.write_text(text + more + ("" if self.console else WITHOUT_CONSOLE))
 
     async def gateway(self, *arguments: str) -> Answer:
         """A hoop-gateway command."""
-        return await run(BIN / "hoop-gateway", *arguments)
+        return Answer(*await commands("gateway.cli.main").run(arguments, os.environ, PATIENCE))
+
+    async def tokens(self, *people: str) -> dict[str, str]:
+        """What `hoop-gateway token create` would print for each, without as many processes."""
+        shared = re.search(r'(?m)^url = "(postgresql:.*)"', self.config.read_text())
+        ledger = await SqlLedger.open(
+            shared[1] if shared else f"sqlite:///{self.directory}/data/hoop.db", patience=PATIENCE
+        )
+        made, now = {}, datetime.now(UTC)
+        try:
+            for who in people:
+                minted = mint(f"{who}@example.com", frozenset(), now, now + timedelta(days=1))
+                await ledger.add_token(minted.row, minted.event)
+                made[who] = minted.token
+        finally:
+            await ledger.close()
+        return made
 
     async def start(self) -> None:
         """Serve; returns when it says that it is ready."""
         self.log.clear()
-        self.process = await asyncio.create_subprocess_exec(
-            BIN / "hoop-gateway", "serve", "--config", self.config, stderr=asyncio.subprocess.PIPE
-        )
+        words = ("serve", "--config", str(self.config))
+        if self.forked:
+            self.process = await commands("gateway.cli.main").start(words, os.environ)
+        else:
+            self.process = await asyncio.create_subprocess_exec(
+                BIN / "hoop-gateway", *words, stderr=asyncio.subprocess.PIPE
+            )
         self._reading = asyncio.create_task(self._read())
         try:
             line = await self.says(r"ready: .*", STARTING_PATIENCE)

@@ -6,18 +6,23 @@ import json
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
-from tests.e2e.served import BIN, Answer, Served
-from tests.e2e.test_holds import Town, ended, token
-from tests.postgres.servers import DatabaseServer, password_of
-from tests.ssh.sshd import Sshd
+from tests.e2e.holding import Town, a_town, ended
+from tests.e2e.served import BIN, Answer
+from tests.postgres.servers import DatabaseServer
 
-pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd", "postgres", "psql")]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.needs("ssh", "sshd", "postgres", "psql"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 DATABASE = """
 [[target]]
@@ -68,39 +73,33 @@ def postgres() -> Iterator[DatabaseServer]:
         yield server
 
 
-@pytest.fixture
-async def town(tmp_path: Path, postgres: DatabaseServer) -> AsyncIterator[Town]:
-    sshd = Sshd(tmp_path / "sshd")
-    await sshd.start()
-    served = Served(tmp_path, sshd)
+@asynccontextmanager
+async def guarded(directory: Path, postgres: DatabaseServer) -> AsyncIterator[Town]:
     database = postgres.new_database()
     targets = "".join(
         DATABASE.format(name=name, port=postgres.port, database=database) for name in ("appdb", "ledger")
     )
-    served.write(more=targets + MORE)
-    opened = served.config.read_text().replace("[store]", 'postgres = "127.0.0.1:0"\n\n[store]', 1)
-    served.config.write_text(opened)
-    (tmp_path / "db_password").touch(0o600)
-    (tmp_path / "db_password").write_text(password_of("by_scram"))
-    with postgres.connect(database) as connection:
-        connection.execute("create table payments as select generate_series(1, 10) as id")
-        connection.execute("grant all on payments to public")
-    try:
-        await served.start()
-        tokens = {who: await token(served, who) for who in ("alice", "bob", "carol")}
-        yield Town(served, postgres, database, tokens)
-        await served.stop()
-    finally:
-        if served.process is not None and served.process.returncode is None:
-            await served.stop(signal.SIGKILL)
-        postgres.drop_database(database)
-        await sshd.stop()
+    async with a_town(directory, ("alice", "bob", "carol"), targets + MORE, postgres, database) as town:
+        town.ten_payments()
+        yield town
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def town(tmp_path_factory: pytest.TempPathFactory, postgres: DatabaseServer) -> AsyncIterator[Town]:
+    """Each test has its own target, and leaves nothing held."""
+    async with guarded(tmp_path_factory.mktemp("town"), postgres) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_town(tmp_path: Path, postgres: DatabaseServer) -> AsyncIterator[Town]:
+    """For whoever ends its gateway, or configures it anew."""
+    async with guarded(tmp_path, postgres) as made:
+        yield made
 
 
 async def psql(town: Town, who: str, target: str, statement: str) -> asyncio.subprocess.Process:
-    password = (await town.hoop_tui(who, "token", target)).out.strip()
-    conninfo = f"host=127.0.0.1 port={town.served.ports['postgres']} dbname={target} sslmode=require"
-    return await town.start(who, "psql", "-XAt", conninfo, "-c", statement, PGPASSWORD=password)
+    return await town.psql(statement, who=who, target=target)
 
 
 async def granted(town: Town, *words: str) -> dict[str, Any]:
@@ -136,6 +135,7 @@ async def test_a_database_session_ends_when_what_was_asked_in_advance_does(town:
     assert (row["what"], row["about"]) == ("access to appdb (PROD)", "operation")
     other.terminate()
     await ended(other)
+    await town.settled()
 
 
 async def test_an_ssh_session_ends_when_what_let_it_in_does(town: Town) -> None:
@@ -153,7 +153,8 @@ async def test_an_ssh_session_ends_when_what_let_it_in_does(town: Town) -> None:
 
 
 @pytest.mark.slow
-async def test_a_killed_gateway_keeps_what_was_granted_and_what_is_asked(town: Town) -> None:
+async def test_a_killed_gateway_keeps_what_was_granted_and_what_is_asked(own_town: Town) -> None:
+    town = own_town
     card = await granted(town, "--target", "appdb", "--for", "1h")
     asked = await town.hoop_tui("alice", "request", "create", "--target", "web-1", "--no-wait", "-o", "json")
     assert asked.status == 5, asked.err
@@ -166,7 +167,8 @@ async def test_a_killed_gateway_keeps_what_was_granted_and_what_is_asked(town: T
 
 
 @pytest.mark.slow
-async def test_a_session_ends_when_whoever_let_it_in_may_not_any_more(town: Town) -> None:
+async def test_a_session_ends_when_whoever_let_it_in_may_not_any_more(own_town: Town) -> None:
+    town = own_town
     card = await granted(town, "--target", "appdb")
     assert card["statement"]["text"] == "access to appdb (PROD) for 1h"
     sleeping = await psql(town, "alice", "appdb", "select pg_sleep(25)")

@@ -6,40 +6,68 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from tests.e2e.consoles import COLS, ROWS, Desk, Town, is_alive
+from tests.e2e.consoles import Desk, Town, is_alive
 from tests.e2e.served import run
 from tests.ssh.sshd import Sshd
 
-pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd")]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.needs("ssh", "sshd"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
-Open = Callable[..., Awaitable[Town]]
 ALT_SCREEN_LEFT = b"\x1b[?1049l"
+FEW = "[console]\nname = 'desk'\nmax_sessions = 2\nmax_per_person = 1\n"
 
 
-@pytest.fixture
-async def open_town(tmp_path: Path) -> AsyncIterator[Open]:
-    sshd = Sshd(tmp_path / "sshd")
+@asynccontextmanager
+async def served_town(directory: Path, more: str = "", *, only_ssh: bool = False) -> AsyncIterator[Town]:
+    """Where nothing is configured it starts as people start it; what its processes may is looked at there."""
+    sshd = Sshd(directory / "sshd")
     await sshd.start()
-    towns: list[Town] = []
-
-    async def open_it(more: str = "", *, only_ssh: bool = False) -> Town:
-        town = await Town.build(tmp_path, sshd, more)
-        if only_ssh:
-            config = town.served.config
-            config.write_text(re.sub(r"(?m)^(api|admin) = .*\n", "", config.read_text()))
-        towns.append(town)
+    town = await Town.build(directory, sshd, more, forked=bool(more))
+    if only_ssh:
+        config = town.served.config
+        config.write_text(re.sub(r"(?m)^(api|admin) = .*\n", "", config.read_text()))
+    try:
         await town.served.start()
-        return town
-
-    yield open_it
-    for town in towns:
+        yield town
+    finally:
         await town.close()
-    await sshd.stop()
+        await sshd.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def usual(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    async with served_town(tmp_path_factory.mktemp("usual")) as town:
+        yield town
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def town(usual: Town) -> AsyncIterator[Town]:
+    """Everybody's, and nobody is in it."""
+    yield usual
+    await usual.leave()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sparse(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    async with served_town(tmp_path_factory.mktemp("small"), FEW, only_ssh=True) as town:
+        yield town
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def small_town(sparse: Town) -> AsyncIterator[Town]:
+    """No port is open but that of ssh, and there are two consoles."""
+    yield sparse
+    await sparse.leave()
 
 
 async def gone(pid: int, seconds: float = 1.0) -> None:
@@ -48,17 +76,11 @@ async def gone(pid: int, seconds: float = 1.0) -> None:
             await asyncio.sleep(0.01)
 
 
-async def kept(town: Town, what: str) -> list[str]:
-    """Rows of the audit log."""
-    found = await run("sqlite3", town.served.directory / "data" / "hoop.db", what)
-    return found.out.splitlines()
-
-
-async def test_somebody_approves_with_nothing_but_ssh(open_town: Open) -> None:
+async def test_somebody_approves_with_nothing_but_ssh(small_town: Town) -> None:
     """No port is open but that of ssh, and what Bob decides is done at once."""
-    town = await open_town(only_ssh=True)
+    town = small_town
     assert set(town.served.ports) == {"ssh"}
-    desk = await town.console("bob")
+    desk = await town.console("bob", target="desk")
     await desk.shows("Sessions", "* live", "bob@example.com")
     asked = await asyncio.create_subprocess_exec(
         *town.ssh("alice", "web-1@127.0.0.1", "touch approved-by-bob && echo done"),
@@ -76,17 +98,16 @@ async def test_somebody_approves_with_nothing_but_ssh(open_town: Open) -> None:
     desk.type(b"q")
     assert await desk.ended() == 0
     assert desk.seen.count(ALT_SCREEN_LEFT) == 1
-    assert await kept(town, "select actor from entries where name = 'approval.given'") == ["bob@example.com"]
+    assert await town.kept("select actor from entries where name = 'approval.given'") == ["bob@example.com"]
 
 
-async def test_it_is_a_session_like_any_other(open_town: Open) -> None:
+async def test_it_is_a_session_like_any_other(town: Town) -> None:
     """Listed, recorded as it was shown with its sizes, and ended by whoever may end sessions."""
-    town = await open_town()
     desk = await town.console("bob")
     await desk.shows("LIVE", "console:console", "A console is not watched from a console while it is open.")
     desk.resize(132, 40)
     await desk.until(b"\x1b[40;")
-    (session,) = await kept(town, "select id from sessions where kind = 'console' and target = 'console'")
+    (session,) = await town.kept("select id from mine where kind = 'console' and target = 'console'")
     assert session in desk.seen.decode(errors="replace")
     shown = len(desk.seen)
     other = await town.console("alice")
@@ -105,9 +126,8 @@ async def test_it_is_a_session_like_any_other(open_town: Open) -> None:
     assert "Sessions" in exported.out, exported.err
 
 
-async def test_who_gets_none(open_town: Open) -> None:
+async def test_who_gets_none(town: Town) -> None:
     """One plain sentence each, in the audit log; nothing but the app is to be had there."""
-    town = await open_town()
     desk = await town.console("dave")
     assert await desk.ended() == 126
     assert b"hoop: a console is for staff: approver, auditor, operator, admin\r\n" in desk.seen
@@ -126,14 +146,14 @@ async def test_who_gets_none(open_town: Open) -> None:
         assert not answer.out
     assert (await town.run("bob", "-W", "console:22", "web-1@127.0.0.1")).status == 255
     assert (
-        await kept(town, "select outcome, count(*) from sessions where outcome != 'blocked' group by outcome")
+        await town.kept("select outcome, count(*) from mine where outcome != 'blocked' group by outcome")
         == []
     )
     assert not town.consoles()
 
 
-async def test_no_more_than_so_many(open_town: Open) -> None:
-    town = await open_town("[console]\nname = 'desk'\nmax_sessions = 2\nmax_per_person = 1\n")
+async def test_no_more_than_so_many(small_town: Town) -> None:
+    town = small_town
     desk = await town.console("bob", target="desk")
     await desk.shows("* live")
     second = await town.console("bob", target="desk")
@@ -149,26 +169,25 @@ async def test_no_more_than_so_many(open_town: Open) -> None:
     )
 
 
-async def test_nobody_types(open_town: Open) -> None:
-    town = await open_town("[console]\nidle = '4s'\n")
-    desk = await town.console("bob")
-    await desk.shows("* live")
-    begun = time.monotonic()
-    desk.type(b"j")
-    assert await desk.ended() == 130
-    assert time.monotonic() - begun > 3
+async def test_nobody_types(tmp_path: Path) -> None:
+    async with served_town(tmp_path, "[console]\nidle = '4s'\n") as town:
+        desk = await town.console("bob")
+        await desk.shows("* live")
+        begun = time.monotonic()
+        desk.type(b"j")
+        assert await desk.ended() == 130
+        assert time.monotonic() - begun > 3
     assert b"hoop: ended - nobody has typed for 4 s" in desk.seen
 
 
-async def test_switched_off(open_town: Open) -> None:
-    town = await open_town("[console]\nenabled = false\n")
-    answer = await town.run("bob", "-tt", "console@127.0.0.1")
+async def test_switched_off(tmp_path: Path) -> None:
+    async with served_town(tmp_path, "[console]\nenabled = false\n") as town:
+        answer = await town.run("bob", "-tt", "console@127.0.0.1")
     assert answer.status == 126
     assert 'there is no target "console" for you' in answer.err
 
 
-async def test_whoever_hangs_up_leaves_nothing_behind(open_town: Open) -> None:
-    town = await open_town()
+async def test_whoever_hangs_up_leaves_nothing_behind(town: Town) -> None:
     desk = await town.console("bob")
     await desk.shows("* live")
     (pid,) = town.consoles()
@@ -177,14 +196,13 @@ async def test_whoever_hangs_up_leaves_nothing_behind(open_town: Open) -> None:
     await gone(pid)
     assert not town.consoles()
     async with asyncio.timeout(5):
-        while await kept(town, "select id from sessions where outcome = ''"):
+        while await town.kept("select id from mine where outcome = ''"):
             await asyncio.sleep(0.1)
-    assert await kept(town, "select outcome from sessions") == ["disconnected"]
+    assert await town.kept("select outcome from mine") == ["disconnected"]
 
 
-async def test_killed(open_town: Open) -> None:
+async def test_killed(town: Town) -> None:
     """A console, then what they are opened from: a sentence each, and the gateway goes on."""
-    town = await open_town()
     desk = await town.console("bob")
     await desk.shows("* live")
     other = await town.console("alice")
@@ -205,9 +223,8 @@ async def test_killed(open_town: Open) -> None:
     assert (await town.run("alice", "web-1@127.0.0.1", "echo still here")).out == "still here\n"
 
 
-async def test_what_a_console_has(open_town: Open) -> None:
+async def test_what_a_console_has(town: Town) -> None:
     """No file of the gateway's, no environment, no descriptor but its terminal and its line."""
-    town = await open_town()
     desk = await town.console("bob")
     await desk.shows("* live")
     (pid,) = town.consoles()
@@ -246,9 +263,8 @@ for number in range(5):
 """
 
 
-async def test_nobody_of_the_same_account_looks_into_one(open_town: Open) -> None:
+async def test_nobody_of_the_same_account_looks_into_one(town: Town) -> None:
     """Nor into what they are forked from: both have whatever the account may do to its own processes against them."""
-    town = await open_town()
     desk = await town.console("bob")
     await desk.shows("* live")
     for pid in (*town.consoles(), town.zygote):
@@ -261,15 +277,14 @@ async def test_nobody_of_the_same_account_looks_into_one(open_town: Open) -> Non
         assert (found.status, found.out, found.err) == (0, "", "")
 
 
-async def test_ways_past_the_app(open_town: Open) -> None:
+async def test_ways_past_the_app(town: Town) -> None:
     """No forwarding and no agent come with a console, nothing of the client's environment gets in."""
-    town = await open_town()
     back = ("-N", "-o", "ExitOnForwardFailure=yes", "-R", "0:127.0.0.1:22")
     answer = await town.run("bob", *back, "console@127.0.0.1")
     assert answer.status == 255
     assert "remote port forwarding failed" in answer.err
     os.environ["LC_ATTACK"] = "LD_PRELOAD=/tmp/x"
-    desk = Desk(COLS, ROWS)
+    desk = Desk()
     town.desks.append(desk)
     sent = ("-o", "SendEnv=LC_ATTACK", "-o", "SetEnv=PYTHONPATH=/tmp HOOP_GATEWAY=http://127.0.0.1:1", "-A")
     await desk.start(["env", "TERM=xterm-256color", *town.ssh("bob", "-tt", *sent, "console@127.0.0.1")])
@@ -279,9 +294,8 @@ async def test_ways_past_the_app(open_town: Open) -> None:
     assert not any(word in environment for word in (b"PRELOAD", b"PYTHONPATH", b"HOOP", b"SSH_AUTH"))
 
 
-async def test_what_makes_no_sense_there_says_so(open_town: Open) -> None:
+async def test_what_makes_no_sense_there_says_so(town: Town) -> None:
     """Saving a file says where else; keys that stop or suspend programs do neither."""
-    town = await open_town()
     assert (await town.run("alice", "web-1@127.0.0.1", "echo hello")).out == "hello\n"
     desk = await town.console("bob")
     await desk.shows("* live", "ssh:web-1")
@@ -295,9 +309,8 @@ async def test_what_makes_no_sense_there_says_so(open_town: Open) -> None:
     await desk.until(b"\x1b]52;c;")
 
 
-async def test_garbage(open_town: Open) -> None:
+async def test_garbage(town: Town) -> None:
     """Whatever bytes come, the gateway serves others; and the one who sent them still has a terminal."""
-    town = await open_town()
     desk = await town.console("bob")
     await desk.shows("* live")
     junk = os.urandom(20_000).replace(b"q", b"") + b"\x1b[<" + b"9" * 5000 + b"\x1b[200~" + b"\xff" * 9000
@@ -311,16 +324,15 @@ async def test_garbage(open_town: Open) -> None:
     assert (await town.run("alice", "web-1@127.0.0.1", "echo still here")).out == "still here\n"
 
 
-async def test_consoles_do_not_watch_each_other(open_town: Open) -> None:
+async def test_consoles_do_not_watch_each_other(town: Town) -> None:
     """What one draws makes nobody draw: what is shown does not grow with what is shown."""
-    town = await open_town()
     desks = [await town.console(who) for who in ("bob", "alice")]
     for desk in desks:
         await desk.shows("* live", "A console is not watched")
-    await asyncio.sleep(2)
+    await asyncio.sleep(1)
     before = [len(desk.seen) for desk in desks]
-    await asyncio.sleep(4)
+    await asyncio.sleep(2)
     grown = [len(desk.seen) - had for desk, had in zip(desks, before, strict=True)]
-    assert max(grown) < 4 * 2 * len(desks[0].seen[: before[0]]), grown
+    assert max(grown) < 2 * 2 * len(desks[0].seen[: before[0]]), grown
     redraws = [desk.seen[had:].count(b"hoop\x1b[0m") for desk, had in zip(desks, before, strict=True)]
-    assert max(redraws) <= 8, redraws
+    assert max(redraws) <= 4, redraws

@@ -1,22 +1,18 @@
 """A served gateway, stock psql and ssh before it, and a colleague with `hoop-tui`: what is held waits in the live
-session until somebody else decides, and then runs once, or never."""
+session until somebody else decides, and then runs once, or never; another text that somebody proposes runs in its
+place once both sides want it."""
 
 import asyncio
 import json
-import os
 import signal
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
-import pytest_asyncio
 
-from tests.e2e.served import BIN, PATIENCE, Answer, Served
-from tests.postgres.servers import DatabaseServer, password_of
-from tests.ssh.sshd import Sshd
+from tests.e2e.holding import Town, ended
+from tests.e2e.holding import gateway as gateway
+from tests.e2e.holding import postgres as postgres
+from tests.e2e.holding import town as town
+from tests.e2e.served import BIN, PATIENCE
 
 pytestmark = [
     pytest.mark.interop,
@@ -24,175 +20,11 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-PEOPLE = ("alice", "bob", "carol", "dan")
-MORE = """
-[[person]]
-name = "bob@example.com"
-groups = ["dba", "sre"]
-roles = ["approver"]
-
-[[person]]
-name = "dan@example.com"
-groups = ["dba"]
-roles = ["approver"]
-
-[[person]]
-name = "carol@example.com"
-groups = ["sre"]
-
-[[target]]
-name = "appdb"
-kind = "postgres"
-to = "127.0.0.1:{port}"
-user = "by_scram"
-password = {{ file = "db_password" }}
-database = "{database}"
-tls = "disable"
-labels = {{ env = "prod" }}
-
-[[rule]]
-id = "deletes"
-match = {{ target = "appdb", verb = "delete" }}
-do = "hold"
-message = "DELETE needs a DBA"
-ask = {{ group = "dba" }}
-break_glass = {{ group = "dev", review = "2h" }}
-risk = "medium"
-
-[[rule]]
-id = "truncates"
-match = {{ target = "appdb", verb = "truncate" }}
-do = "hold"
-message = "TRUNCATE needs a DBA"
-ask = {{ group = "dba", ttl = "10s" }}
-
-[[rule]]
-id = "restarts"
-match = {{ target = "web-1", command = "*restart*" }}
-do = "hold"
-message = "a restart needs a colleague"
-ask = {{ group = "sre" }}
-"""
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[DatabaseServer]:
-    with DatabaseServer.running() as server:
-        yield server
-
-
-@dataclass
-class Town:
-    """A gateway, a database behind it, and what its people run. Each test leaves nothing held, and no client."""
-
-    served: Served
-    postgres: DatabaseServer
-    database: str
-    tokens: dict[str, str]
-
-    def environment(self, who: str) -> dict[str, str]:
-        home = self.served.directory / who
-        home.mkdir(exist_ok=True)
-        api = f"http://127.0.0.1:{self.served.ports['api']}"
-        return os.environ | {"HOME": str(home), "HOOP_GATEWAY": api, "HOOP_TOKEN": self.tokens[who]}
-
-    async def start(self, who: str, *command: str | Path, **environ: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.environment(who) | environ,
-            # Tests that are run in the background ignore Ctrl-C, and their children would, too.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-
-    async def hoop_tui(self, who: str, *words: str) -> Answer:
-        return await ended(await self.start(who, BIN / "hoop-tui", *words))
-
-    async def psql(self, *statements: str) -> asyncio.subprocess.Process:
-        """Alice's."""
-        password = (await self.hoop_tui("alice", "token", "appdb")).out.strip()
-        conninfo = f"host=127.0.0.1 port={self.served.ports['postgres']} dbname=appdb sslmode=require"
-        asked = [word for statement in statements for word in ("-c", statement)]
-        return await self.start("alice", "psql", "-XAt", conninfo, *asked, PGPASSWORD=password)
-
-    async def held(self, who: str = "bob") -> dict[str, Any]:
-        """The one request that asks them, waited for: the API is asked, because a command takes its time."""
-        api = f"http://127.0.0.1:{self.served.ports['api']}"
-        headers = {"Authorization": f"Bearer {self.tokens[who]}"}
-        async with asyncio.timeout(PATIENCE), httpx2.AsyncClient(base_url=api, headers=headers) as http:
-            while not (await http.get("/v1/requests")).json()["requests"]:
-                await asyncio.sleep(0.02)
-        listed = await self.hoop_tui(who, "review", "ls", "-o", "json")
-        assert listed.status == 0, listed.err
-        (row,) = json.loads(listed.out)
-        assert isinstance(row, dict)
-        return row
-
-    async def approve(self, id: str, who: str = "bob", *more: str) -> Answer:
-        shown = json.loads((await self.hoop_tui(who, "review", "show", id, "-o", "json")).out)
-        sha = shown["statement"]["sha256"][:12]
-        return await self.hoop_tui(who, "review", "approve", id, "--yes", "--sha", sha, *more)
-
-    def rows(self) -> int:
-        with self.postgres.connect(self.database) as connection:
-            found = connection.execute("select count(*) from payments").fetchone()
-        assert found is not None
-        return int(found[0])
-
-
-async def ended(process: asyncio.subprocess.Process) -> Answer:
-    async with asyncio.timeout(PATIENCE):
-        out, err = await process.communicate()
-    assert process.returncode is not None
-    return Answer(process.returncode, out.decode(), err.decode())
-
-
-async def token(served: Served, who: str) -> str:
-    made = await served.gateway(
-        "token", "create", "--config", str(served.config), "--person", f"{who}@example.com"
-    )
-    assert made.status == 0, made.err
-    return made.out.strip()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(tmp_path_factory: pytest.TempPathFactory, postgres: DatabaseServer) -> AsyncIterator[Town]:
-    directory = tmp_path_factory.mktemp("town")
-    sshd = Sshd(directory / "sshd")
-    await sshd.start()
-    served = Served(directory, sshd)
-    database = postgres.new_database()
-    served.write(more=MORE.format(port=postgres.port, database=database))
-    opened = served.config.read_text().replace("[store]", 'postgres = "127.0.0.1:0"\n\n[store]', 1)
-    served.config.write_text(opened)
-    (directory / "db_password").touch(0o600)
-    (directory / "db_password").write_text(password_of("by_scram"))
-    try:
-        await served.start()
-        yield Town(served, postgres, database, {who: await token(served, who) for who in PEOPLE})
-        await served.stop()
-    finally:
-        if served.process is not None and served.process.returncode is None:
-            await served.stop(signal.SIGKILL)
-        postgres.drop_database(database)
-        await sshd.stop()
-
-
-@pytest.fixture
-def town(gateway: Town) -> Town:
-    """With ten payments, whatever a test did to those before."""
-    with gateway.postgres.connect(gateway.database) as connection:
-        connection.execute("drop table if exists payments")
-        connection.execute("create table payments as select generate_series(1, 10) as id")
-        connection.execute("grant all on payments to public")
-    return gateway
-
 
 async def test_a_delete_runs_once_somebody_else_has_approved_it(town: Town) -> None:
     psql = await town.psql("delete from payments where id > 7", "select count(*) from payments")
-    row = await town.held()
+    await town.held()
+    (row,) = json.loads((await town.hoop_tui("bob", "review", "ls", "-o", "json")).out)
     assert (row["person"], row["target"], row["what"]) == (
         "alice@example.com",
         "appdb",
@@ -311,3 +143,119 @@ async def test_somebody_watches(town: Town) -> None:
     assert (await ended(psql)).out == "DELETE 1\n"
     watching.send_signal(signal.SIGINT)
     assert (await ended(watching)).status == 130
+
+
+ALL = "delete from payments"
+SOME = "delete from payments where id > 7"
+
+
+async def accepted(town: Town, id: str, who: str = "alice") -> tuple[int, str]:
+    done = await town.accept(id, who)
+    return done.status, done.out + done.err
+
+
+async def test_the_other_text_runs_in_psql_once_its_person_has_accepted_it(town: Town) -> None:
+    psql = await town.psql(ALL, "select count(*) from payments")
+    row = await town.held()
+    done = await town.hoop_tui(
+        "bob", "review", "amend", row["id"], "--text", SOME, "--reason", "only the new ones"
+    )
+    assert (done.status, done.err) == (0, "")
+    assert "proposed: it runs if alice@example.com accepts it" in done.out
+    assert town.rows() == 10
+    shown = (await town.hoop_tui("alice", "request", "show", row["id"])).out
+    assert 'bob@example.com proposes another text: "only the new ones"' in shown
+    assert f"- {ALL}\n+ {SOME}\n" in shown
+    assert (await accepted(town, row["id"], "bob"))[0] == 4
+    assert (await accepted(town, row["id"], "carol"))[0] == 7
+    assert town.rows() == 10
+    status, said = await accepted(town, row["id"])
+    assert (status, "approved: it goes on where yours waits" in said) == (0, True), said
+    answer = await ended(psql)
+    assert (answer.status, answer.out) == (0, "DELETE 3\n7\n"), answer.err
+    assert (
+        f'NOTICE:  hoop: {row["id"]} - bob@example.com proposes another text ("only the new ones")'
+        in answer.err
+    )
+    assert f"DETAIL:  {SOME}" in answer.err
+    assert f"hoop-tui request accept {row['id']}" in answer.err
+    assert f"NOTICE:  hoop: {row['id']} - running the text that you accepted instead" in answer.err
+    assert town.rows() == 7
+    over = json.loads((await town.hoop_tui("alice", "request", "show", row["id"], "-o", "json")).out)
+    assert over["state"] == "withdrawn"
+    assert over["amendment"]["accepted"]
+    other = await town.card(over["replaced_by"])
+    assert (other["state"], other["replaces"], other["statement"]["text"]) == ("approved", row["id"], SOME)
+    late = await town.approve(row["id"])
+    assert late.status == 8, "what was replaced can not be approved any more"
+    again = await ended(await town.psql("set hoop.hold = 'fail'", SOME))
+    assert "held" in again.err, "it passes once"
+    assert (await town.hoop_tui("alice", "request", "cancel", (await town.held())["id"])).status == 0
+
+
+async def test_what_no_rule_holds_just_runs(town: Town) -> None:
+    psql = await town.psql("delete from payments where id = 1")
+    row = await town.held()
+    proposed = await town.hoop_tui(
+        "bob", "review", "amend", row["id"], "--text", "select count(*) from payments"
+    )
+    assert proposed.status == 0, proposed.err
+    status, said = await accepted(town, row["id"])
+    assert (status, "no rule holds it" in said) == (0, True), said
+    answer = await ended(psql)
+    assert (answer.status, answer.out) == (0, "10\n"), answer.err
+    assert town.rows() == 10
+
+
+async def test_what_is_accepted_is_exactly_what_was_shown(town: Town) -> None:
+    psql = await town.psql(ALL)
+    row = await town.held()
+    assert (await town.hoop_tui("bob", "review", "amend", row["id"], "--text", SOME)).status == 0
+    first = (await town.card(row["id"]))["amendment"]["statement"]["sha256"]
+    other = "delete from payments where id > 1"
+    assert (await town.hoop_tui("bob", "review", "amend", row["id"], "--text", other)).status == 0
+    old = await town.hoop_tui("alice", "request", "accept", row["id"], "--yes", "--sha", first[:12])
+    assert (old.status, "is not what you were shown" in old.err) == (8, True)
+    for text, why in (
+        (ALL, "this is what"),
+        ("delete from payments; select 1", "one statement at a time"),
+        ("delete frm payments", "this is no SQL"),
+    ):
+        refused = await town.hoop_tui("bob", "review", "amend", row["id"], "--text", text)
+        assert refused.status == 2, refused
+        assert why in refused.err
+    own = await town.hoop_tui("alice", "review", "amend", row["id"], "--text", SOME)
+    assert (own.status, "you are the requester" in own.err) == (4, True)
+    assert (await town.hoop_tui("alice", "request", "cancel", row["id"])).status == 0
+    assert (await accepted(town, row["id"]))[0] == 8
+    answer = await ended(psql)
+    assert "withdrawn, nothing was run" in answer.err
+    assert town.rows() == 10
+
+
+async def test_another_command_runs_in_ssh(town: Town) -> None:
+    ssh = await town.start("alice", *town.served.ssh("web-1@127.0.0.1", "echo restart all"))
+    row = await town.held()
+    assert (
+        await town.hoop_tui("bob", "review", "amend", row["id"], "--text", "echo restart one")
+    ).status == 0
+    status, said = await accepted(town, row["id"])
+    assert (status, "approved" in said) == (0, True), said
+    answer = await ended(ssh)
+    assert (answer.status, answer.out) == (0, "restart one\n"), answer.err
+    assert f"hoop: {row['id']} - bob@example.com proposes another text: hoop-tui request accept" in answer.err
+    assert f"hoop: {row['id']} - running the text that you accepted instead" in answer.err
+
+
+async def test_whoever_hangs_up_after_it_was_proposed_runs_nothing(town: Town) -> None:
+    psql = await town.psql(ALL)
+    row = await town.held()
+    assert (await town.hoop_tui("bob", "review", "amend", row["id"], "--text", SOME)).status == 0
+    psql.kill()
+    await psql.wait()
+    status, said = await accepted(town, row["id"])
+    async with asyncio.timeout(PATIENCE):
+        while (await town.card(row["id"]))["state"] != "withdrawn":
+            await asyncio.sleep(0.05)
+    assert status in (0, 8), said
+    assert town.rows() == 10

@@ -2,20 +2,22 @@
 asked for in advance."""
 
 import json
-import signal
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import httpx2
 import pytest
+import pytest_asyncio
 
-from tests.e2e.served import BIN, Served
-from tests.e2e.test_holds import Town, ended, token
-from tests.postgres.servers import DatabaseServer
-from tests.ssh.sshd import Sshd
+from tests.e2e.holding import Town, a_town, ended
+from tests.e2e.served import BIN
 
-pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd")]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.needs("ssh", "sshd"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 MORE = """
 [[person]]
@@ -39,35 +41,32 @@ ask = { group = "sre", ttl = "1m" }
 """
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
+    async with a_town(tmp_path_factory.mktemp("town"), ("alice", "bob"), MORE) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def town(gateway: Town) -> AsyncIterator[Town]:
+    """Each test leaves nothing held."""
+    yield gateway
+    await gateway.settled()
+
+
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    sshd = Sshd(tmp_path / "sshd")
-    await sshd.start()
-    served = Served(tmp_path, sshd)
-    served.write(more=MORE)
-    try:
-        await served.start()
-        tokens = {who: await token(served, who) for who in ("alice", "bob")}
-        yield Town(served, cast(DatabaseServer, None), "", tokens)
-        await served.stop()
-    finally:
-        if served.process is not None and served.process.returncode is None:
-            await served.stop(signal.SIGKILL)
-        await sshd.stop()
+def home(gateway: Town) -> Path:
+    """A directory of the test's own, on the target."""
+    made = gateway.served.sshd.home / secrets.token_hex(4)
+    made.mkdir()
+    return made
 
 
 async def impact(town: Town, id: str) -> dict[str, Any]:
-    api = f"http://127.0.0.1:{town.served.ports['api']}"
-    headers = {"Authorization": f"Bearer {town.tokens['bob']}"}
-    async with httpx2.AsyncClient(base_url=api, headers=headers, timeout=20) as http:
-        answer = await http.post(f"/v1/requests/{id}/impact")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
+    return await town.ask("bob", f"/v1/requests/{id}/impact", "POST")
 
 
-async def test_what_a_script_does_is_held_shown_and_run(town: Town) -> None:
-    home = town.served.sshd.home
+async def test_what_a_script_does_is_held_shown_and_run(town: Town, home: Path) -> None:
     script, victim = home / "x.sh", home / "victim"
     victim.write_text("1234")
     script.write_bytes(f"#!/bin/sh\nrm {victim} # \x1b]52;c;eA==\x07\u202e\n".encode())
@@ -89,8 +88,7 @@ async def test_what_a_script_does_is_held_shown_and_run(town: Town) -> None:
     assert not victim.exists()
 
 
-async def test_changed_after_the_yes_would_have_been_seen(town: Town) -> None:
-    home = town.served.sshd.home
+async def test_changed_after_the_yes_would_have_been_seen(town: Town, home: Path) -> None:
     script, victim = home / "x.sh", home / "victim"
     victim.touch()
     script.write_text(f"rm {victim}-other\n")
@@ -106,8 +104,8 @@ async def test_changed_after_the_yes_would_have_been_seen(town: Town) -> None:
     assert victim.exists()
 
 
-async def test_asked_for_in_advance_it_is_looked_into_as_well(town: Town) -> None:
-    script, made = town.served.sshd.home / "x.sh", town.served.sshd.home / "made"
+async def test_asked_for_in_advance_it_is_looked_into_as_well(town: Town, home: Path) -> None:
+    script, made = home / "x.sh", home / "made"
     script.write_text(f"touch {made}\n")
     words = ("request", "create", "--target", "web-1", "--text", f"sh {script}", "--wait", "-o", "json")
     asking = await town.start("alice", BIN / "hoop-tui", *words)
@@ -120,23 +118,22 @@ async def test_asked_for_in_advance_it_is_looked_into_as_well(town: Town) -> Non
     command = town.served.ssh("web-1@127.0.0.1", f"sh {script}")
     answer = await ended(await town.start("alice", *command))
     assert answer.status == 126, "another script is another request"
+    other = await town.held()
     script.write_text(f"touch {made}\n")
     answer = await ended(await town.start("alice", *command))
     assert answer.status == 0, answer.err
     assert made.exists()
+    assert (await town.hoop_tui("alice", "request", "cancel", other["id"])).status == 0
 
 
 async def accepted(town: Town, id: str, text: str) -> None:
     assert (await town.hoop_tui("bob", "review", "amend", id, "--text", text)).status == 0
-    shown = json.loads((await town.hoop_tui("alice", "request", "show", id, "-o", "json")).out)
-    sha = shown["amendment"]["statement"]["sha256"][:12]
-    done = await town.hoop_tui("alice", "request", "accept", id, "--yes", "--sha", sha)
+    done = await town.accept(id)
     assert done.status == 0, done.err
 
 
-async def test_another_text_that_runs_a_script_is_looked_into_as_well(town: Town) -> None:
+async def test_another_text_that_runs_a_script_is_looked_into_as_well(town: Town, home: Path) -> None:
     """Who proposed it has seen its text alone: what is in the script is another question to them."""
-    home = town.served.sshd.home
     script, victim = home / "x.sh", home / "victim"
     victim.touch()
     script.write_text(f"rm {victim}\n")
@@ -151,8 +148,7 @@ async def test_another_text_that_runs_a_script_is_looked_into_as_well(town: Town
     assert victim.exists()
 
 
-async def test_another_text_is_no_way_to_carry_files(town: Town) -> None:
-    home = town.served.sshd.home
+async def test_another_text_is_no_way_to_carry_files(town: Town, home: Path) -> None:
     asking = await town.start("alice", *town.served.ssh("web-1@127.0.0.1", f"rm {home}/none"))
     await accepted(town, (await town.held())["id"], f"scp -t {home}/carried")
     answer = await ended(asking)
@@ -160,8 +156,8 @@ async def test_another_text_is_no_way_to_carry_files(town: Town) -> None:
     assert not (home / "carried").exists()
 
 
-async def test_what_it_would_do_to_files(town: Town) -> None:
-    log = town.served.sshd.home / "log"
+async def test_what_it_would_do_to_files(town: Town, home: Path) -> None:
+    log = home / "log"
     log.mkdir()
     for name in ("a.log", "b.log", "c.txt"):
         (log / name).write_text("123")

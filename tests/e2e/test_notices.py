@@ -38,7 +38,7 @@ ask = { group = "dev", ttl = "5m" }
 async def served(tmp_path: Path) -> AsyncIterator[Served]:
     sshd = Sshd(tmp_path / "sshd")
     await sshd.start()
-    made = Served(tmp_path, sshd)
+    made = Served(tmp_path, sshd, forked=True)
     yield made
     if made.process is not None:
         await made.stop(signal.SIGKILL)

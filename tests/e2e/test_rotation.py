@@ -59,7 +59,7 @@ async def served(tmp_path: Path, vault: VaultDouble) -> AsyncIterator[Served]:
         server_host_keys=[key],
         process_factory=lambda process: process.exit(0),
     )
-    served = Served(tmp_path, sshd)
+    served = Served(tmp_path, sshd, forked=True)
     (tmp_path / "vault.token").touch(0o600)
     (tmp_path / "vault.token").write_text(vault.token())
     host_key = " ".join(key.export_public_key().decode().split()[:2])

@@ -8,27 +8,43 @@ import signal
 import socket
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+import pytest_asyncio
 
-from tests.e2e.served import Served, run
+from tests.e2e.served import Answer, Served, run
 from tests.ssh.sshd import Sshd
 
-pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd")]
+pytestmark = [
+    pytest.mark.interop,
+    pytest.mark.needs("ssh", "sshd"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
-@pytest.fixture
-async def served(tmp_path: Path) -> AsyncIterator[Served]:
-    sshd = Sshd(tmp_path / "sshd")
+@asynccontextmanager
+async def serving(directory: Path, *, console: bool = False) -> AsyncIterator[Served]:
+    sshd = Sshd(directory / "sshd")
     await sshd.start()
-    made = Served(tmp_path, sshd)
+    made = Served(directory, sshd, console=console, forked=not console)
     made.write()
-    yield made
-    if made.process is not None:
-        await made.stop(signal.SIGKILL)
-    await sshd.stop()
+    try:
+        yield made
+    finally:
+        if made.process is not None:
+            await made.stop(signal.SIGKILL)
+        await sshd.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    async with serving(tmp_path) as made:
+        yield made
 
 
 async def one_sentence(served: Served, status: int) -> str:
@@ -72,30 +88,66 @@ async def test_no_configuration_at_all(served: Served) -> None:
     assert str(served.config) in await one_sentence(served, 2)
 
 
-async def test_a_command_through_it_and_an_orderly_end(served: Served) -> None:
-    await served.start()
-    answer = await run(*served.ssh("web-1@127.0.0.1", "echo out; echo err >&2; exit 9"))
-    assert (answer.status, answer.out, answer.err) == (9, "out\n", "err\n")
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{served.ports['admin']}") as http:
-        assert (await http.get("/livez")).status_code == 200
-        ready = await http.get("/readyz", params={"verbose": ""})
-        organs = {"ledger": "ok", "recordings": "ok", "clock": "ok", "notices": "ok: no receivers"}
-        assert ready.json() == {"ready": True, "checks": organs}
-    sleeping = await asyncio.create_subprocess_exec(
-        *served.ssh("web-1@127.0.0.1", "echo here; sleep 600"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert sleeping.stdout is not None
-    assert await sleeping.stdout.readline() == b"here\n"
-    assert await served.stop() == 0
-    _, err = await asyncio.wait_for(sleeping.communicate(), 15)
-    assert b"hoop: ended - the gateway is shutting down" in err
-    assert sleeping.returncode == 130
-    listed = await served.gateway(
-        "recording", "verify", str(next(served.directory.glob("data/recordings/**/*.hrec")))
-    )
-    assert listed.status == 0
+@dataclass
+class Life:
+    """What was seen of one gateway from its start to its orderly end."""
+
+    served: Served
+    seconds: float
+    """Of processor time, until it was ready."""
+    megabytes: float
+    answer: Answer
+    checks: dict[str, Any]
+    status: int
+    cut_off: Answer
+    """Who was inside in the end."""
+
+
+def spent(served: Served) -> tuple[float, float]:
+    """Seconds of processor time, and megabytes."""
+    assert served.process is not None
+    process = Path(f"/proc/{served.process.pid}")
+    user, system = map(int, (process / "stat").read_text().rsplit(")", 1)[1].split()[11:13])
+    (resident,) = re.findall(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
+    return (user + system) / os.sysconf("SC_CLK_TCK"), int(resident) / 1024
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def life(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Life]:
+    """Started as people start it, with consoles, as a configuration that does not speak of them has it."""
+    directory = tmp_path_factory.mktemp("life")
+    async with serving(directory, console=True) as served:
+        await served.start()
+        seconds, megabytes = spent(served)
+        answer = await run(*served.ssh("web-1@127.0.0.1", "echo out; echo err >&2; exit 9"))
+        await run(*served.ssh("web-1@127.0.0.1", "env; id"))
+        await run(*served.ssh("root%nowhere@127.0.0.1", "id"))
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{served.ports['admin']}") as http:
+            assert (await http.get("/livez")).status_code == 200
+            checks = (await http.get("/readyz", params={"verbose": ""})).json()
+        sleeping = await asyncio.create_subprocess_exec(
+            *served.ssh("web-1@127.0.0.1", "echo here; sleep 600"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        assert sleeping.stdout is not None
+        assert await sleeping.stdout.readline() == b"here\n"
+        status = await served.stop()
+        out, err = await asyncio.wait_for(sleeping.communicate(), 15)
+        cut_off = Answer(sleeping.returncode or 0, out.decode(), err.decode())
+        yield Life(served, seconds, megabytes, answer, checks, status, cut_off)
+
+
+async def test_a_command_through_it_and_an_orderly_end(life: Life) -> None:
+    assert (life.answer.status, life.answer.out, life.answer.err) == (9, "out\n", "err\n")
+    organs = {"ledger": "ok", "recordings": "ok", "clock": "ok", "notices": "ok: no receivers"}
+    assert life.checks == {"ready": True, "checks": organs}
+    assert life.status == 0
+    assert "hoop: ended - the gateway is shutting down" in life.cut_off.err
+    assert life.cut_off.status == 130
+    last = max(life.served.directory.glob("data/recordings/**/*.hrec"), key=lambda path: path.stat().st_mtime)
+    verified = await life.served.gateway("recording", "verify", str(last))
+    assert verified.status == 0
 
 
 async def test_a_real_sshd_with_one_kind_of_key_is_trusted(served: Served) -> None:
@@ -105,7 +157,7 @@ async def test_a_real_sshd_with_one_kind_of_key_is_trusted(served: Served) -> No
         "\n".join(line for line in config.splitlines() if not line.startswith("host_keys"))
     )
     (served.directory / "data").mkdir(mode=0o700)
-    for said in ("is trusted; pinned in", *["is trusted with this key already"] * 4):
+    for said in ("is trusted; pinned in", *["is trusted with this key already"] * 2):
         answer = await served.gateway("target", "trust", "web-1", "--yes", "--config", str(served.config))
         assert answer.status == 0, answer.err
         assert said in answer.err
@@ -113,28 +165,25 @@ async def test_a_real_sshd_with_one_kind_of_key_is_trusted(served: Served) -> No
     assert (await run(*served.ssh("web-1@127.0.0.1", "echo hello"))).out == "hello\n"
 
 
-async def test_it_starts_quickly_and_idles_small(served: Served) -> None:
-    """In two seconds and under 120 MB. It is 1.9 s of processor time where this was written, the best of some starts;
+async def test_it_starts_quickly_and_idles_small(life: Life, served: Served) -> None:
+    """In two seconds and under 120 MB. It is 1.9 s of processor time where this was written, the best of two starts;
     slower machines, which are busy with other tests, have half as much again."""
-    seconds: list[float] = []
-    while not seconds or (min(seconds) >= 2 and len(seconds) < 5):
+    seconds, megabytes = life.seconds, [life.megabytes]
+    if seconds >= 3:
+        served.console, served.forked = True, False
+        served.write()
         await served.start()
-        assert served.process is not None
-        process = Path(f"/proc/{served.process.pid}")
-        user, system = map(int, (process / "stat").read_text().rsplit(")", 1)[1].split()[11:13])
-        seconds.append((user + system) / os.sysconf("SC_CLK_TCK"))
-        (resident,) = re.findall(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
-        assert int(resident) / 1024 < 120
+        seconds, more = spent(served)
+        megabytes.append(more)
         await served.stop()
-    assert min(seconds) < 3
+    assert max(megabytes) < 120
+    assert seconds < 3
 
 
-async def test_the_target_credential_never_gets_out(served: Served) -> None:
-    await served.start()
-    await run(*served.ssh("web-1@127.0.0.1", "env; id"))
-    await run(*served.ssh("root%nowhere@127.0.0.1", "id"))
-    await served.stop()
+async def test_the_target_credential_never_gets_out(life: Life) -> None:
+    served = life.served
     secret = b"".join((served.directory / "target_key").read_bytes().splitlines()[1:-1])[80:160]
+    assert secret
     for path in served.directory.glob("data/**/*"):
         assert not path.is_file() or secret not in path.read_bytes().replace(b"\n", b"")
     assert secret.decode() not in "".join(served.log)
@@ -179,10 +228,8 @@ async def test_kill_9_loses_nothing_that_was_shown(served: Served) -> None:
     assert recorded.startswith(seen.decode())
 
     await served.start()
-    token = await served.gateway(
-        "token", "create", "--config", str(served.config), "--person", "alice@example.com"
-    )
-    headers = {"Authorization": f"Bearer {token.out.strip()}"}
+    token = (await served.tokens("alice"))["alice"]
+    headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(
         base_url=f"http://127.0.0.1:{served.ports['api']}", headers=headers
     ) as http:

@@ -25,7 +25,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     sshd = Sshd(tmp_path / "sshd")
     await sshd.start()
     try:
-        made = Served(tmp_path, sshd)
+        made = Served(tmp_path, sshd, forked=True)
         made.write()
         await made.start()
         yield made

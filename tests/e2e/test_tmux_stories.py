@@ -6,15 +6,14 @@ import re
 import signal
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from tests.e2e import test_holds as holds
+from tests.e2e import holding
 from tests.e2e.conftest import Terminal
+from tests.e2e.holding import Town, ended
 from tests.e2e.served import BIN
-from tests.e2e.test_holds import Town, ended
 
 pytestmark = [
     pytest.mark.interop,
@@ -22,7 +21,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-postgres, gateway, town = holds.postgres, holds.gateway, holds.town
+postgres, gateway, town = holding.postgres, holding.gateway, holding.town
 QUIET = 0.7
 """Seconds for which what changed under the cursor takes no decision."""
 
@@ -55,17 +54,25 @@ class Bob:
         self.keys("Enter")
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def bob(town: Town, tmp_path: Path) -> AsyncIterator[Bob]:
-    terminal = Terminal(tmp_path, [str(BIN / "hoop-tui")], town.environment("bob"))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def app(gateway: Town, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bob]:
+    """It is open all day long."""
+    place = tmp_path_factory.mktemp("bob")
+    terminal = Terminal(place, [str(BIN / "hoop-tui")], gateway.environment("bob"))
     try:
         there = Bob(terminal)
         await there.see(r"\* live")
-        there.keys("F2")
-        await there.see(r"Nothing waits for you")
         yield there
     finally:
         terminal.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bob(app: Bob) -> Bob:
+    """Whatever he did before, he is at an empty list of approvals."""
+    app.keys("Escape", "F1", "F2")
+    await app.see(r"Nothing waits for you")
+    return app
 
 
 async def test_a_held_delete_is_approved_and_its_rows_are_gone(town: Town, bob: Bob) -> None:
