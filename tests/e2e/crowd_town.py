@@ -167,7 +167,7 @@ async def a_town(directory: Path, programs: Path, *, alone: bool = False) -> Asy
         for name in ("east",) if alone else ("east", "west"):
             place = directory / name
             place.mkdir()
-            made.append(Served(place, sshd))
+            made.append(Served(place, sshd, forked=True))
             _configure(made[-1], name, server, database, ledger)
         yield Town(made[0], None if alone else made[1], server, database, ledger)
     finally:

@@ -78,11 +78,13 @@ class Town:
 
 
 @asynccontextmanager
-async def a_town(directory: Path, configure: Callable[[Town], None] = Town.configure) -> AsyncIterator[Town]:
+async def a_town(
+    directory: Path, configure: Callable[[Town], None] = Town.configure, *, forked: bool = True
+) -> AsyncIterator[Town]:
     """Begun, and ended again."""
     sshd = Sshd(directory / "sshd")
     provider = DemoProvider(SECRET)
-    served = Served(directory, sshd)
+    served = Served(directory, sshd, forked=forked)
     town = Town(served, provider, Visitor())
     async with AsyncExitStack() as ending:
         ending.push_async_callback(sshd.stop)

@@ -1,14 +1,22 @@
 """What signs people in is written down nowhere: not in the ledger, recordings or log, nor in what `ps` shows."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncssh
 import pytest
 
-from tests.sign_in.conftest import SECRET, Town
+from tests.sign_in.conftest import SECRET, Town, a_town
 from tests.sign_in.test_by_code import at_a_terminal, keyless, page_of
 
 pytestmark = [pytest.mark.interop, pytest.mark.needs("ssh", "sshd")]
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    """With a process that was started as people start it."""
+    async with a_town(tmp_path, forked=False) as town:
+        yield town
 
 
 def written(town: Town) -> dict[str, bytes]:
