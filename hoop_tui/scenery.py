@@ -12,6 +12,7 @@ from hoop_tui.screens.sessions import SessionsScreen
 from hoop_tui.widgets.preview import Preview
 
 PATIENCE_SECONDS = 20.0
+_LOOK_SECONDS = 0.01
 
 
 class Scenery:
@@ -27,8 +28,12 @@ class Scenery:
         """Wait for the screen, not for time. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not there():
-                await self.pilot.pause(0.01)
+                await self._a_moment()
         await self.pilot.pause()
+
+    async def _a_moment(self) -> None:
+        """The pilot's own pause would draw all that has happened until then."""
+        await asyncio.sleep(_LOOK_SECONDS)
 
     async def sessions(self, session: str = "s-77QA4TBN") -> None:
         """The list, with the cursor on this session and its preview drawn."""

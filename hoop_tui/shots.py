@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import unescape
 
+from textual._compositor import LayoutUpdate
 from textual.command import CommandList, CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
@@ -34,7 +35,7 @@ from hoop_tui.sign_in import SignIn
 from hoop_tui.themes import ANSI, CONTRAST, DARK, LIGHT
 
 _STILL = 3
-_MOMENT = 0.1
+_MOMENT = 0.05
 _FONTS = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
 Steps = Callable[["Scenery"], Awaitable[None]]
 
@@ -111,14 +112,21 @@ def groups(shots: Iterable[Shot]) -> list[list[Shot]]:
 
 async def _at_rest(app: HoopApp, pilot: "Pilot[int]") -> str:
     """The picture once it has stopped changing: a pane learns its size a moment after it was laid out."""
-    picture, still = "", 0
+    cells, still = _cells(app), 0
     async with asyncio.timeout(PATIENCE_SECONDS):
         while still < _STILL:
             app.draw_again()  # it does so every second, which must not make a difference
             await pilot.pause(_MOMENT)
-            before, picture = picture, normal(app.export_screenshot(title="hoop-tui"))
-            still = still + 1 if picture == before else 0
-    return picture
+            before, cells = cells, _cells(app)
+            still = still + 1 if cells == before else 0
+    return normal(app.export_screenshot(title="hoop-tui"))
+
+
+def _cells(app: HoopApp) -> object:
+    """What the picture is made from: to make one takes longer than all that leads there."""
+    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    assert isinstance(update, LayoutUpdate)
+    return app.size, [list(row) for row in update.strips]
 
 
 def normal(svg: str) -> str:

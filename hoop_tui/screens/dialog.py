@@ -95,7 +95,7 @@ class Dialog(HoopScreen):
                 return  # the line is down: why nothing can be decided is said already
             self.tell(f"{self._lost} {NOT_KNOWN}")
             await asyncio.sleep(_PAUSE_SECONDS)
-        if self._busy:
+        if self._busy or self not in self.app.screen_stack:  # it has been left meanwhile, and is taken apart
             return
         if now.mark != self.card.mark:
             self.close_doors(now)

@@ -47,12 +47,15 @@ from hoop_tui.shots import text_of
 from hoop_tui.sign_in import Token
 from hoop_tui.stage import EmulatorMaker
 from hoop_tui.widgets.terminal_view import TerminalView
+from tests.tui import cheap_apps
 from tests.tui.sign_in_double import SignInDouble
 
 BIN = Path(sys.executable).parent
 TOKEN = "t-TEST-canary-4f1d"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 OpenedApp = Callable[..., AbstractAsyncContextManager[Scenery]]
+cheap_apps.read_styles_once()
+cheap_apps.draw_less_often()
 
 
 @asynccontextmanager
@@ -78,6 +81,8 @@ async def opened(
     )
     async with app.run_test(size=size) as pilot:
         yield Scenery(app, pilot, app.clock if isinstance(app.clock, FrozenClock) else clock)
+        if app.is_running and app.is_attached and app.screen_stack:
+            words(app)  # what is there at the end can be drawn
 
 
 @pytest.fixture

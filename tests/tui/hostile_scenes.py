@@ -163,7 +163,7 @@ class Stage:
         """All over it, as fast as nobody clicks; `look` reads every cell."""
         box = self.app.screen.query_one(widget).region
         for y in range(box.y, box.bottom):
-            for x in range(box.x, box.right, 6):
+            for x in range(box.x, box.right, 8):
                 for kind in (MouseDown, MouseUp):
                     self.app.screen._forward_event(
                         kind(None, x, y, 0, 0, 1, False, False, False, x, y)  # as the driver makes them

@@ -51,13 +51,15 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, dic
     directory = tmp_path_factory.mktemp("scenes")
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *SIZE, 0, 0))
+    # Steps wait for the screen to be drawn; frames between them show nothing more.
+    usual = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "TEXTUAL_FPS": "5"}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.tui.hostile_scenes", str(directory)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         cwd=ROOT,
-        env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "HOME": str(directory)},
+        env={**os.environ, **usual, "HOME": str(directory)},
         start_new_session=True,
     )
     os.close(theirs)
