@@ -28,6 +28,8 @@ class Scenery:
         """Wait for the screen, not for time. Raises TimeoutError."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not there():
+                if self.app.mistake is not None:
+                    raise self.app.mistake
                 await self._a_moment()
         await self.pilot.pause()
 

@@ -11,7 +11,16 @@ def test_the_player_imports_little() -> None:
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
-    assert not loaded & {"textual", "rich", "httpx2", "pyghostty", "cffi", "asyncssh", "sqlalchemy", "fastapi"}
+    assert not loaded & {
+        "textual",
+        "rich",
+        "httpx2",
+        "pyghostty",
+        "cffi",
+        "asyncssh",
+        "sqlalchemy",
+        "fastapi",
+    }
     ours = {name for name in loaded if name.split(".")[0] == "gateway"}
     schema = {f"gateway.api.schema{part}" for part in ("", "_frames", "_impact", "_requests", "_reviews")}
     assert ours == {"gateway", "gateway.api", *schema}
