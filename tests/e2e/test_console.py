@@ -180,6 +180,19 @@ async def test_nobody_types(tmp_path: Path) -> None:
     assert b"hoop: ended - nobody has typed for 4 s" in desk.seen
 
 
+async def test_whoever_is_locked_has_it_no_longer(tmp_path: Path) -> None:
+    async with served_town(tmp_path, "") as town:
+        desk = await town.console("bob")
+        await desk.shows("* live")
+        config = ("--config", str(town.served.config))
+        done = await town.served.gateway("person", "lock", "bob@example.com", "--reason", "gone", *config)
+        assert done.status == 0, done.err
+        assert await desk.ended() != 0
+        assert b"hoop: ended - your access to this gateway was revoked" in desk.seen
+        answer = await town.run("bob", "-tt", "console@127.0.0.1")
+        assert answer.status not in (0, 130)
+
+
 async def test_switched_off(tmp_path: Path) -> None:
     async with served_town(tmp_path, "[console]\nenabled = false\n") as town:
         answer = await town.run("bob", "-tt", "console@127.0.0.1")
