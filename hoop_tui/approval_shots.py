@@ -124,6 +124,12 @@ async def denying(scenery: Scenery) -> None:
     await scenery.pilot.pause()
 
 
+async def commenting(scenery: Scenery) -> None:
+    await approvals(scenery)
+    await scenery.press("c", *"which ticket is it?")
+    await scenery.pilot.pause()
+
+
 async def approvals_empty(scenery: Scenery) -> None:
     await scenery.sessions()
     gateway = scenery.app.client

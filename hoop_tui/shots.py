@@ -7,7 +7,7 @@ reached in the same way are taken in one go: the window gets another size, and t
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import unescape
 
@@ -263,6 +263,12 @@ async def ending(scenery: Scenery) -> None:
     await scenery.press(*"lost laptop", "enter", "tab")
 
 
+async def messaging(scenery: Scenery) -> None:
+    await scenery.sessions("s-91XKD0PM")
+    await scenery.press("m", *"I look at this with you")
+    await scenery.pilot.pause()
+
+
 async def paused(scenery: Scenery) -> None:
     await scenery.sessions("s-91XKD0PM")
     await scenery.press("P")
@@ -295,78 +301,54 @@ async def export(scenery: Scenery) -> None:
     await scenery.pilot.pause()
 
 
+def _in_every_look(name: str, steps: Steps, *, published: bool = False) -> Iterator[Shot]:
+    """Four sizes, three themes, and without colours."""
+    yield Shot(name, steps, published=published)
+    for width, height in ((80, 24), (140, 40), (200, 60)):
+        yield Shot(f"{name}-{width}", steps, width, height)
+    yield Shot(f"{name}-light", steps, theme=LIGHT, published=published and name == "sessions")
+    yield Shot(f"{name}-contrast", steps, theme=CONTRAST)
+    yield Shot(f"{name}-no-color", steps, no_color=True)
+
+
 SHOTS = (
-    Shot("approvals", asking.approvals, published=True),
-    Shot("approving", asking.approving_great, published=True),
-    Shot("approvals-80", asking.approvals, 80, 24),
-    Shot("approvals-140", asking.approvals, 140, 40),
-    Shot("approvals-light", asking.approvals, theme=LIGHT),
-    Shot("approvals-contrast", asking.approvals, theme=CONTRAST),
-    Shot("approvals-no-color", asking.approvals, no_color=True),
+    *_in_every_look("approvals", asking.approvals, published=True),
+    *_in_every_look("approving", asking.approving_great, published=True),
+    *_in_every_look("denying", asking.denying),
+    *_in_every_look("commenting", asking.commenting),
+    *_in_every_look("amending", asking.amending),
+    *_in_every_look("impact", asking.impact_tried, published=True),
+    *_in_every_look("approvals-why", asking.approvals_why),
+    *_in_every_look("approvals-diff", asking.approvals_diff),
+    *_in_every_look("sessions", sessions, published=True),
+    *_in_every_look("replay", denied, published=True),
+    *_in_every_look("statements", statements, published=True),
+    *_in_every_look("result", result),
+    *_in_every_look("signin", sign_in, published=True),
+    *_in_every_look("signin-code", sign_in_code, published=True),
+    *_in_every_look("help", keys),
+    *_in_every_look("export", export),
+    *_in_every_look("messaging", messaging),
+    *_in_every_look("ending", ending),
+    *_in_every_look("palette", palette),
+    Shot("watching", watching, published=True),
+    Shot("approving-second", asking.approving),
+    Shot("approving-changed", asking.approving_changed),
     Shot("approvals-hidden", asking.approvals_hidden),
     Shot("approvals-bytes", asking.approvals_bytes),
-    Shot("approvals-why", asking.approvals_why),
-    Shot("impact", asking.impact_tried, published=True),
-    Shot("impact-looked", asking.impact),
-    Shot("impact-80", asking.impact_tried, 80, 24),
-    Shot("approvals-diff", asking.approvals_diff),
     Shot("approvals-empty", asking.approvals_empty),
-    Shot("amending", asking.amending),
-    Shot("approving-second", asking.approving),
-    Shot("approving-80", asking.approving_great, 80, 24),
-    Shot("approving-changed", asking.approving_changed),
-    Shot("denying", asking.denying),
-    Shot("sessions", sessions, published=True),
-    Shot("replay", denied, published=True),
-    Shot("watching", watching, published=True),
-    Shot("signin", sign_in, published=True),
-    Shot("signin-code", sign_in_code, published=True),
-    Shot("sessions-light", sessions, theme=LIGHT, published=True),
-    Shot("statements", statements, published=True),
-    Shot("sessions-80", sessions, 80, 24),
-    Shot("sessions-140", sessions, 140, 40),
-    Shot("sessions-contrast", sessions, theme=CONTRAST),
-    Shot("sessions-no-color", sessions, no_color=True),
+    Shot("impact-looked", asking.impact),
     Shot("sessions-filtered", filtered),
     Shot("sessions-database", sessions_database),
     Shot("sessions-empty", nothing_fits),
-    Shot("replay-80", denied, 80, 24),
-    Shot("replay-140", denied, 140, 40),
-    Shot("replay-light", denied, theme=LIGHT),
-    Shot("replay-contrast", denied, theme=CONTRAST),
-    Shot("replay-no-color", denied, no_color=True),
+    Shot("sessions-paused", paused),
     Shot("replay-cut", cut),
     Shot("replay-large", large),
-    Shot("statements-80", statements, 80, 24),
-    Shot("statements-140", statements, 140, 40),
-    Shot("statements-light", statements, theme=LIGHT),
-    Shot("statements-contrast", statements, theme=CONTRAST),
-    Shot("statements-no-color", statements, no_color=True),
     Shot("statements-refused", statement_refused),
     Shot("statements-unfolded", statements_unfolded),
-    Shot("result", result),
-    Shot("result-80", result, 80, 24),
     Shot("result-row", result_row),
-    Shot("signin-80", sign_in, 80, 24),
-    Shot("signin-140", sign_in, 140, 40),
-    Shot("signin-no-color", sign_in, no_color=True),
-    Shot("signin-code-80", sign_in_code, 80, 24),
     Shot("signin-code-60", sign_in_code, 60, 20),
-    Shot("signin-code-140", sign_in_code, 140, 40),
-    Shot("signin-code-light", sign_in_code, theme=LIGHT),
-    Shot("signin-code-contrast", sign_in_code, theme=CONTRAST),
-    Shot("signin-code-no-color", sign_in_code, no_color=True),
     Shot("signin-code-expired", code_expired),
-    Shot("help", keys),
-    Shot("help-80", keys, 80, 24),
-    Shot("export", export),
-    Shot("approvals-200", asking.approvals, 200, 60),
-    Shot("sessions-200", sessions, 200, 60),
-    Shot("replay-200", denied, 200, 60),
-    Shot("statements-200", statements, 200, 60),
-    Shot("result-200", result, 200, 60),
-    Shot("signin-code-200", sign_in_code, 200, 60),
-    Shot("help-200", keys, 200, 60),
     Shot("sessions-ansi", sessions, theme=ANSI),
     Shot("approvals-ansi", asking.approvals, theme=ANSI),
     Shot("approving-ansi", asking.approving_great, theme=ANSI),
@@ -376,14 +358,4 @@ SHOTS = (
     Shot("approving-plain", asking.approving_great, plain=True),
     Shot("replay-plain", denied, plain=True),
     Shot("statements-plain", statements, plain=True),
-    Shot("sessions-paused", paused),
-    Shot("ending", ending),
-    Shot("ending-80", ending, 80, 24),
-    Shot("ending-light", ending, theme=LIGHT),
-    Shot("ending-contrast", ending, theme=CONTRAST),
-    Shot("palette", palette),
-    Shot("palette-80", palette, 80, 24),
-    Shot("palette-light", palette, theme=LIGHT),
-    Shot("palette-contrast", palette, theme=CONTRAST),
-    Shot("palette-no-color", palette, no_color=True),
 )
