@@ -116,7 +116,7 @@ KEYS: tuple[Key, ...] = (
         "enter",
         "enter",
         "choose",
-        "open the row: a session, a statement's result, a row's values",
+        "open the row: a session, a result, or a row's values",
         "Open",
     ),
     Key("code", "r", "r", "reload", "a new code", "New code"),

@@ -91,6 +91,43 @@ async def test_a_tree_is_counted_and_what_is_overwritten_is_shown(house: House, 
     assert (sshd.home / "old").read_text().startswith("what was there")
 
 
+@pytest.mark.parametrize("line", ["cp new.conf app.conf", "sudo mv new.conf app.conf", "install new.conf ."])
+async def test_what_changes_between_a_file_and_the_one_in_its_place(
+    line: str, house: House, sshd: Sshd
+) -> None:
+    name = "new.conf" if line.startswith("install") else "app.conf"
+    place = sshd.home / "there"
+    place.mkdir()
+    (sshd.home / "new.conf").write_text("a = 1\nb = 3\nmail = carol@example.com\n")
+    (place / name).write_text("a = 1\nb = 2\n")
+    line = line.replace("new.conf", f"{sshd.home}/new.conf")
+    impact = await found(house, question(house, sshd, run(f"cd {place}; {line}"), frozenset({"email"})))
+    (text,) = impact.texts
+    assert "there/" in text.title
+    assert ": - as it is now, + as " in text.title
+    assert text.text.splitlines()[:4] == ["@@ -1,3 +1,4 @@", " a = 1", "-b = 2", "+b = 3"]
+    assert "carol@example.com" not in text.text
+    said = [each.text for each in impact.lines]
+    assert sum("is sha256" in each for each in said) == 2
+    assert "what will be written is not known before it is" not in said
+
+
+async def test_what_can_not_be_compared_is_shown_as_it_is(house: House, sshd: Sshd) -> None:
+    (sshd.home / "old").write_text("one\n")
+    (sshd.home / "raw").write_bytes(b"\0\1")
+    (sshd.home / "long").write_text("x\n" * 500)
+    (sshd.home / "latin").write_bytes(b"gr\xfc\xdf\n")
+    for source in ("raw", "long", "latin", "gone", "$X", "l*"):
+        impact = await found(house, question(house, sshd, run(f"cd {sshd.home}; cp {source} old")))
+        assert [text.text for text in impact.texts] == ["one\n"]
+        assert "what will be written is not known before it is" in [each.text for each in impact.lines]
+    impact = await found(house, question(house, sshd, run(f"cd {sshd.home}; cp old ./old")))
+    assert impact.texts[0].text == "nothing: they are the same\n"
+    (sshd.home / "dos").write_bytes(b"one\r\n")
+    impact = await found(house, question(house, sshd, run(f"cd {sshd.home}; cp dos old")))
+    assert impact.texts[0].text.split("\n")[1:3] == ["-one", "+one\r"]
+
+
 async def test_a_file_operation(house: House, sshd: Sshd) -> None:
     path = sshd.home / "report"
     path.write_text("the present one\n")

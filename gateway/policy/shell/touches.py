@@ -6,7 +6,7 @@ target; patterns are kept as what each part of a path has to match.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.policy.shell.behind import base_name, likely_places
 from gateway.policy.shell.facts import ANY, PART, Command, Word
@@ -45,6 +45,8 @@ class Touch:
     tree: bool = False
     """With all that is in it."""
     why: str = ""
+    origin: tuple[str, ...] = ()
+    """Parts of the path of the one file that it becomes, where that is known."""
 
 
 def files_touched(line: str, directory: str | None) -> tuple[Touch, ...]:
@@ -87,7 +89,10 @@ def _two(name: str, words: Sequence[Word], directory: str | None) -> Iterator[To
     for word in sources if _TWO[name] else ():
         yield _touch(_TWO[name], word, directory, tree=True)
     names = tuple(base_name(word.text.rstrip("/")) for word in sources if word.is_known)
-    yield _touch(WRITES, last, directory, into=True, sources=names)
+    written = _touch(WRITES, last, directory, into=True, sources=names)
+    origin = _touch(WRITES, sources[0], directory).parts if len(sources) == 1 else ()
+    known = tuple(part for part in origin if isinstance(part, str))
+    yield replace(written, origin=known) if known == origin else written
 
 
 def _operands(name: str, words: Sequence[Word]) -> tuple[list[Word], list[str]]:

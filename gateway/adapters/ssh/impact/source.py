@@ -1,15 +1,17 @@
 """`ImpactSource` for SSH targets: what is there of the files that an operation would remove, move or overwrite.
 
 It signs in as the account of the request with the gateway's own credential, looks by SFTP alone, and runs and changes
-nothing. What will be written is not known before it is: it is not looked for.
+nothing. What will be written is known only where it is copied or moved from a file that is there.
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Literal
 
 import asyncssh
 
+from gateway.adapters.ssh.impact.changes import changed_lines
 from gateway.adapters.ssh.impact.files import Finder, Found
 from gateway.adapters.ssh.target.reading import NotRead, TargetFiles
 from gateway.adapters.ssh.upstream import Dialler
@@ -69,6 +71,7 @@ class _Look:
         self._lines: list[ImpactLine] = []
         self._tables: list[ImpactTable] = []
         self._texts: list[ImpactText] = []
+        self._compared: set[str] = set()
 
     async def at(self, touch: Touch) -> None:
         """Raises what asyncssh raises."""
@@ -91,7 +94,7 @@ class _Look:
         rows = tuple(each.row for each in found[:ROWS_MOST])
         self._tables.append(ImpactTable(f"{touch.does} {touch.name}", COLUMNS, rows))
         if len(found) == 1 and found[0].kind == "file" and touch.does in (WRITING, REMOVING):
-            await self._present(found[0])
+            await self._present(found[0], touch)
 
     async def _summed(self, touch: Touch, found: Sequence[Found]) -> None:
         size = sum(each.size for each in found if each.kind == "file")
@@ -104,19 +107,33 @@ class _Look:
                 text = f"{each.name} has {count:,} entries with all that is in it, {inner:,} bytes"
                 self._lines.append(ImpactLine(sign, text))
 
-    async def _present(self, found: Found) -> None:
-        """What is lost by it."""
+    async def _present(self, found: Found, touch: Touch) -> None:
+        """What is lost by it, and what comes in its place where that is there already."""
+        before = await self._read(found)
+        origin = await self._finder.find(touch.origin) if touch.origin else []
+        if len(origin) == 1 and origin[0].kind == "file":
+            after = await self._read(origin[0])
+            changes = await asyncio.to_thread(changed_lines, before, after)
+            if changes is not None:
+                self._compared.add(touch.name)
+                title = f"{found.name}: - as it is now, + as {origin[0].name} is now"
+                self._texts.append(ImpactText(title, changes or "nothing: they are the same\n"))
+                return
+        if before is not None:
+            text = before.decode("utf-8", "replace")
+            self._texts.append(ImpactText(f"{found.name}, as it is now", text))
+
+    async def _read(self, found: Found) -> bytes | None:
+        """None: it is none, or too long."""
         read = await self._files.read(found.name, TEXT_MOST)
         if read.sha256:
             self._lines.append(ImpactLine(" ", f"{found.name} is sha256 {read.sha256} now"))
-        if read.data is not None and b"\0" not in read.data:
-            self._texts.append(
-                ImpactText(f"{found.name}, as it is now", read.data.decode("utf-8", "replace"))
-            )
+        return None if read.data is None or b"\0" in read.data else read.data
 
     def impact(self, took_ms: int) -> Impact:
         """All that was found."""
-        if any(table.title.startswith(WRITING) for table in self._tables):
+        written = {t.title.removeprefix(f"{WRITING} ") for t in self._tables if t.title.startswith(WRITING)}
+        if written - self._compared:
             self._lines.append(ImpactLine(" ", "what will be written is not known before it is"))
         if self._finder.is_cut:
             self._lines.append(ImpactLine(" ", "there is more than was looked at: these are not all"))
