@@ -1,11 +1,12 @@
 """Keys on a card that look, the tick box that watches afterwards, and the list of what was decided."""
 
+import asyncio
 from datetime import timedelta
 from functools import partial
 
 import pytest
 
-from gateway.api.schema import CardWhy, MatchedSpan, SaidYesOrNo
+from gateway.api.schema import CardWhy, MatchedSpan, RequestCard, SaidYesOrNo
 from hoop_tui import text_diff
 from hoop_tui.approval_shots import approvals, approvals_at
 from hoop_tui.card_lines import card_lines
@@ -15,6 +16,7 @@ from hoop_tui.diff_lines import diff_lines
 from hoop_tui.scenery import Scenery
 from hoop_tui.screens import card_keys
 from hoop_tui.screens.approvals import ApprovalsScreen
+from hoop_tui.screens.approve import ApproveDialog
 from hoop_tui.screens.diff import DiffScreen
 from hoop_tui.screens.replay import ReplayScreen
 from hoop_tui.screens.sessions import SessionsScreen
@@ -241,3 +243,31 @@ async def test_a_hostile_difference_does_nothing_to_the_screen(open_app: OpenedA
         assert "\u202e" not in shown
         assert "<U+001B>]0;owned<U+0007>" in shown
         assert "[bold]x[/bold]" in shown
+
+
+@pytest.mark.parametrize("turns", [10, 13, 16])
+async def test_a_box_that_has_been_left_looks_at_nothing_any_more(open_app: OpenedApp, turns: int) -> None:
+    """It has asked what became of its request, and is being taken apart when the answer comes."""
+    gateway = demo_gateway()
+    async with open_app(gateway) as scenery:
+        await approvals_at(scenery, "K4T-9XA2")
+        await scenery.press("a")
+        await scenery.until(lambda: isinstance(scenery.app.screen, ApproveDialog))
+        look, asked, may_answer = gateway.requests.card, asyncio.Event(), asyncio.Event()
+
+        async def late(id: str) -> RequestCard:
+            asked.set()
+            await may_answer.wait()
+            return await look(id)
+
+        gateway.requests.card = late  # type: ignore[method-assign]
+        gateway.requests.change("K4T-9XA2", claimed_by="carol@example.com")
+        gateway.hint("approval", "K4T-9XA2")
+        await scenery.until(asked.is_set)
+        scenery.app.pop_screen()  # as the box does that has decided
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        may_answer.set()
+        await scenery.pilot.pause(0.2)
+        assert scenery.app.mistake is None
+        assert scenery.app.is_running
