@@ -33,9 +33,11 @@ from hoop_tui.screens.statements import StatementsScreen
 from hoop_tui.screens.steering import EndDialog
 from hoop_tui.sign_in import SignIn
 from hoop_tui.themes import ANSI, CONTRAST, DARK, LIGHT
+from hoop_tui.widgets.preview import Preview
 
 _STILL = 3
 _MOMENT = 0.05
+_FETCHING_MOST = 40
 _FONTS = "'DejaVu Sans Mono', Menlo, Consolas, monospace"
 Steps = Callable[["Scenery"], Awaitable[None]]
 
@@ -112,6 +114,10 @@ def groups(shots: Iterable[Shot]) -> list[list[Shot]]:
 
 async def _at_rest(app: HoopApp, pilot: "Pilot[int]") -> str:
     """The picture once it has stopped changing: a pane learns its size a moment after it was laid out."""
+    for _ in range(_FETCHING_MOST):
+        if not _is_fetching(app):
+            break
+        await pilot.pause(_MOMENT)
     cells, still = _cells(app), 0
     async with asyncio.timeout(PATIENCE_SECONDS):
         while still < _STILL:
@@ -120,6 +126,11 @@ async def _at_rest(app: HoopApp, pilot: "Pilot[int]") -> str:
             before, cells = cells, _cells(app)
             still = still + 1 if cells == before else 0
     return normal(app.export_screenshot(title="hoop-tui"))
+
+
+def _is_fetching(app: HoopApp) -> bool:
+    """Something is on its way to a pane, maybe behind a box."""
+    return any(pane.is_fetching for screen in app.screen_stack for pane in screen.query(Preview))
 
 
 def _cells(app: HoopApp) -> object:
@@ -187,6 +198,11 @@ async def keys(scenery: Scenery) -> None:
     await scenery.sessions()
     await scenery.press("question_mark")
     await scenery.pilot.pause()
+
+
+async def keys_small(scenery: Scenery) -> None:
+    """Here the list has no pane to wait for."""
+    await keys(scenery)
 
 
 async def denied(scenery: Scenery) -> None:
@@ -301,10 +317,13 @@ async def export(scenery: Scenery) -> None:
     await scenery.pilot.pause()
 
 
-def _in_every_look(name: str, steps: Steps, *, published: bool = False) -> Iterator[Shot]:
-    """Four sizes, three themes, and without colours."""
+def _in_every_look(
+    name: str, steps: Steps, *, published: bool = False, small: Steps | None = None
+) -> Iterator[Shot]:
+    """Four sizes, three themes, and without colours. `small`: where the others must not begin with a small window."""
     yield Shot(name, steps, published=published)
-    for width, height in ((80, 24), (140, 40), (200, 60)):
+    yield Shot(f"{name}-80", small or steps, 80, 24)
+    for width, height in ((140, 40), (200, 60)):
         yield Shot(f"{name}-{width}", steps, width, height)
     yield Shot(f"{name}-light", steps, theme=LIGHT, published=published and name == "sessions")
     yield Shot(f"{name}-contrast", steps, theme=CONTRAST)
@@ -326,7 +345,7 @@ SHOTS = (
     *_in_every_look("result", result),
     *_in_every_look("signin", sign_in, published=True),
     *_in_every_look("signin-code", sign_in_code, published=True),
-    *_in_every_look("help", keys),
+    *_in_every_look("help", keys, small=keys_small),
     *_in_every_look("export", export),
     *_in_every_look("messaging", messaging),
     *_in_every_look("ending", ending),

@@ -56,6 +56,11 @@ class Preview(Panel):
         self.drawn = ""
         """The id of the session whose picture is complete and up to date."""
 
+    @property
+    def is_fetching(self) -> bool:
+        """The picture is on its way. Where there is trouble it never comes."""
+        return self.display and self._session is not None and not self.drawn
+
     def compose(self) -> ComposeResult:
         yield self._note
         yield self.view
